@@ -6,7 +6,7 @@ export type { PortMapping } from './discovery/port-mapping/port-mapper.js';
 export type { TrackerAnswer } from './discovery/trackers/rerequester.js';
 export { choosePieceLength, inTorrentOrder, type NewFile, type NewTorrent } from './metainfo/create-metainfo.js';
 export { type DescribedFile, type DescribedSecrets, type Description, describe } from './metainfo/describe.js';
-export { type FileRange, type MagnetLink, parseV1Link, type V1MagnetLink } from './metainfo/magnet.js';
+export { type FileRange, type MagnetLink, parseLink } from './metainfo/magnet.js';
 export type { InfoHash, Metainfo, TorrentFile } from './metainfo/metainfo.js';
 export { parseMetainfo } from './metainfo/parse-metainfo.js';
 export type { SelectionRequest } from './metainfo/selection.js';

@@ -5,7 +5,16 @@
 import { toHex } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
 import { redactText, redactUrl } from '../base/redaction.js';
-import type { InfoHash, Metainfo } from './metainfo.js';
+import {
+  type InfoHash,
+  type InfoHashV1,
+  type InfoHashV2,
+  infoHashV1,
+  infoHashV2,
+  isHashOf,
+  mainHash,
+} from './info-hash.js';
+import type { Metainfo } from './metainfo.js';
 import { isTrackerUrl, isWebSeedUrl } from './parse-sources.js';
 
 /** The files with the indices from `first` to `last`, both included. */
@@ -16,10 +25,16 @@ export interface FileRange {
 
 /** What a magnet link says. Lists are empty when it names nothing of their kind. */
 export interface MagnetLink {
-  /** Null when the link names the torrent by its v2 hash alone. */
-  readonly infoHash: InfoHash | null;
-  /** 32 bytes (BEP 52), or null. `parseMagnet` returns no link without at least one of the two hashes. */
-  readonly infoHashV2: Buffer | null;
+  /** The hash by which we name the torrent until its metadata is here: `infoHashV1` when the link has it. */
+  readonly infoHash: InfoHash;
+  /**
+   * The hash of `urn:btih`, null when the link names the torrent by its v2 hash alone. No link without one of the two
+   * hashes exists. A link with this hash alone may name a hybrid, or with the first 20 bytes of a v2 hash a torrent of
+   * version 2: only the metadata tells (`isMetadataOf`).
+   */
+  readonly infoHashV1: InfoHashV1 | null;
+  /** The hash of `urn:btmh` (BEP 52), or null. */
+  readonly infoHashV2: InfoHashV2 | null;
   /** A name to show until we know the torrent's own. It may hold any character; displays must escape it. */
   readonly name: string | null;
   /** Bytes of the whole content. Only the link claims this. */
@@ -33,11 +48,6 @@ export interface MagnetLink {
   readonly nodes: readonly string[];
   /** The files that the link selects, as sorted ranges that do not touch each other; null for all files. */
   readonly selected: readonly FileRange[] | null;
-}
-
-/** A link with which a download can begin: it names the torrent by the hash that peers and trackers of v1 know. */
-export interface V1MagnetLink extends MagnetLink {
-  readonly infoHash: InfoHash;
 }
 
 /** The greatest length of a link in characters. A longer one is abuse: Linux allows 128 KiB for one argument. */
@@ -63,12 +73,11 @@ export function parseMagnet(link: string): MagnetLink {
     throw invalid(`is longer than ${MAX_MAGNET_LENGTH} characters`, `${redactUrl(link).slice(0, 60)}…`);
   }
   const values = parseQuery(queryOf(link));
-  const { infoHash, infoHashV2 } = parseTopics(values.get('xt') ?? [], link);
+  const hashes = parseTopics(values.get('xt') ?? [], link);
   const texts = (key: string): string[] => (values.get(key) ?? []).flatMap(({ text }) => text ?? []);
   const length = texts('xl').find((text) => /^\d{1,15}$/.test(text));
   return {
-    infoHash,
-    infoHashV2,
+    ...hashes,
     name: values.get('dn')?.find(({ asItStands }) => asItStands !== '')?.asItStands ?? null,
     length: length === undefined ? null : Number(length),
     trackers: several(texts('tr'), isTrackerUrl),
@@ -82,9 +91,7 @@ export function parseMagnet(link: string): MagnetLink {
   };
 }
 
-const SAYS_NOTHING: MagnetLink = {
-  infoHash: null,
-  infoHashV2: null,
+const SAYS_NOTHING: Omit<MagnetLink, keyof NamedTorrent> = {
   name: null,
   length: null,
   trackers: [],
@@ -95,24 +102,34 @@ const SAYS_NOTHING: MagnetLink = {
 };
 
 /**
- * Reads a magnet link, or an info-hash (alone or as `urn:btih:…`), which is a link that says nothing else. Throws
- * 'magnet-invalid' as `parseMagnet` does, and 'torrent-invalid' when the link names a torrent by its v2 hash alone.
+ * Reads a magnet link, or an info-hash (alone, or as `urn:btih:…` or `urn:btmh:…`), which is a link that says nothing
+ * else. Throws 'magnet-invalid' as `parseMagnet` does.
  */
-export function parseV1Link(text: string): V1MagnetLink {
+export function parseLink(text: string): MagnetLink {
   const isHash = /^[0-9a-z]*$/i.test(text);
-  const link = isHash ? linkOfHash(text) : parseMagnet(/^urn:/i.test(text) ? `magnet:?xt=${text}` : text);
-  const { infoHash } = link;
-  if (infoHash !== null) return { ...link, infoHash };
-  throw new BtgetError('torrent-invalid', `torrents of version 2 alone are not supported yet: ${shownLink(text)}`);
+  return isHash ? linkOfHash(text) : parseMagnet(/^urn:/i.test(text) ? `magnet:?xt=${text}` : text);
 }
 
 function linkOfHash(text: string): MagnetLink {
-  const infoHash = parseInfoHash(text) ?? null;
-  if (infoHash !== null || /^[0-9a-f]{64}$/i.test(text)) return { ...SAYS_NOTHING, infoHash };
+  const v1 = parseInfoHash(text);
+  if (v1 !== undefined) return { ...namedBy(infoHashV1(v1), null), ...SAYS_NOTHING };
+  if (/^[0-9a-f]{64}$/i.test(text)) {
+    return { ...namedBy(null, infoHashV2(Buffer.from(text, 'hex'))), ...SAYS_NOTHING };
+  }
   throw new BtgetError('magnet-invalid', `neither a magnet link nor an info-hash: ${shownLink(text)}`);
 }
 
-/** The info-hash that `text` spells in 40 digits of hex or 32 digits of base32 (BEP 9); undefined for other text. */
+/**
+ * Whether `info` is the metadata that the link names. A link with both hashes wants both to be right. A single hash of
+ * 20 bytes is right as a v1 hash or as the beginning of a v2 hash.
+ */
+export function isMetadataOf(link: NamedTorrent, info: Buffer): boolean {
+  const { infoHash, infoHashV1: v1, infoHashV2: v2 } = link;
+  if (v2 === null) return isHashOf(infoHash, info);
+  return isHashOf(v2, info) && (v1 === null || isHashOf(v1, info));
+}
+
+/** The 20 bytes that `text` spells in 40 digits of hex or 32 digits of base32 (BEP 9); undefined for other text. */
 export function parseInfoHash(text: string): InfoHash | undefined {
   if (/^[0-9a-f]{40}$/i.test(text)) return Buffer.from(text, 'hex');
   return /^[a-z2-7]{32}$/i.test(text) ? decodeBase32(text) : undefined;
@@ -121,7 +138,7 @@ export function parseInfoHash(text: string): InfoHash | undefined {
 /** The link as text. `parseMagnet` reads the same link from it. */
 export function formatMagnet(link: MagnetLink): string {
   const parameters: [key: string, value: string][] = [];
-  if (link.infoHash !== null) parameters.push(['xt', `urn:btih:${toHex(link.infoHash)}`]);
+  if (link.infoHashV1 !== null) parameters.push(['xt', `urn:btih:${toHex(link.infoHashV1)}`]);
   if (link.infoHashV2 !== null) parameters.push(['xt', `urn:btmh:1220${toHex(link.infoHashV2)}`]);
   if (link.name !== null) parameters.push(['dn', link.name]);
   if (link.length !== null) parameters.push(['xl', String(link.length)]);
@@ -138,10 +155,11 @@ export function formatMagnet(link: MagnetLink): string {
 
 /** The link to a torrent that we have. It names the hashes, the trackers and the web seeds, and no peers. */
 export function linkOf(metainfo: Metainfo): MagnetLink {
-  const { infoHash, infoHashV2, name, files, trackers, webSeeds } = metainfo;
+  const { infoHash, infoHashV1: v1, infoHashV2: v2, name, files, trackers, webSeeds } = metainfo;
   return {
     infoHash,
-    infoHashV2,
+    infoHashV1: v1,
+    infoHashV2: v2,
     name,
     length: files.reduce((sum, file) => (file.padding ? sum : sum + file.length), 0),
     trackers: trackers.flat(),
@@ -233,22 +251,39 @@ function escapeValue(value: string): string {
     .replaceAll('%2C', ',');
 }
 
-function parseTopics(values: readonly Value[], link: string): Pick<MagnetLink, 'infoHash' | 'infoHashV2'> {
+/** The hashes by which a link names its torrent. */
+export type NamedTorrent = Pick<MagnetLink, 'infoHash' | 'infoHashV1' | 'infoHashV2'>;
+
+/** At least one of the hashes is there. */
+function namedBy(v1: InfoHashV1 | null, v2: InfoHashV2 | null): NamedTorrent {
+  return { infoHash: mainHash({ v1, v2 }), infoHashV1: v1, infoHashV2: v2 };
+}
+
+function parseTopics(values: readonly Value[], link: string): NamedTorrent {
   const topics = values.flatMap(({ text }) => text ?? []);
   const one = (hashes: readonly Buffer[]): Buffer | null => {
     const [hash = null, ...others] = hashes;
     if (others.some((other) => hash?.equals(other) === false)) throw invalid('names two different torrents', link);
     return hash;
   };
-  const infoHash = one(topics.flatMap((topic) => parseInfoHash(/^urn:btih:(.*)$/is.exec(topic)?.[1] ?? '') ?? []));
+  const v1 = one(topics.flatMap((topic) => parseInfoHash(/^urn:btih:(.*)$/is.exec(topic)?.[1] ?? '') ?? []));
   // BEP 52 writes the hash as a multihash: 0x12 stands for SHA-256, 0x20 is its length.
-  const v2 = topics.flatMap((topic) => /^urn:btmh:1220([0-9a-f]{64})$/i.exec(topic)?.[1] ?? []);
-  const infoHashV2 = one(v2.map((hash) => Buffer.from(hash, 'hex')));
-  if (infoHash !== null || infoHashV2 !== null) return { infoHash, infoHashV2 };
+  const multihashes = topics.flatMap((topic) => /^urn:btmh:1220([0-9a-f]{64})$/i.exec(topic)?.[1] ?? []);
+  const v2 = one(multihashes.map((hash) => Buffer.from(hash, 'hex')));
+  if (v1 !== null || v2 !== null) {
+    // Programs that know 20 bytes only write the beginning of the v2 hash as urn:btih.
+    const isCut = v1 !== null && v2?.subarray(0, v1.length).equals(v1) === true;
+    return namedBy(v1 === null || isCut ? null : infoHashV1(v1), v2 === null ? null : infoHashV2(v2));
+  }
   const broken = values.find(({ text }) => text === null);
   if (broken !== undefined)
     throw invalid(`holds a broken escape (${redactText(broken.asItStands).slice(0, 60)})`, link);
-  if (topics.length === 0) throw invalid('names no torrent (no xt=urn:btih:…)', link);
+  if (topics.length === 0) throw invalid('names no torrent (no xt=urn:btih:… or urn:btmh:…)', link);
+  const other = topics.find((topic) => /^urn:btmh:/i.test(topic));
+  if (other !== undefined) {
+    const why = 'has a urn:btmh that is not 1220 (SHA-256, 32 bytes) and 64 hexadecimal digits';
+    throw invalid(`${why} (${shownLink(other)})`, link);
+  }
   throw invalid(`has an xt that is no info-hash (${shownLink(topics[0] ?? '')})`, link);
 }
 

@@ -2,7 +2,7 @@
 import { toHex } from '../base/bytes.js';
 import type { Millis, Task } from '../base/clock.js';
 import { BtgetError } from '../base/failure.js';
-import { parseV1Link } from '../metainfo/magnet.js';
+import { parseLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetainfo } from '../metainfo/parse-metainfo.js';
 import { selectFiles } from '../metainfo/selection.js';
@@ -127,7 +127,7 @@ function beginMetainfo(metainfo: Metainfo, options: DownloadOptions): Begin {
 }
 
 async function beginLink(source: string, options: DownloadOptions): Promise<Begin> {
-  const link = parseV1Link(source);
+  const link = parseLink(source);
   const linkPeers = [...options.linkPeers, ...(await resolveLinkPeers(link.peers, options.bind))];
   return (session, events) => session.addMagnet(link, { ...torrentOptions(options), linkPeers }, events);
 }

@@ -3,7 +3,7 @@
  * session it is one torrent.
  */
 import { BtgetError } from '../base/failure.js';
-import type { V1MagnetLink } from '../metainfo/magnet.js';
+import type { MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetadata } from '../metainfo/parse-metadata.js';
 import type { Parsing } from '../metainfo/parsing.js';
@@ -35,7 +35,7 @@ export class MagnetTorrent {
   #parsing: Parsing | null = null;
   #stopped = false;
 
-  constructor(parts: TorrentParts, link: V1MagnetLink, options: TorrentOptions, events: MagnetEvents) {
+  constructor(parts: TorrentParts, link: MagnetLink, options: TorrentOptions, events: MagnetEvents) {
     this.#parts = parts;
     this.#options = options;
     this.#events = events;

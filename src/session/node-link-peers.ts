@@ -1,6 +1,6 @@
 /** Finds the addresses of the peers that a link (`x.pe`) or the user names. */
 import { DEFAULT_NAME_LOOKUP_OPTIONS, lookUpName, type NameOutcome } from '../discovery/http/http-name-lookup.js';
-import type { V1MagnetLink } from '../metainfo/magnet.js';
+import type { MagnetLink } from '../metainfo/magnet.js';
 import { passFence } from '../net/fence.js';
 import { parseIp } from '../net/ip-address.js';
 import { resolveBind } from '../net/node-interfaces.js';
@@ -62,7 +62,7 @@ export async function lookUpHost(host: string): Promise<NameOutcome> {
  * selected some.
  */
 export function optionsForLink(
-  { selected }: V1MagnetLink,
+  { selected }: MagnetLink,
   peers: readonly PeerAddress[],
   options: TorrentOptions,
 ): TorrentOptions {

@@ -19,7 +19,7 @@ import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/files/file-di
 import { FileKeptBytes } from '../disk/kept-bytes.js';
 import { createSlotPool, DEFAULT_SLOT_POOL_OPTIONS } from '../disk/slot-pool.js';
 import { systemProcesses } from '../disk/system/processes.js';
-import type { V1MagnetLink } from '../metainfo/magnet.js';
+import type { MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { nodeParseMetainfo } from '../metainfo/node-parse-metainfo.js';
 import type { BindAddresses } from '../net/fence.js';
@@ -89,12 +89,12 @@ export class NodeSession extends Session {
   }
 
   /**
-   * Begins a torrent of which only a link (`parseV1Link`) is there: its metadata is fetched first, unless an earlier
+   * Begins a torrent of which only a link (`parseLink`) is there: its metadata is fetched first, unless an earlier
    * run kept it. Then it goes on as `addTorrent` says. The files that the link selects are wanted, unless `selection`
    * says which. The peers that the link names are dialled when `linkPeers` has their addresses (`resolveLinkPeers`).
    * Throws as `addTorrent` does; a selection that means no file is told to `failed`.
    */
-  override addMagnet(link: V1MagnetLink, options: Partial<TorrentOptions>, events: MagnetEvents): MagnetTorrent {
+  override addMagnet(link: MagnetLink, options: Partial<TorrentOptions>, events: MagnetEvents): MagnetTorrent {
     refuseText(link);
     const all = readTorrentOptions(options);
     return super.addMagnet(link, optionsForLink(link, all.linkPeers, all), events);
@@ -104,11 +104,7 @@ export class NodeSession extends Session {
    * Fetches the metadata of a link and gives it to `gotMetadata`. It neither reads nor writes the disk. When the
    * metadata has come, the torrent waits for its `stop`. Throws as `addTorrent` does.
    */
-  override fetchMetadata(
-    link: V1MagnetLink,
-    options: Partial<TorrentOptions>,
-    events: MetadataEvents,
-  ): MetadataTorrent {
+  override fetchMetadata(link: MagnetLink, options: Partial<TorrentOptions>, events: MetadataEvents): MetadataTorrent {
     refuseText(link);
     return super.fetchMetadata(link, readTorrentOptions(options), events);
   }
@@ -121,7 +117,7 @@ export function isMetainfo(source: unknown): source is Metainfo {
 
 function refuseText(link: unknown): void {
   if (typeof link !== 'object' || link === null || !('infoHash' in link) || !('trackers' in link))
-    throw wrong('link', link, 'what parseV1Link makes of a magnet link');
+    throw wrong('link', link, 'what parseLink makes of a magnet link');
 }
 
 function readTorrentOptions(given: Partial<TorrentOptions>): TorrentOptions {

@@ -8,8 +8,8 @@ import type { Random } from '../base/random.js';
 import type { DhtStatus } from '../discovery/dht/dht-node.js';
 import { OwnAddresses } from '../discovery/own-addresses.js';
 import type { PortMapping } from '../discovery/port-mapping/port-mapper.js';
-import { swarmsOf, type WireHashes, wireHashes } from '../metainfo/info-hash.js';
-import type { V1MagnetLink } from '../metainfo/magnet.js';
+import { swarmsOf, type WireHashes, wireForm, wireHashes } from '../metainfo/info-hash.js';
+import type { MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { KeptMetadata } from '../resume/kept-metadata.js';
 import { chooseMethod, DialWays, type EncryptionPolicy } from '../swarm/connections/dial-ways.js';
@@ -180,7 +180,7 @@ export class Session {
    * Begins a torrent whose metadata is fetched first, unless an earlier run kept it. Then it goes on as with
    * `addTorrent`. Throws 'target-busy' when the session has this torrent already.
    */
-  addMagnet(link: V1MagnetLink, options: TorrentOptions, events: MagnetEvents): MagnetTorrent {
+  addMagnet(link: MagnetLink, options: TorrentOptions, events: MagnetEvents): MagnetTorrent {
     return this.#begin(subjectOf(link), (parts) => new MagnetTorrent(parts, link, options, events));
   }
 
@@ -188,7 +188,7 @@ export class Session {
    * Fetches metadata, and neither reads nor writes the disk. When the metadata has come, the torrent waits for its
    * `stop`. Throws 'target-busy' when the session has this torrent already.
    */
-  fetchMetadata(link: V1MagnetLink, options: TorrentOptions, events: MetadataEvents): MetadataTorrent {
+  fetchMetadata(link: MagnetLink, options: TorrentOptions, events: MetadataEvents): MetadataTorrent {
     return this.#begin(subjectOf(link), (parts) => new MetadataTorrent(parts, link, options, events));
   }
 
@@ -285,8 +285,9 @@ export class Session {
  * What a link says of its torrent. Only the metadata tells whether the torrent is private; if it is, the torrent parts
  * from its public sources then.
  */
-function subjectOf({ infoHash, name, nodes }: V1MagnetLink): Subject {
-  return { hashes: { infoHash, infoHashV2: null }, name: name ?? toHex(infoHash), nodes, private: false };
+function subjectOf({ infoHash, infoHashV2: v2, name, nodes }: MagnetLink): Subject {
+  const hashes = { infoHash, infoHashV2: v2 === null ? null : wireForm(v2) };
+  return { hashes, name: name ?? toHex(infoHash), nodes, private: false };
 }
 
 /** BEP 20: a dash, two letters for the client, four characters for its version, a dash, then random characters. */

@@ -8,7 +8,7 @@ import { PeerSources } from '../discovery/peer-source.js';
 import type { SwarmSources } from '../discovery/swarm-sources.js';
 import type { TrackerAnswer } from '../discovery/trackers/rerequester.js';
 import { type Swarm, swarmsOf, type WireHashes } from '../metainfo/info-hash.js';
-import type { V1MagnetLink } from '../metainfo/magnet.js';
+import type { MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetadata } from '../metainfo/parse-metadata.js';
 import type { ParseOutcome, Parsing } from '../metainfo/parsing.js';
@@ -52,7 +52,7 @@ const MAKE_WAY_INTERVAL = 250;
 const MAX_NAMED = 200;
 
 export class MetadataTorrent {
-  readonly link: V1MagnetLink;
+  readonly link: MagnetLink;
   readonly #parts: TorrentParts;
   readonly #options: TorrentOptions;
   readonly #events: MetadataEvents;
@@ -70,7 +70,7 @@ export class MetadataTorrent {
   #parsing: Parsing | null = null;
   readonly #whenEnded: (() => void)[] = [];
 
-  constructor(parts: TorrentParts, link: V1MagnetLink, options: TorrentOptions, events: MetadataEvents) {
+  constructor(parts: TorrentParts, link: MagnetLink, options: TorrentOptions, events: MetadataEvents) {
     this.link = link;
     this.#parts = parts;
     this.#options = options;

@@ -30,7 +30,7 @@ import { decodeScrapeResponse } from '../../src/discovery/trackers/scrape.js';
 import { decodeTrackerResponse } from '../../src/discovery/trackers/tracker-response.js';
 import { parseUdpUrl } from '../../src/discovery/trackers/udp-tracker-call.js';
 import { decodeNote, encodeNote } from '../../src/disk/worker/lock.js';
-import { parseInfoHash, parseMagnet, parseV1Link } from '../../src/metainfo/magnet.js';
+import { parseInfoHash, parseLink, parseMagnet } from '../../src/metainfo/magnet.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { decodeCompact, parseIp, parseNetwork } from '../../src/net/ip-address.js';
 import type { SingleSocket } from '../../src/net/raw-server.js';
@@ -370,11 +370,11 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   { file: 'metainfo/magnet.ts', name: 'parseInfoHash', seeds: MAGNETS, decode: ofText(parseInfoHash) },
   {
     file: 'metainfo/magnet.ts',
-    name: 'parseV1Link',
+    name: 'parseLink',
     memoryFactor: CHOSEN_MEMORY_FACTOR,
     throwsBtgetError: true,
     seeds: MAGNETS,
-    decode: ofText(parseV1Link),
+    decode: ofText(parseLink),
   },
   {
     file: 'cli/source/recognise.ts',

@@ -18,8 +18,8 @@ import {
   download,
   type NewTorrent,
   type NodeSessionOptions,
+  parseLink,
   parseMetainfo,
-  parseV1Link,
   type SessionOptions,
   type TorrentOptions,
 } from '../../src/index.js';
@@ -226,7 +226,7 @@ async function messageOf(call: Call, options: object): Promise<string> {
 
 const bytes = readFileSync(join(FIXTURES, 'one-file.torrent'));
 const metainfo = parseMetainfo(bytes);
-const link = parseV1Link(metainfo.infoHash.toString('hex'));
+const link = parseLink(metainfo.infoHash.toString('hex'));
 const { bind, port, useTorrentTrackers } = LOOPBACK;
 const session = createNodeSession({ bind, port });
 after(() => new Promise<void>((resolve) => session.stop(resolve)));
@@ -298,7 +298,7 @@ describe('options of the library', { timeout: HANGS_AFTER }, () => {
       [() => session.addTorrent(undefined as never, {}, events), 'metainfo: undefined is not'],
       [
         () => session.addMagnet('magnet:?xt=x' as never, {}, events),
-        "link: 'magnet:?xt=x' is not what parseV1Link makes",
+        "link: 'magnet:?xt=x' is not what parseLink makes",
       ],
       [() => session.fetchMetadata(metainfo.infoHash as never, {}, events), 'link: bytes is not'],
     ];

@@ -12,8 +12,8 @@ import {
   type Metainfo,
   type NodeSession,
   type PeerAddress,
+  parseLink,
   parseMetainfo,
-  parseV1Link,
   resolveLinkPeers,
   type TorrentStatus,
 } from '../../src/index.js';
@@ -61,7 +61,8 @@ describe('a script', { timeout: HANGS_AFTER }, () => {
       [readdirSync(join(dir, 'link')), readdirSync(join(dir, 'hash'))],
       [['one-file.txt'], ['one-file.txt']],
     );
-    await assert.rejects(download('5'.repeat(64), LOOPBACK), { code: 'torrent-invalid' });
+    const sha1InBtmh = `urn:btmh:1114${infoHash.toString('hex')}`;
+    await assert.rejects(download(sha1InBtmh, LOOPBACK), { code: 'magnet-invalid' });
   });
 
   it('names the torrent by a path, a URL, a link or an info-hash, and a file comes before an info-hash', async () => {
@@ -119,7 +120,7 @@ describe('a script', { timeout: HANGS_AFTER }, () => {
 
   it('begins a link in a session, and fetches its metadata alone', async () => {
     const infoHash = parseMetainfo(TORRENT).infoHash.toString('hex');
-    const link = parseV1Link(`magnet:?xt=urn:btih:${infoHash}&x.pe=${peer.host}:${peer.port}&so=0`);
+    const link = parseLink(`magnet:?xt=urn:btih:${infoHash}&x.pe=${peer.host}:${peer.port}&so=0`);
     const { bind, port } = LOOPBACK;
     const session = createNodeSession({ bind, port });
     const linkPeers = await resolveLinkPeers(link.peers, bind);

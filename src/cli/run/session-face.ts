@@ -2,7 +2,7 @@
 import type { Millis } from '../../base/clock.js';
 import type { DhtStatus } from '../../discovery/dht/dht-node.js';
 import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
-import type { V1MagnetLink } from '../../metainfo/magnet.js';
+import type { MagnetLink } from '../../metainfo/magnet.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import type { MagnetEvents } from '../../session/magnet-torrent.js';
 import type { ListenAnswer } from '../../session/session.js';
@@ -25,8 +25,8 @@ export interface CommandSession {
   /** How the gateway of each family has answered our wish to let peers in. */
   portMapping(): readonly PortMapping[];
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): CommandTorrent;
-  addMagnet(link: V1MagnetLink, options: TorrentOptions, events: MagnetEvents): CommandTorrent;
-  fetchMetadata(link: V1MagnetLink, options: TorrentOptions, events: MetadataEvents): CommandTorrent;
+  addMagnet(link: MagnetLink, options: TorrentOptions, events: MagnetEvents): CommandTorrent;
+  fetchMetadata(link: MagnetLink, options: TorrentOptions, events: MetadataEvents): CommandTorrent;
   /** Null when the session does not use the DHT. */
   dhtStatus(): DhtStatus | null;
   stop(answered: () => void): void;

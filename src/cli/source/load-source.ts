@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { BtgetError } from '../../base/failure.js';
-import { MAX_MAGNET_LENGTH, parseV1Link, type V1MagnetLink } from '../../metainfo/magnet.js';
+import { MAX_MAGNET_LENGTH, type MagnetLink, parseLink } from '../../metainfo/magnet.js';
 import { MAX_TORRENT_LENGTH, type Metainfo } from '../../metainfo/metainfo.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { formatSize } from '../output/format.js';
@@ -37,7 +37,7 @@ export interface LoadedMagnet {
   readonly input: string;
   readonly ok: true;
   readonly kind: 'magnet';
-  readonly link: V1MagnetLink;
+  readonly link: MagnetLink;
   /** The peers of the link that have an address. */
   readonly peers: readonly PeerAddress[];
 }
@@ -68,7 +68,7 @@ export async function loadSource(input: string, readers: SourceReaders): Promise
 }
 
 async function loadLink(input: string, text: string, readers: SourceReaders): Promise<LoadedMagnet> {
-  const link = parseV1Link(text);
+  const link = parseLink(text);
   return { input, ok: true, kind: 'magnet', link, peers: await readers.resolve(link.peers) };
 }
 

@@ -3,7 +3,7 @@ import type { BtgetError } from '../../../src/base/failure.js';
 import type { CreatePeerSource } from '../../../src/discovery/peer-source.js';
 import type { TrackerClient } from '../../../src/discovery/trackers/tracker-client.js';
 import type { FoundJournal } from '../../../src/disk/target.js';
-import type { V1MagnetLink } from '../../../src/metainfo/magnet.js';
+import type { MagnetLink } from '../../../src/metainfo/magnet.js';
 import type { Metainfo } from '../../../src/metainfo/metainfo.js';
 import { parseAtOnce } from '../../../src/metainfo/parsing.js';
 import type { PeerAddress } from '../../../src/net/raw-server.js';
@@ -145,7 +145,7 @@ export class SimulatedSwarm {
   }
 
   /** Starts a client that has only a magnet link. `options` are as for `start`. */
-  startMagnet(link: V1MagnetLink, options: Partial<ClientOptions> = {}): MagnetClient {
+  startMagnet(link: MagnetLink, options: Partial<ClientOptions> = {}): MagnetClient {
     const { client: about, session, events, torrentOptions, storage, joined } = this.#open(options);
     const gotMetadata = ({ name }: Metainfo): void => {
       client.metadataAt = this.timeline.now();

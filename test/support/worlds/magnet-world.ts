@@ -1,6 +1,7 @@
 import { sha1 } from '../../../src/base/digest.js';
 import { encodeBencode } from '../../../src/bencode/encode.js';
-import type { V1MagnetLink } from '../../../src/metainfo/magnet.js';
+import { infoHashV1 } from '../../../src/metainfo/info-hash.js';
+import type { MagnetLink } from '../../../src/metainfo/magnet.js';
 import type { Metainfo } from '../../../src/metainfo/metainfo.js';
 import { parseMetadata } from '../../../src/metainfo/parse-metadata.js';
 import { type ParseOutcome, parseAtOnce } from '../../../src/metainfo/parsing.js';
@@ -18,10 +19,8 @@ const PLAIN = sampleTorrent([{ path: 'sample', length: 417 * 1024 + 5 }], 32 * 1
 export function magnetSample(more: Fields = {}): SampleTorrent {
   const { length, pieceLength, pieces } = PLAIN.metainfo;
   const fields = { length, name: 'sample', 'piece length': pieceLength, pieces, 'x-padding': Buffer.alloc(70_000, 7) };
-  return {
-    ...PLAIN,
-    metainfo: parseMetadataNow(encodeBencode(dictionary({ ...fields, ...more })), linkTo(Buffer.alloc(20))),
-  };
+  const info = encodeBencode(dictionary({ ...fields, ...more }));
+  return { ...PLAIN, metainfo: parseMetadataNow(info, linkTo(sha1(info))) };
 }
 
 /** Throws what is wrong with it. */
@@ -33,9 +32,11 @@ export function parseMetadataNow(info: Buffer, link: Parameters<typeof parseMeta
   return outcome.metainfo;
 }
 
-export function linkTo(infoHash: Buffer, more: Partial<V1MagnetLink> = {}): V1MagnetLink {
+/** A link with the hash of `urn:btih`. */
+export function linkTo(infoHash: Buffer, more: Partial<MagnetLink> = {}): MagnetLink {
   return {
     infoHash,
+    infoHashV1: infoHashV1(infoHash),
     infoHashV2: null,
     name: null,
     length: null,

@@ -5,7 +5,7 @@ import type { Output, RunEvent } from '../../../src/cli/output/events.js';
 import { sentencesFor } from '../../../src/cli/output/sentences.js';
 import { Run, type RunEnd, type RunOptions } from '../../../src/cli/run/run.js';
 import type { LoadedSource } from '../../../src/cli/source/load-source.js';
-import type { V1MagnetLink } from '../../../src/metainfo/magnet.js';
+import type { MagnetLink } from '../../../src/metainfo/magnet.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../../src/torrent/torrent-options.js';
 import { Timeline } from '../../support/simulation/timeline.js';
@@ -292,7 +292,7 @@ test('progress is told each second until the end, and nothing is told after the 
   assert.equal(events.length, count);
 });
 
-const linked = (name: string, more: Partial<V1MagnetLink> = {}): LoadedSource => ({
+const linked = (name: string, more: Partial<MagnetLink> = {}): LoadedSource => ({
   input: `magnet:${name}`,
   ok: true,
   kind: 'magnet',

@@ -1,17 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { sha1, sha256 } from '../../../src/base/digest.js';
 import { BtgetError } from '../../../src/base/failure.js';
+import { infoHashV1, infoHashV2, mainHash } from '../../../src/metainfo/info-hash.js';
 import {
   formatMagnet,
+  isMetadataOf,
   MAX_MAGNET_LENGTH,
   type MagnetLink,
   parseInfoHash,
+  parseLink,
   parseMagnet,
 } from '../../../src/metainfo/magnet.js';
 import { hasCorpus, readCorpus } from '../../support/corpus.js';
 
 const HASH = 'cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd';
+const NAMED = { infoHash: Buffer.from(HASH, 'hex'), infoHashV1: Buffer.from(HASH, 'hex'), infoHashV2: null };
 const refused = (link: string, why: RegExp) =>
   assert.throws(
     () => parseMagnet(link),
@@ -23,8 +28,7 @@ test('a magnet link says the hash, the name, the length, and where to ask', () =
     `magnet:?xt=urn:btih:${HASH.toUpperCase()}&dn=A+b%20%C3%A4&xl=12&tr=http%3A%2F%2Fa%2Fx&tr.1=udp://b:1&tr=http://a/x&ws=http://w/a b&x.pe=h.example:1&x.pe=[2001:db8::1]:2&dht=10.0.0.1:3&so=4,1-2`,
   );
   assert.deepEqual(link, {
-    infoHash: Buffer.from(HASH, 'hex'),
-    infoHashV2: null,
+    ...NAMED,
     name: 'A b ä',
     length: 12,
     trackers: ['http://a/x', 'udp://b:1'],
@@ -43,6 +47,47 @@ test('an info-hash is read from hex and from base32', () => {
   assert.equal(parseInfoHash('ZXG43TONZXG43TONZXG43TONZXG43TON')?.toString('hex'), HASH);
   assert.equal(parseInfoHash('zxg43tonzxg43tonzxg43tonzxg43to1'), undefined);
   assert.equal(parseInfoHash(HASH.slice(1)), undefined);
+});
+
+test('a torrent is named by a hash of v1, by one of v2, or by both, with or without the words around them', () => {
+  const v2 = 'ef'.repeat(32);
+  const named = (text: string) => {
+    const { infoHash, infoHashV1: v1, infoHashV2 } = parseLink(text);
+    return [infoHash, v1, infoHashV2].map((hash) => hash?.toString('hex'));
+  };
+  for (const text of [HASH, HASH.toUpperCase(), `urn:btih:${HASH}`, 'ZXG43TONZXG43TONZXG43TONZXG43TON']) {
+    assert.deepEqual(named(text), [HASH, HASH, undefined], text);
+  }
+  for (const text of [v2, v2.toUpperCase(), `urn:btmh:1220${v2}`, `magnet:?xt.1=urn:btmh:1220${v2}`]) {
+    assert.deepEqual(named(text), [v2.slice(0, 40), undefined, v2], text);
+  }
+  for (const text of [
+    `magnet:?xt=urn:btih:${HASH}&xt=urn:btmh:1220${v2}`,
+    `magnet:?xt.1=urn:btmh:1220${v2}&xt.2=urn:btih:${HASH}`,
+  ]) {
+    assert.deepEqual(named(text), [HASH, HASH, v2], text);
+  }
+  const both = `magnet:?xt=urn:btih:${v2.slice(0, 40)}&xt=urn:btmh:1220${v2}`;
+  assert.deepEqual(named(both), [v2.slice(0, 40), undefined, v2], 'a cut v2 hash is none of v1');
+});
+
+test('a multihash of another kind names no torrent, but does no harm beside a hash that does', () => {
+  for (const other of [`1114${HASH}`, `1220${'ef'.repeat(31)}`, `1240${'ef'.repeat(64)}`, 'ef'.repeat(32), '']) {
+    refused(`magnet:?xt=urn:btmh:${other}`, /urn:btmh that is not 1220 \(SHA-256, 32 bytes\)/);
+    assert.deepEqual(parseMagnet(`magnet:?xt=urn:btmh:${other}&xt=urn:btih:${HASH}`).infoHashV2, null);
+  }
+  refused(`magnet:?xt=urn:btmh:1220${'ef'.repeat(32)}&xt=urn:btmh:1220${'ee'.repeat(32)}`, /two different torrents/);
+});
+
+test('metadata is right when every hash of the link is, and 20 bytes alone may be of either version', () => {
+  const info = Buffer.from('d4:infoi1ee');
+  const [v1, v2] = [sha1(info).toString('hex'), sha256(info).toString('hex')];
+  const isRight = (text: string) => isMetadataOf(parseLink(text), info);
+  for (const text of [v1, v2, v2.slice(0, 40), `magnet:?xt=urn:btih:${v1}&xt=urn:btmh:1220${v2}`]) {
+    assert.equal(isRight(text), true, text);
+    assert.equal(isRight(text.replace(/[0-9a-f]{4}$/, '0000')), false, text);
+  }
+  assert.equal(isRight(`magnet:?xt=urn:btih:${HASH}&xt=urn:btmh:1220${v2}`), false);
 });
 
 test('a link that does not name one torrent is refused, and the message says why', () => {
@@ -96,7 +141,7 @@ test('unusable values are left out: URLs of other kinds, line breaks, addresses 
     `magnet:?xt=urn:btih:${HASH}&tr=ftp://1&tr=http://a%0d%0ab/&tr=&ws=udp://x&x.pe=host&x.pe=h:0&x.pe=h:65536&xl=-1&dn=&so=3-,x`,
   );
   const empty = { trackers: [], webSeeds: [], peers: [], nodes: [], name: null, length: null, selected: null };
-  assert.deepEqual(link, { ...empty, infoHash: Buffer.from(HASH, 'hex'), infoHashV2: null });
+  assert.deepEqual(link, { ...empty, ...NAMED });
 });
 
 test('any text is either read as a link or refused as invalid', () => {
@@ -120,12 +165,16 @@ test('a link that is written reads back as the same link', () => {
   const texts = (prefix: string) =>
     fc.uniqueArray(fc.integer({ min: 1, max: 65535 }).map((port) => `${prefix}${port}`));
   const trimmed = fc.string({ unit: 'grapheme', minLength: 1 }).filter((text) => text.trim() === text);
+  const hashOf = (length: number) =>
+    fc.uint8Array({ minLength: length, maxLength: length }).map((bytes) => Buffer.from(bytes));
+  const hashes = fc
+    .tuple(fc.option(hashOf(20).map(infoHashV1)), fc.option(hashOf(32).map(infoHashV2)))
+    .filter(([v1, v2]) => v1 !== null || v2 !== null);
   fc.assert(
     fc.property(
+      hashes,
       fc.record(
         {
-          infoHash: fc.uint8Array({ minLength: 20, maxLength: 20 }).map((bytes) => Buffer.from(bytes)),
-          infoHashV2: fc.option(fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes))),
           name: fc.option(trimmed),
           length: fc.option(fc.nat()),
           trackers: texts('udp://a.example:'),
@@ -136,7 +185,11 @@ test('a link that is written reads back as the same link', () => {
         },
         { noNullPrototype: true },
       ),
-      (link: MagnetLink) => assert.deepEqual(parseMagnet(formatMagnet(link)), link),
+      ([v1, v2], more) => {
+        const link: MagnetLink = { infoHash: mainHash({ v1, v2 }), infoHashV1: v1, infoHashV2: v2, ...more };
+        assert.deepEqual(parseMagnet(formatMagnet(link)), link);
+        assert.deepEqual(parseLink(formatMagnet(link)), link);
+      },
     ),
   );
 });
@@ -182,7 +235,7 @@ if (hasCorpus('magnet links of other projects')) {
         }
         const link = parseMagnet(uri);
         const zeros = '00'.repeat(20);
-        if (vector.v1 !== undefined) assert.equal(link.infoHash?.toString('hex') ?? zeros, vector.v1);
+        if (vector.v1 !== undefined) assert.equal(link.infoHashV1?.toString('hex') ?? zeros, vector.v1);
         if (vector.v2 !== undefined) assert.equal(link.infoHashV2?.toString('hex'), vector.v2);
         const trackers = vector.trackers_with_rtc ?? vector.trackers_unique ?? vector.trackers;
         if (trackers !== undefined) assert.deepEqual(link.trackers, trackers);
@@ -205,7 +258,8 @@ if (hasCorpus('magnet links of other projects')) {
         const selected = parseMagnet(`magnet:?xt=urn:btih:${HASH}&so=${indices.join(',')}`).selected;
         const link = formatMagnet({
           infoHash: Buffer.from(vector.v1_hex, 'hex'),
-          infoHashV2: vector.v2_hex === undefined ? null : Buffer.from(vector.v2_hex, 'hex'),
+          infoHashV1: infoHashV1(Buffer.from(vector.v1_hex, 'hex')),
+          infoHashV2: vector.v2_hex === undefined ? null : infoHashV2(Buffer.from(vector.v2_hex, 'hex')),
           name: null,
           length: null,
           trackers: [],

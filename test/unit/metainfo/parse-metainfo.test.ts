@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { sha1, sha256 } from '../../../src/base/digest.js';
 import { BtgetError } from '../../../src/base/failure.js';
 import { encodeBencode } from '../../../src/bencode/encode.js';
+import { infoHashV1 } from '../../../src/metainfo/info-hash.js';
 import type { TorrentFile } from '../../../src/metainfo/metainfo.js';
 import { parseMetainfo } from '../../../src/metainfo/parse-metainfo.js';
 import { countLookUps } from '../../support/counted-steps.js';
@@ -34,11 +35,14 @@ test('a torrent of one file is read whole', () => {
     version: '1',
     name: 'file.bin',
     infoHash: sha1(raw),
+    infoHashV1: infoHashV1(sha1(raw)),
     infoHashV2: null,
     info: raw,
     pieceLength: 16384,
     pieceCount: 3,
     pieces: Buffer.alloc(60, 1),
+    pieceRoots: null,
+    missingLayers: [],
     length: 40_000,
     files: [
       { path: ['file.bin'], begin: 0, length: 40_000, padding: false, executable: false, hidden: false, symlink: null },
@@ -222,11 +226,11 @@ test('the message says which field is wrong and why', () => {
     [folder([file(['a'], -1)]), 'torrent-invalid: files[0].length is not a number of bytes'],
     [folder([file(Array(256).fill('a'), 1)]), 'torrent-invalid: files[0].path has 256 elements, 255 is the most'],
     [folder([file(['a'], 2 ** 53 - 1), file(['b'], 1)]), 'torrent-invalid: length is beyond 2^53 bytes in all'],
-    [singleFile({ 'meta version': 3 }), 'torrent-invalid: meta version is not one that we know'],
     [
-      singleFile({ 'meta version': 2, pieces: undefined }),
-      'torrent-invalid: meta version is 2, and torrents of version 2 alone are not supported yet',
+      singleFile({ 'meta version': 3 }),
+      'torrent-invalid: meta version is 3: a newer program made the torrent, and we know version 2',
     ],
+    [singleFile({ 'meta version': 2, pieces: undefined }), 'torrent-invalid: file tree is missing'],
     [Buffer.alloc(33 * 1024 * 1024), 'torrent-invalid: the file has 34603008 bytes, 33554432 is the most'],
   ];
   assert.deepEqual(
@@ -240,7 +244,7 @@ test('a key that occurs twice in the info is refused, because clients would disa
   assert.match(refusal(Buffer.from(text, 'latin1')), /^not-bencoded: .* a key stands twice/);
 });
 
-const root = (length: number) => dictionary({ '': dictionary({ length, 'pieces root': Buffer.alloc(32) }) });
+const root = (length: number) => dictionary({ '': dictionary({ length, 'pieces root': Buffer.alloc(32, 1) }) });
 
 function hybrid(files: Parameters<typeof folder>[0], tree: Fields, info: Fields = {}): Buffer {
   const pieces = Buffer.alloc(40);
@@ -263,19 +267,26 @@ test('a hybrid whose two sides disagree is refused', () => {
   const pad = file(['.pad', '16374'], 16374, { attr: 'p' });
   const files = [file(['a'], 10), pad, file(['b'], 20)];
   const cases: readonly (readonly [Buffer, string])[] = [
-    [hybrid(files, { a: root(10) }), 'torrent-invalid: file tree has 1 files, but the v1 list has 2'],
-    [hybrid(files, { a: root(10), c: root(20) }), 'torrent-invalid: file tree and the v1 list differ in file 1'],
-    [hybrid(files, { a: root(11), b: root(20) }), 'torrent-invalid: file tree and the v1 list differ in file 0'],
-    [hybrid(files, { a: root(10), b: 7 }), 'torrent-invalid: file tree has an entry that is not a dictionary'],
+    [hybrid(files, { a: root(10) }), 'torrent-invalid: file tree lacks b (20 bytes), which the v1 list has'],
+    [
+      hybrid(files, { a: root(10), c: root(20) }),
+      'torrent-invalid: file tree has c (20 bytes) where the v1 list has b (20 bytes)',
+    ],
+    [
+      hybrid(files, { a: root(11), b: root(20) }),
+      'torrent-invalid: file tree has a (11 bytes) where the v1 list has a (10 bytes)',
+    ],
+    [hybrid(files, { a: root(10), b: 7 }), 'torrent-invalid: file tree[b] is not a dictionary'],
     [
       hybrid([file(['a'], 10), file(['b'], 20)], { a: root(10), b: root(20) }, { pieces: Buffer.alloc(20) }),
-      'torrent-invalid: files[1] does not begin with a piece, as v2 wants it',
+      'torrent-invalid: files are not aligned: b (20 bytes) does not begin with a piece, as v2 wants it',
     ],
     [
       hybrid(files, { a: root(10), b: root(20) }, { 'piece length': 16394 }),
       'torrent-invalid: piece length 16394 is not a power of two from 16384 on, as v2 wants it',
     ],
-    [hybrid(files, {}, { 'file tree': undefined }), 'torrent-invalid: file tree is not a dictionary'],
+    [hybrid(files, {}, { 'file tree': undefined }), 'torrent-invalid: file tree is missing'],
+    [hybrid(files, {}, { 'file tree': 7 }), 'torrent-invalid: file tree is not a dictionary'],
   ];
   assert.deepEqual(
     cases.map(([bytes]) => refusal(bytes)),

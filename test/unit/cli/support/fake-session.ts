@@ -4,7 +4,7 @@ import type { CommandSession, CommandTorrent, CreateSession } from '../../../../
 import type { DhtStatus } from '../../../../src/discovery/dht/dht-node.js';
 import type { PortMapping } from '../../../../src/discovery/port-mapping/port-mapper.js';
 import { infoHashV1 } from '../../../../src/metainfo/info-hash.js';
-import type { V1MagnetLink } from '../../../../src/metainfo/magnet.js';
+import type { MagnetLink } from '../../../../src/metainfo/magnet.js';
 import type { Metainfo, TorrentFile } from '../../../../src/metainfo/metainfo.js';
 import type { MagnetEvents } from '../../../../src/session/magnet-torrent.js';
 import type { ListenAnswer } from '../../../../src/session/session.js';
@@ -115,13 +115,13 @@ export class FakeTorrent implements CommandTorrent {
 
 /** A magnet link's torrent that a test drives. */
 export class FakeMagnet implements CommandTorrent {
-  readonly link: V1MagnetLink;
+  readonly link: MagnetLink;
   readonly options: TorrentOptions;
   readonly events: MetadataEvents;
   readonly #log: string[];
   current = makeStatus({ state: 'metadata', length: 0, wanted: 0, checkLength: 0 });
 
-  constructor(link: V1MagnetLink, options: TorrentOptions, events: MetadataEvents, log: string[]) {
+  constructor(link: MagnetLink, options: TorrentOptions, events: MetadataEvents, log: string[]) {
     this.link = link;
     this.options = options;
     this.events = events;
@@ -175,13 +175,13 @@ export class FakeSession implements CommandSession {
     return torrent;
   }
 
-  addMagnet(link: V1MagnetLink, options: TorrentOptions, events: MagnetEvents): FakeMagnet {
+  addMagnet(link: MagnetLink, options: TorrentOptions, events: MagnetEvents): FakeMagnet {
     const magnet = new FakeMagnet(link, options, events, this.log);
     this.magnets.push(magnet);
     return magnet;
   }
 
-  fetchMetadata(link: V1MagnetLink, options: TorrentOptions, events: MetadataEvents): FakeMagnet {
+  fetchMetadata(link: MagnetLink, options: TorrentOptions, events: MetadataEvents): FakeMagnet {
     const magnet = new FakeMagnet(link, options, events, this.log);
     this.magnets.push(magnet);
     return magnet;
