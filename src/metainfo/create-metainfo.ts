@@ -2,6 +2,7 @@
 import { nameBytes } from '../base/raw-name.js';
 import { type Encodable, encodeBencode } from '../bencode/encode.js';
 import { invalid, MAX_PIECE_COUNT, MAX_PIECE_LENGTH, type Metainfo } from './metainfo.js';
+import { hasLayer, layerOf } from './v2-tree.js';
 
 /** A file of a new torrent that is a folder. */
 export interface NewFile {
@@ -125,7 +126,11 @@ export function choosePieceLength(length: number): number {
 }
 
 /**
- * The bytes of a .torrent for `metainfo`. The info-hash stays the same, because `info` is copied and not encoded again.
+ * The bytes of a .torrent for `metainfo`, with the piece layers that are known. The info-hash stays the same, because
+ * `info` is copied and not encoded again.
+ *
+ * The info-hash proves such a file, whoever wrote it: `parseMetainfo` hashes the bytes of `info`, which hold the roots
+ * of all files, and takes no layer that does not give its file's root. Nothing proves trackers, web seeds and texts.
  */
 export function encodeTorrent(metainfo: Metainfo): Buffer {
   const { info, trackers, webSeeds, nodes, comment, createdBy, createdAt } = metainfo;
@@ -143,9 +148,22 @@ export function encodeTorrent(metainfo: Metainfo): Buffer {
     encodeBencode('info'),
     info,
     ...field('nodes', nodes.length > 0 ? nodes.map(nodePair) : null),
+    ...field('piece layers', pieceLayers(metainfo)),
     ...field('url-list', webSeeds.length > 0 ? webSeeds : null),
     Buffer.from('e'),
   ]);
+}
+
+/** The known layers by the root of their file; null when the torrent is of version 1, or none is known. */
+function pieceLayers({ files, pieceLength, pieceRoots, missingLayers }: Metainfo): ReadonlyMap<string, Buffer> | null {
+  if (pieceRoots === null) return null;
+  const missing = new Set(missingLayers);
+  const layers = new Map<string, Buffer>();
+  for (const [index, file] of files.entries()) {
+    if (!hasLayer(file, pieceLength) || missing.has(index)) continue;
+    layers.set(file.piecesRoot?.toString('latin1') ?? '', layerOf(file, pieceRoots, pieceLength));
+  }
+  return layers.size === 0 && missing.size > 0 ? null : layers;
 }
 
 /** BEP 5: "A list of [host, port] pairs". */

@@ -14,6 +14,8 @@ export interface DescribedFile {
   readonly hidden: boolean;
   /** The path that the symbolic link points to, in the form of `path`; null when the file is not a link. */
   readonly symlink: string | null;
+  /** The root of the file's hash tree (BEP 52); null in version 1, and for a file without bytes. */
+  readonly piecesRoot: string | null;
 }
 
 /**
@@ -23,7 +25,9 @@ export interface DescribedFile {
 export interface Description {
   readonly name: string;
   readonly version: Metainfo['version'];
+  /** 40 digits: the v1 hash, or the beginning of the v2 hash when the torrent is of version 2 alone. */
   readonly infoHash: string;
+  /** 64 digits. */
   readonly infoHashV2: string | null;
   /** Bytes of content, without padding. */
   readonly length: number;
@@ -61,13 +65,14 @@ export function describe(metainfo: Metainfo, secrets: DescribedSecrets = 'hidden
     length: metainfo.files.reduce((sum, file) => (file.padding ? sum : sum + file.length), 0),
     pieceLength: metainfo.pieceLength,
     pieceCount: metainfo.pieceCount,
-    files: metainfo.files.map(({ path, length, padding, executable, hidden, symlink }) => ({
+    files: metainfo.files.map(({ path, length, padding, executable, hidden, symlink, piecesRoot }) => ({
       path: path.join('/'),
       length,
       padding,
       executable,
       hidden,
       symlink: symlink === null ? null : symlink.join('/'),
+      piecesRoot: piecesRoot === undefined ? null : toHex(piecesRoot),
     })),
     trackers: metainfo.trackers.map(urls),
     webSeeds: urls(metainfo.webSeeds),

@@ -120,8 +120,8 @@ function linkOfHash(text: string): MagnetLink {
 }
 
 /**
- * Whether `info` is the metadata that the link names. A link with both hashes wants both to be right. A single hash of
- * 20 bytes is right as a v1 hash or as the beginning of a v2 hash.
+ * Whether `info` is the metadata that the link names. A link with both hashes wants both to be right. The hash of 20
+ * bytes is right as a v1 hash or as the beginning of a v2 hash, which some programs write into `urn:btih`.
  */
 export function isMetadataOf(link: NamedTorrent, info: Buffer): boolean {
   const { infoHash, infoHashV1: v1, infoHashV2: v2 } = link;
@@ -271,9 +271,7 @@ function parseTopics(values: readonly Value[], link: string): NamedTorrent {
   const multihashes = topics.flatMap((topic) => /^urn:btmh:1220([0-9a-f]{64})$/i.exec(topic)?.[1] ?? []);
   const v2 = one(multihashes.map((hash) => Buffer.from(hash, 'hex')));
   if (v1 !== null || v2 !== null) {
-    // Programs that know 20 bytes only write the beginning of the v2 hash as urn:btih.
-    const isCut = v1 !== null && v2?.subarray(0, v1.length).equals(v1) === true;
-    return namedBy(v1 === null || isCut ? null : infoHashV1(v1), v2 === null ? null : infoHashV2(v2));
+    return namedBy(v1 === null ? null : infoHashV1(v1), v2 === null ? null : infoHashV2(v2));
   }
   const broken = values.find(({ text }) => text === null);
   if (broken !== undefined)

@@ -14,7 +14,7 @@ export interface TreeFile extends RawFile {
 
 /**
  * The files of the tree of `info`, in its order: that of the bytes of each path element. Throws 'torrent-invalid'. The
- * caller has made sure that the keys are in order and that none comes twice.
+ * caller has made sure that the torrent's keys are in order and that none comes twice.
  */
 export function parseFileTree(info: BencodeDictionary): readonly TreeFile[] {
   const tree = getDictionary(info, 'file tree');
@@ -31,9 +31,10 @@ function addFiles(folder: BencodeDictionary, path: readonly Buffer[], into: Tree
   if (path.length >= MAX_PATH_ELEMENTS) {
     throw invalid('file tree', `has paths of more than ${MAX_PATH_ELEMENTS} elements`);
   }
-  for (const [key, value] of folder) {
+  // A decoded dictionary is not in the order of the bytes: keys that look like numbers come first, as numbers.
+  for (const key of [...folder.keys()].sort()) {
     const at = [...path, Buffer.from(key, 'latin1')];
-    const entry = asDictionary(value);
+    const entry = asDictionary(folder.get(key));
     if (entry === undefined) throw invalid(fieldOf(at), 'is not a dictionary');
     if (!entry.has('')) addFiles(entry, at, into);
     else if (entry.size > 1) throw invalid(fieldOf(at), 'is a file and a folder at once');
@@ -76,13 +77,20 @@ export function fieldOf(path: readonly Buffer[]): string {
   return `file tree[${path.map((element) => element.toString()).join('/')}]`;
 }
 
+/** The piece layer of a file that is in none of `missingLayers`. `pieceRoots` are those of its torrent. */
+export function layerOf(file: TorrentFile, pieceRoots: Buffer, pieceLength: number): Buffer {
+  const first = file.begin / pieceLength;
+  const end = first + Math.ceil(file.length / pieceLength);
+  return pieceRoots.subarray(first * NODE_LENGTH, end * NODE_LENGTH);
+}
+
 /** Whether the file has more than one piece, so that its root alone does not prove each of them. */
 export function hasLayer(file: TorrentFile, pieceLength: number): boolean {
   return file.piecesRoot !== undefined && file.length > pieceLength;
 }
 
 /** What the layers of a torrent tell, in the fields of `Metainfo`. */
-export interface ParsedLayers {
+interface ParsedLayers {
   readonly pieceRoots: Buffer;
   readonly missingLayers: readonly number[];
 }

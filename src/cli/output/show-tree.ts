@@ -29,8 +29,10 @@ export function describeForPeople(metainfo: Metainfo, secrets: DescribedSecrets)
     printable(metainfo.name),
     ...facts([
       ['size', [`${formatSize(length)}${exact} in ${formatCount(files.length, 'file')}`]],
-      ['info-hash', [toHex(metainfo.infoHash)]],
+      ['version', metainfo.version === '1' ? [] : [metainfo.version === '2' ? '2' : 'hybrid (1 and 2)']],
+      ['info-hash', metainfo.infoHashV1 === null ? [] : [toHex(metainfo.infoHashV1)]],
       ['info-hash v2', metainfo.infoHashV2 === null ? [] : [toHex(metainfo.infoHashV2)]],
+      ['pieces root', files.length === 1 ? files.flatMap(({ piecesRoot }) => piecesRoot ?? []).map(toHex) : []],
       ['pieces', [`${metainfo.pieceCount.toLocaleString('en-US')} of ${formatSize(metainfo.pieceLength)}`]],
       ['private', metainfo.private ? ['yes'] : []],
       ['comment', comment === null ? [] : [comment]],

@@ -11,7 +11,7 @@ test('a torrent is described as scripts are promised', () => {
     file(['link'], 0, { attr: 'lh', 'symlink path': ['run'] }),
   ];
   const metainfo = parseMetainfo(folder(files, {}, { announce: 'http://t/a' }));
-  const plain = { length: 0, padding: false, executable: false, hidden: false, symlink: null };
+  const plain = { length: 0, padding: false, executable: false, hidden: false, symlink: null, piecesRoot: null };
   assert.deepEqual(JSON.parse(JSON.stringify(describe(metainfo))), {
     name: 'top',
     version: '1',
