@@ -1,5 +1,5 @@
 /** The file tree and the piece layers of version 2 (BEP 52). */
-import { asDictionary, getBytes, getDictionary, getInteger } from '../bencode/access.js';
+import { asBytes, asDictionary, getBytes, getDictionary, getInteger } from '../bencode/access.js';
 import type { BencodeDictionary } from '../bencode/bencode.js';
 import { attributesOf, elementsOf, MAX_PATH_ELEMENTS, type RawFile } from './file-tree.js';
 import { merkleRoot, NODE_LENGTH, powerOfTwoFrom } from './merkle.js';
@@ -156,13 +156,13 @@ function layersOf(
   const roots = new Map<string, TorrentFile>();
   for (const file of files) if (file.piecesRoot !== undefined) roots.set(file.piecesRoot.toString('latin1'), file);
   const found = new Map<string, Buffer>();
-  for (const [key] of layers) {
+  for (const [key, value] of layers) {
     const file = roots.get(key);
-    const layer = getBytes(layers, key);
+    const layer = asBytes(value);
     if (file === undefined) throw invalid('piece layers', 'has a layer of no file of the torrent');
     if (layer === undefined) throw invalid('piece layers', 'has a layer that is not a string');
-    const isNeedless = !hasLayer(file, pieceLength) && layer.equals(file.piecesRoot ?? layer);
-    if (!hasLayer(file, pieceLength) && !isNeedless) {
+    // A layer of one piece is needless, and is the root.
+    if (!hasLayer(file, pieceLength) && file.piecesRoot?.equals(layer) !== true) {
       throw invalid('piece layers', `has a wrong layer of ${file.path.join('/')}, which has one piece`);
     }
     found.set(key, layer);

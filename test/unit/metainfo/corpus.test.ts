@@ -76,7 +76,8 @@ function checkFacts(shown: Description, { asserted = {}, raw }: Expectation, lab
   const webSeeds = asserted.web_seeds?.map((url) => url.toLowerCase()).sort();
   if (webSeeds) assert.deepEqual(shown.webSeeds.map((url) => url.toLowerCase()).sort(), webSeeds, label);
   // libtorrent counts the padding between files of version 2 as files.
-  if (typeof asserted.num_files === 'number' && shown.version !== '2') assert.equal(paths.length, asserted.num_files, label);
+  if (typeof asserted.num_files === 'number' && shown.version !== '2')
+    assert.equal(paths.length, asserted.num_files, label);
   for (const path of asserted.paths ?? []) assert.ok(paths.includes(path), `${label}: ${path}`);
   for (const file of asserted.files ?? []) checkFile(shown, file, label);
 }
