@@ -53,6 +53,7 @@ import { decodeMetadataMessage, encodeMetadataMessage } from '../../src/wire/met
 import { decodeUdpAnswer, encodeUdpAnswer } from '../../src/wire/udp-tracker-answer.js';
 import { decodeUdpRequest, encodeUdpRequest } from '../../src/wire/udp-tracker-request.js';
 import { seededRandom } from '../support/simulation/seeded-random.js';
+import { v2Torrent } from '../support/v2-torrent.js';
 import { accepting, dialling, type MseSide } from '../support/worlds/mse-pair.js';
 
 export interface FuzzedDecoder {
@@ -92,13 +93,21 @@ const CHOSEN_MEMORY_FACTOR = 256;
 /** Long ones make nearly every mutation one of hashes. */
 const MAX_SEED_LENGTH = 16 * 1024;
 
+/** Torrents of version 2 and hybrids, with piece layers, a folder in a folder, a link and an empty file. */
+const SAMPLES: readonly Buffer[] = (['2', 'hybrid'] as const).map((version) => {
+  const long = { path: 'top/a', length: 40_000 };
+  const others = [{ path: 'top/b/10', length: 5 }, { path: 'top/b/9' }, { path: 'top/link', symlink: 'top/a' }];
+  return v2Torrent([long, ...others], 16_384, version).torrent;
+});
+
 function torrents(): readonly Buffer[] {
   const folders = [FIXTURES, ...(existsSync(CORPUS) ? readdirSync(CORPUS).map((name) => join(CORPUS, name)) : [])];
-  return folders
+  const found = folders
     .flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
     .filter((path) => path.endsWith('.torrent'))
     .map((path) => readFileSync(path))
     .filter(({ length }) => length <= MAX_SEED_LENGTH);
+  return [...found, ...SAMPLES];
 }
 
 function texts(...lines: readonly string[]): () => readonly Buffer[] {
@@ -724,6 +733,8 @@ export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'net/gateway-routes.ts parseIpv6Routes': "the kernel's own table",
   'metainfo/file-tree.ts parseFiles': 'part of parseMetainfo',
   'metainfo/parse-metadata.ts parseMetadata': 'wraps parseMetainfo',
+  'metainfo/v2-tree.ts parseFileTree': 'part of parseMetainfo',
+  'metainfo/v2-tree.ts parseLayers': 'part of parseMetainfo',
   'metainfo/parse-sources.ts parseNodes': 'part of parseMetainfo',
   'metainfo/parse-sources.ts parseTrackers': 'part of parseMetainfo',
   'metainfo/parse-sources.ts parseWebSeeds': 'part of parseMetainfo',

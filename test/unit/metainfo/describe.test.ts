@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { describe } from '../../../src/metainfo/describe.js';
 import { parseMetainfo } from '../../../src/metainfo/parse-metainfo.js';
 import { file, folder } from '../../support/torrent-bytes.js';
+import { v2Torrent } from '../../support/v2-torrent.js';
 
 test('a torrent is described as scripts are promised', () => {
   const files = [
@@ -34,4 +35,20 @@ test('a torrent is described as scripts are promised', () => {
     createdAt: null,
     magnet: `magnet:?xt=urn:btih:${metainfo.infoHash.toString('hex')}&dn=top&xl=10&tr=http://t/a`,
   });
+});
+
+test('a torrent of version 2 is described by its hashes and by the roots of its files', () => {
+  const files = [{ path: 't/a', length: 5 }, { path: 't/empty' }];
+  for (const version of ['2', 'hybrid'] as const) {
+    const { metainfo, leavesOf } = v2Torrent(files, 16_384, version);
+    const v2 = metainfo.infoHashV2?.toString('hex') ?? '';
+    const shown = describe(metainfo);
+    assert.equal(shown.version, version);
+    assert.equal(shown.infoHashV2, v2);
+    assert.equal(shown.infoHash, metainfo.infoHashV1?.toString('hex') ?? v2.slice(0, 40));
+    assert.equal(shown.files[0]?.piecesRoot, leavesOf(0)[0]?.toString('hex'));
+    assert.equal(shown.files.find(({ path }) => path === 't/empty')?.piecesRoot, null);
+    const ofV1 = version === '2' ? '' : `xt=urn:btih:${shown.infoHash}&`;
+    assert.equal(shown.magnet, `magnet:?${ofV1}xt=urn:btmh:1220${v2}&dn=t&xl=5`);
+  }
 });

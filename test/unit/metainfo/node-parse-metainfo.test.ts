@@ -4,6 +4,7 @@ import { nodeParseMetainfo } from '../../../src/metainfo/node-parse-metainfo.js'
 import { parseMetainfo } from '../../../src/metainfo/parse-metainfo.js';
 import { type ParseOutcome, parseAtOnce } from '../../../src/metainfo/parsing.js';
 import { file, folder } from '../../support/torrent-bytes.js';
+import { v2Torrent } from '../../support/v2-torrent.js';
 
 const few = [file(['a'], 1), file(['b'], 1)];
 const many = Array.from({ length: 4500 }, (_, index) => file([`folder ${index % 7}`, `file ${index}`], 3));
@@ -42,4 +43,14 @@ test('a parse that is cancelled does not answer', async () => {
   parsing.cancel();
   // When a thread that began later has answered, the first one would have answered too.
   await new Promise<ParseOutcome>((resolve) => nodeParseMetainfo(folder(many), resolve));
+});
+
+test('torrents of version 2 and hybrids of many files come back from the thread complete', async () => {
+  const files = Array.from({ length: 4500 }, (_, index) => ({ path: `top/${index}`, length: index < 2 ? 40_000 : 1 }));
+  for (const version of ['2', 'hybrid'] as const) {
+    const { torrent, metainfo } = v2Torrent(files, 16_384, version, { layers: version === '2' });
+    const outcome = await new Promise<ParseOutcome>((resolve) => nodeParseMetainfo(torrent, resolve));
+    assert.deepEqual(outcome, { ok: true, metainfo });
+    assert.equal(metainfo.missingLayers.length, version === '2' ? 0 : 2);
+  }
 });

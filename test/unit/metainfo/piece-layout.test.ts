@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { withoutV2 } from '../../../src/metainfo/layers.js';
 import { BLOCK_LENGTH, PieceLayout } from '../../../src/metainfo/piece-layout.js';
+import { v2Torrent } from '../../support/v2-torrent.js';
 
 /** Three pieces of 40,000 bytes, the last of them 10,000. */
 const hashes = Buffer.from(Array.from({ length: 60 }, (_, i) => Math.floor(i / 20)));
@@ -42,4 +44,50 @@ test('a torrent that fills its last piece has no shorter one', () => {
   const last = full.pieceIndex(1);
   assert.ok(last !== undefined);
   assert.deepEqual([full.lengthOf(last), full.blockCount(last)], [BLOCK_LENGTH, 1]);
+});
+
+const FILES = [
+  { path: 't/a', length: 40_000 },
+  { path: 't/b' },
+  { path: 't/c', length: 100 },
+  { path: 't/d', length: 65_536 },
+];
+
+for (const version of ['2', 'hybrid'] as const) {
+  test(`in version ${version} each piece is of one file, and its content ends with the file`, () => {
+    const { layout: cut, metainfo } = v2Torrent(FILES, 2 * BLOCK_LENGTH, version);
+    const all = [...cut.pieceIndices()];
+    const content = [32_768, 7_232, 100, 32_768, 32_768];
+    assert.deepEqual(
+      all.map((piece) => cut.contentLengthOf(piece)),
+      content,
+    );
+    const full = all.map(() => 32_768);
+    assert.deepEqual(
+      all.map((piece) => cut.lengthOf(piece)),
+      version === '2' ? content : full,
+    );
+    const names = all.map((piece) => metainfo.files[cut.fileOf(piece) ?? -1]?.path.at(-1));
+    assert.deepEqual(names, ['a', 'a', 'c', 'd', 'd']);
+    // The tree of a file that is no longer than a piece is as wide as its own blocks need.
+    assert.deepEqual(
+      all.map((piece) => cut.proofOf(piece).width),
+      [2, 2, 1, 2, 2],
+    );
+    assert.equal(
+      all.every((piece) => (cut.proofOf(piece).sha1 === null) === (version === '2')),
+      true,
+    );
+    assert.equal(cut.keyOfForeign(1, 0, version === '2' ? 7_232 : BLOCK_LENGTH), 2);
+    assert.equal(cut.keyOfForeign(1, BLOCK_LENGTH, BLOCK_LENGTH), version === '2' ? undefined : 3);
+  });
+}
+
+test('a hybrid that is used by version 1 alone has no roots', () => {
+  const { metainfo } = v2Torrent(FILES, 2 * BLOCK_LENGTH, 'hybrid');
+  const alone = new PieceLayout(withoutV2(metainfo));
+  for (const piece of alone.pieceIndices()) {
+    const { sha1, root, width } = alone.proofOf(piece);
+    assert.deepEqual([sha1?.length, root, width], [20, null, 0]);
+  }
 });
