@@ -16,7 +16,7 @@ import type { FileSurvey } from './storage.js';
 export type FileSegment =
   /** `begin` is the offset in the file, `file` its index in the metainfo. */
   | { readonly kind: 'file'; readonly file: number; readonly begin: number; readonly length: number }
-  /** Bytes of a pad file: zeros that are hashed and sent, but never written to the disk. */
+  /** Bytes of padding: zeros that are hashed and sent, but never written to the disk. */
   | { readonly kind: 'zeros'; readonly length: number };
 
 /** As `FileSegment`, or in the border file. */
@@ -53,7 +53,8 @@ export class ContentMap {
 
   /** `selected`: files by index in the metainfo; null: all. */
   constructor(metainfo: Metainfo, layout: PieceLayout, selected: ReadonlySet<number> | null) {
-    this.#map = new FileMap(metainfo.files);
+    const isPadded = metainfo.version !== '1';
+    this.#map = new FileMap(metainfo.files, isPadded ? layout.pieceCount * layout.pieceLength : 0);
     this.#layout = layout;
     this.#shared = new SharedPieces(metainfo.files, layout);
     this.#selected = selected;
@@ -174,8 +175,8 @@ export class ContentMap {
 
 /**
  * Turns offsets of the torrent into offsets of its files; no other code does that. Only files with bytes are listed: an
- * empty file or a link holds no byte of any piece. The metainfo makes sure that the files follow one another without
- * holes.
+ * empty file or a link holds no byte of any piece. In version 1 the files follow one another without holes: the
+ * metainfo makes sure of that. In the others, what no file holds of a file's last piece is padding.
  */
 export class FileMap {
   readonly #files: readonly TorrentFile[];
@@ -183,8 +184,10 @@ export class FileMap {
   readonly #filled: Uint32Array;
   /** Offset in the torrent of the first byte of each of `#filled`. */
   readonly #begins: Float64Array;
+  readonly #paddingEnd: number;
 
-  constructor(files: readonly TorrentFile[]) {
+  /** `paddingEnd`: up to this offset, bytes that no file holds are padding; 0 when there is none of that kind. */
+  constructor(files: readonly TorrentFile[], paddingEnd = 0) {
     const filled: number[] = [];
     const begins: number[] = [];
     for (const [index, file] of files.entries()) {
@@ -195,28 +198,38 @@ export class FileMap {
     this.#files = files;
     this.#filled = new Uint32Array(filled);
     this.#begins = new Float64Array(begins);
+    this.#paddingEnd = paddingEnd;
   }
 
-  /** The places of `length` bytes from offset `begin` of the torrent, in order. The run must lie within the torrent. */
+  /**
+   * The places of `length` bytes from offset `begin` of the torrent, in order. The run must lie within the torrent, and
+   * its padding.
+   */
   segments(begin: number, length: number): FileSegment[] {
     const found: FileSegment[] = [];
     const end = begin + length;
     let at = begin;
     for (let place = this.#placeOf(begin); at < end; place += 1) {
-      const index = this.#filled[place];
-      const file = index === undefined ? undefined : this.#files[index];
-      if (index === undefined || file === undefined || at < file.begin || at >= file.begin + file.length) {
-        throw new Error(`no file holds byte ${at} of the torrent`);
-      }
-      const taken = Math.min(end, file.begin + file.length) - at;
-      found.push(
-        file.padding || file.symlink !== null
-          ? { kind: 'zeros', length: taken }
-          : { kind: 'file', file: index, begin: at - file.begin, length: taken },
-      );
-      at += taken;
+      const inFile = this.#inFile(place, at, end);
+      if (inFile !== null) found.push(inFile);
+      at += inFile?.length ?? 0;
+      const padding = Math.min(end, this.#begins[place + 1] ?? this.#paddingEnd) - at;
+      if (padding > 0 && this.#paddingEnd > 0) {
+        found.push({ kind: 'zeros', length: padding });
+        at += padding;
+      } else if (inFile === null) throw new Error(`no file holds byte ${at} of the torrent`);
     }
     return found;
+  }
+
+  /** What the file at `place` holds of the bytes from `at` to `end`; null when it does not hold the first of them. */
+  #inFile(place: number, at: number, end: number): FileSegment | null {
+    const index = this.#filled[place];
+    const file = index === undefined ? undefined : this.#files[index];
+    if (index === undefined || file === undefined || at < file.begin || at >= file.begin + file.length) return null;
+    const length = Math.min(end, file.begin + file.length) - at;
+    const isZeros = file.padding || file.symlink !== null;
+    return isZeros ? { kind: 'zeros', length } : { kind: 'file', file: index, begin: at - file.begin, length };
   }
 
   /** Index in `#filled` of the last file that begins at `begin` or before it, by bisection. */

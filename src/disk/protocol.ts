@@ -122,7 +122,10 @@ export interface CommitProof {
 export interface Judged {
   /** 'inconsistent': one of the two hashes is right and the other is wrong, so the torrent contradicts itself. */
   readonly verdict: 'right' | 'wrong' | 'inconsistent';
-  /** SHA-256 of each block of the content, 32 bytes each, when the piece is wrong and has a root. */
+  /**
+   * SHA-256 of each block of the content, 32 bytes each, when they do not give the root. Null when they do, or when
+   * there is no root.
+   */
   readonly leaves: Uint8Array | null;
 }
 

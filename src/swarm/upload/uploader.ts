@@ -2,7 +2,7 @@ import type { Millis, Timers } from '../../base/clock.js';
 import type { BtgetError } from '../../base/failure.js';
 import type { BlockRead, DoneOutcome } from '../../disk/storage.js';
 import { Measure } from '../../measure/measure.js';
-import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
+import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../../metainfo/piece-layout.js';
 import type { PeerConnection } from '../connections/peer-connection.js';
 import type { RateLimiter } from '../rate-limiter.js';
 import { FirstCopies } from './first-copies.js';
@@ -42,7 +42,10 @@ export class Uploader implements UploadOwner {
     this.limiter = parts.limiter;
     this.memory = parts.memory;
     this.firstCopies = new FirstCopies(parts.layout);
-    this.mostNeeded = options.maxCopies * parts.layout.length + options.maxSpare;
+    const { length, isV2Alone, pieceCount } = parts.layout;
+    // Some clients ask for the last block of each file as a whole one.
+    const padding = isV2Alone ? pieceCount * BLOCK_LENGTH : 0;
+    this.mostNeeded = options.maxCopies * (length + padding) + options.maxSpare;
     this.#parts = parts;
     this.#measure = new Measure(options.measure, parts.timers.now());
   }

@@ -313,11 +313,13 @@ function isVerified(file: TorrentFile, layout: PieceLayout, verified: ReadonlySe
 }
 
 /** The pieces that hold bytes of this file alone. */
-function piecesWithin({ begin, length }: TorrentFile, layout: PieceLayout): number[] {
+function piecesWithin(file: TorrentFile, layout: PieceLayout): number[] {
+  const { begin, length } = file;
   const first = Math.ceil(begin / layout.pieceLength);
-  // The last piece of a torrent ends with its last file.
-  const isLast = begin + length > (layout.pieceCount - 1) * layout.pieceLength;
-  const reaches = isLast && begin + length === layout.length;
-  const end = reaches ? layout.pieceCount : Math.floor((begin + length) / layout.pieceLength);
+  // The last piece of a torrent ends with its last file. With hash trees, the last piece of each file does.
+  const piece = layout.pieceIndex(first);
+  const isOfOneFile = piece !== undefined && layout.fileOf(piece) !== undefined;
+  const reaches = isOfOneFile || begin + length === layout.length;
+  const end = reaches ? piecesOfFile(file, layout).end : Math.floor((begin + length) / layout.pieceLength);
   return Array.from({ length: Math.max(0, end - first) }, (_, index) => first + index);
 }

@@ -1,17 +1,23 @@
 /** The contract that every storage keeps, wherever its bytes are. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type {
-  CheckOutcome,
-  DoneOutcome,
-  FileIdentity,
-  PieceSlot,
-  Storage,
-  SurveyOutcome,
-  SyncOutcome,
+import { sha1, sha256 } from '../../../src/base/digest.js';
+import {
+  type CheckOutcome,
+  type DoneOutcome,
+  type FileIdentity,
+  InconsistentHashes,
+  type LeavesOutcome,
+  type PieceSlot,
+  type Storage,
+  type SurveyOutcome,
+  type SyncOutcome,
 } from '../../../src/disk/storage.js';
+import type { Metainfo } from '../../../src/metainfo/metainfo.js';
+import { BLOCK_LENGTH } from '../../../src/metainfo/piece-layout.js';
 import { readsOf } from '../disk/block-reads.js';
-import { type SampleTorrent, sampleTorrent } from '../sample-torrent.js';
+import { type SampleFile, type SampleTorrent, sampleTorrent } from '../sample-torrent.js';
+import { type V2SampleOptions, v2Torrent } from '../v2-torrent.js';
 
 /** One implementation under test. */
 export interface StorageHarness {
@@ -26,25 +32,43 @@ export interface StorageHarness {
 
 const KIB = 1024;
 
-function torrent(): SampleTorrent {
-  return sampleTorrent(
-    [
-      { path: 'a/one', length: 40 * KIB },
-      { path: 'a/.pad/24576', length: 24 * KIB, padding: true },
-      { path: 'a/empty' },
-      { path: 'a/sub/two', length: 70 * KIB + 5 },
-      { path: 'a/link', symlink: 'a/one' },
-      { path: 'a/three', length: 1000 },
-    ],
-    32 * KIB,
-  );
-}
+const PIECE_LENGTH = 32 * KIB;
+const ONE: SampleFile = { path: 'a/one', length: 40 * KIB };
+const EMPTY: SampleFile = { path: 'a/empty' };
+const TWO: SampleFile = { path: 'a/sub/two', length: 70 * KIB + 5 };
+const LINK: SampleFile = { path: 'a/link', symlink: 'a/one' };
+const THREE: SampleFile = { path: 'a/three', length: 1000 };
+
+/** The files of all versions are the same. `one` has pieces 0 and 1, `two` has 2 and 3, and begins or is all of 4. */
+const TORRENTS: Readonly<Record<Metainfo['version'], () => SampleTorrent>> = {
+  1: () =>
+    sampleTorrent(
+      [ONE, { path: 'a/.pad/24576', length: 24 * KIB, padding: true }, EMPTY, TWO, LINK, THREE],
+      PIECE_LENGTH,
+    ),
+  2: () => v2Torrent([ONE, EMPTY, TWO, LINK, THREE], PIECE_LENGTH, '2'),
+  hybrid: () => v2Torrent([ONE, EMPTY, TWO, LINK, THREE], PIECE_LENGTH, 'hybrid'),
+};
 
 export function describeStorage(name: string, create: (torrent: SampleTorrent) => StorageHarness): void {
-  describe(`a storage: ${name}`, () => {
+  for (const version of ['1', '2', 'hybrid'] as const) {
+    describeOne(`a storage: ${name}, version ${version}`, TORRENTS[version], create);
+    if (version !== '1') describeTrees(`hash trees in a storage: ${name}, version ${version}`, version, create);
+  }
+}
+
+type Create = (torrent: SampleTorrent) => StorageHarness;
+
+/** The index of a file, by its path. */
+function indexOf({ metainfo }: SampleTorrent, { path }: SampleFile): number {
+  return metainfo.files.findIndex((file) => file.path.join('/') === path);
+}
+
+function describeOne(title: string, createTorrent: () => SampleTorrent, create: Create): void {
+  describe(title, () => {
     const on = (title: string, action: (torrent: SampleTorrent, harness: StorageHarness) => Promise<void>): void => {
       it(title, async () => {
-        const sample = torrent();
+        const sample = createTorrent();
         const harness = create(sample);
         try {
           await action(sample, harness);
@@ -94,10 +118,11 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
         (answered) => storage.checkPiece(sample.piece(0), answered),
         (answered) => storage.readBlocks([], answered),
         (answered) => storage.readBlocks(readsOf([{ piece: sample.piece(0), begin: 0, length: 5 }]), answered),
-        (answered) => storage.demoteFile(0, false, answered),
-        (answered) => storage.finishFile(1, answered),
-        (answered) => storage.finishFile(2, answered),
-        (answered) => storage.sync([0], answered),
+        (answered) => storage.demoteFile(indexOf(sample, ONE), false, answered),
+        ...sample.metainfo.files.flatMap(({ padding, length }, file) =>
+          padding || length === 0 ? [(answered: () => void) => storage.finishFile(file, answered)] : [],
+        ),
+        (answered) => storage.sync([indexOf(sample, ONE)], answered),
         (answered) => storage.close(answered),
       ];
       for (const [index, call] of calls.entries()) {
@@ -129,7 +154,7 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
       const outcome = await harness.answer<CheckOutcome>((answered) =>
         harness.storage.commitPiece(sample.piece(2), harness.slotOf(bytes), answered),
       );
-      assert.deepEqual(outcome, { ok: true, matches: false });
+      assert.ok(outcome.ok && !outcome.matches);
       assert.deepEqual(await check(sample, harness, 2), { ok: true, matches: false });
     });
 
@@ -170,16 +195,15 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
         [3, 100, 1],
         [1, 16 * KIB, 16 * KIB],
         [4, 0, sample.bytesOf(4).length],
+        [sample.layout.pieceCount - 1, 0, 1000],
       ];
       const blocks = await read(sample, harness, spans);
       assert.deepEqual(
         blocks?.map((block) => block.toString('hex')),
-        spans.map(([piece, begin, length]) =>
-          sample
-            .bytesOf(piece)
-            .subarray(begin, begin + length)
-            .toString('hex'),
-        ),
+        spans.map(([piece, begin, length]) => {
+          const padded = Buffer.concat([sample.bytesOf(piece), Buffer.alloc(PIECE_LENGTH)]);
+          return padded.subarray(begin, begin + length).toString('hex');
+        }),
       );
     });
 
@@ -198,30 +222,22 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
       const found = async (): Promise<readonly string[]> => {
         const outcome = await answer<SurveyOutcome>((answered) => storage.survey(answered));
         assert.ok(outcome.ok);
-        return outcome.files.map((file) => `${file.found} ${file.length}`);
+        const { files } = outcome;
+        return [ONE, EMPTY, TWO, LINK, THREE].map((file) => {
+          const survey = files[indexOf(sample, file)];
+          return `${survey?.found} ${survey?.length}`;
+        });
       };
       const [one, two, three] = [`${40 * KIB}`, `${70 * KIB + 5}`, '1000'];
-      assert.deepEqual(await found(), [
-        `part ${one}`,
-        'absent 0',
-        'absent 0',
-        `part ${two}`,
-        'absent 0',
-        `part ${three}`,
-      ]);
+      assert.deepEqual(await found(), [`part ${one}`, 'absent 0', `part ${two}`, 'absent 0', `part ${three}`]);
       for (const file of sample.metainfo.files.keys()) {
         assert.deepEqual(await answer<DoneOutcome>((answered) => storage.finishFile(file, answered)), { ok: true });
       }
-      assert.deepEqual(await found(), [
-        `final ${one}`,
-        'absent 0',
-        'final 0',
-        `final ${two}`,
-        'absent 0',
-        `final ${three}`,
-      ]);
-      assert.deepEqual(await answer<DoneOutcome>((answered) => storage.demoteFile(3, false, answered)), { ok: true });
-      assert.equal((await found())[3], `part ${two}`);
+      assert.deepEqual(await found(), [`final ${one}`, 'final 0', `final ${two}`, 'absent 0', `final ${three}`]);
+      const demote = (answered: (outcome: DoneOutcome) => void): void =>
+        storage.demoteFile(indexOf(sample, TWO), false, answered);
+      assert.deepEqual(await answer<DoneOutcome>(demote), { ok: true });
+      assert.equal((await found())[2], `part ${two}`);
       assert.deepEqual(await check(sample, harness, 3), { ok: true, matches: true });
     });
 
@@ -245,20 +261,21 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
           assert.ok(outcome.ok);
           return outcome.flushed;
         };
-        assert.equal((await sync(0, 3)).size, 0, 'nothing is there yet');
+        const [one, two, three] = [ONE, TWO, THREE].map((file) => indexOf(sample, file)) as [number, number, number];
+        assert.equal((await sync(one, two)).size, 0, 'nothing is there yet');
         await commit(sample, harness, 0);
         const [first, ...others] = await sync();
-        assert.deepEqual([first?.[0], others], [0, []]);
+        assert.deepEqual([first?.[0], others], [one, []]);
         assert.equal((await sync()).size, 0, 'nothing was written since');
-        assert.deepEqual([...(await sync(0, 5))], [first]);
+        assert.deepEqual([...(await sync(one, three))], [first]);
         await commitAll(sample, harness);
         const all = await sync();
-        assert.deepEqual([...all.keys()].sort(), [0, 3, 5], 'no padding, no link, no empty file');
+        assert.deepEqual([...all.keys()].sort(), [one, two, three].sort(), 'no padding, no link, no empty file');
         const outcome = await harness.answer<SurveyOutcome>((answered) => harness.storage.survey(answered));
         assert.ok(outcome.ok);
         for (const [file, identity] of all) assert.deepEqual(identity, outcome.files[file]?.identity, `file ${file}`);
-        assert.equal(all.get(0)?.inode, first?.[1].inode);
-        assert.equal(all.get(0)?.bornAt, first?.[1].bornAt);
+        assert.equal(all.get(one)?.inode, first?.[1].inode);
+        assert.equal(all.get(one)?.bornAt, first?.[1].bornAt);
         assert.equal(new Set([...all.values()].map(({ inode }) => inode)).size, 3);
       },
     );
@@ -267,11 +284,12 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
       await commitAll(sample, harness);
       const identity = async (): Promise<FileIdentity | null | undefined> => {
         const outcome = await harness.answer<SurveyOutcome>((answered) => harness.storage.survey(answered));
-        return outcome.ok ? outcome.files[0]?.identity : undefined;
+        return outcome.ok ? outcome.files[indexOf(sample, ONE)]?.identity : undefined;
       };
       const before = await identity();
       assert.equal(before?.length, 40 * KIB);
-      const finish = (answered: (outcome: DoneOutcome) => void): void => harness.storage.finishFile(0, answered);
+      const finish = (answered: (outcome: DoneOutcome) => void): void =>
+        harness.storage.finishFile(indexOf(sample, ONE), answered);
       assert.deepEqual(await harness.answer<DoneOutcome>(finish), { ok: true });
       assert.deepEqual(await identity(), before);
     });
@@ -282,7 +300,7 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
       storage.commitPiece(sample.piece(0), slotOf(sample.bytesOf(0)), () => log.push('committed'));
       storage.checkPiece(sample.piece(0), () => log.push('checked'));
       storage.readBlocks(readsOf([{ piece: sample.piece(0), begin: 0, length: 1 }]), () => log.push('read'));
-      storage.finishFile(2, () => log.push('finished'));
+      storage.finishFile(indexOf(sample, EMPTY), () => log.push('finished'));
       await answer<void>((answered) =>
         storage.close(() => {
           log.push('closed');
@@ -290,6 +308,167 @@ export function describeStorage(name: string, create: (torrent: SampleTorrent) =
         }),
       );
       assert.deepEqual(log, ['closed']);
+    });
+  });
+}
+
+/** The SHA-256 of each block of `content`. */
+function leavesOf(content: Buffer): readonly string[] {
+  return Array.from({ length: Math.ceil(content.length / BLOCK_LENGTH) }, (_, block) =>
+    sha256(content.subarray(block * BLOCK_LENGTH, (block + 1) * BLOCK_LENGTH)).toString('hex'),
+  );
+}
+
+function listed(leaves: Buffer | undefined): readonly string[] {
+  return Array.from({ length: (leaves?.length ?? 0) / 32 }, (_, at) =>
+    (leaves as Buffer).subarray(at * 32, (at + 1) * 32).toString('hex'),
+  );
+}
+
+/** What only torrents with hash trees have. */
+function describeTrees(title: string, version: '2' | 'hybrid', create: Create): void {
+  describe(title, () => {
+    const on = (
+      title: string,
+      action: (torrent: SampleTorrent, harness: StorageHarness) => Promise<void>,
+      options: V2SampleOptions = {},
+    ): void => {
+      it(title, async () => {
+        const sample = v2Torrent([ONE, EMPTY, TWO, LINK, THREE], PIECE_LENGTH, version, options);
+        const harness = create(sample);
+        try {
+          await action(sample, harness);
+        } finally {
+          await harness.end();
+        }
+      });
+    };
+    const commit = (
+      sample: SampleTorrent,
+      { storage, slotOf, answer }: StorageHarness,
+      piece: number,
+      bytes = sample.bytesOf(piece),
+    ): Promise<CheckOutcome> => answer((answered) => storage.commitPiece(sample.piece(piece), slotOf(bytes), answered));
+    const check = (sample: SampleTorrent, { storage, answer }: StorageHarness, piece: number): Promise<CheckOutcome> =>
+      answer((answered) => storage.checkPiece(sample.piece(piece), answered));
+    const write = async (sample: SampleTorrent, { storage, answer }: StorageHarness, piece: number, bytes: Buffer) => {
+      for (let begin = 0; begin < bytes.length; begin += BLOCK_LENGTH) {
+        const block = bytes.subarray(begin, begin + BLOCK_LENGTH);
+        const written = await answer<DoneOutcome>((answered) =>
+          storage.writeBlock(sample.piece(piece), begin, block, answered),
+        );
+        assert.deepEqual(written, { ok: true });
+      }
+    };
+    const contentOf = (sample: SampleTorrent, piece: number): Buffer =>
+      sample.bytesOf(piece).subarray(0, sample.layout.contentLengthOf(sample.piece(piece)));
+    const flipped = (bytes: Buffer, at: number): Buffer => {
+      const copy = Buffer.from(bytes);
+      copy[at] = (copy[at] as number) ^ 1;
+      return copy;
+    };
+    const pieces = [0, 1, 2, 3, 4, 5];
+
+    on('tell which block of a piece is wrong, and nothing of a right one', async (sample, harness) => {
+      for (const piece of pieces) {
+        const content = contentOf(sample, piece);
+        const blocks = leavesOf(content);
+        for (const block of blocks.keys()) {
+          const bytes = flipped(sample.bytesOf(piece), block * BLOCK_LENGTH + 3);
+          const outcome = await commit(sample, harness, piece, bytes);
+          assert.ok(outcome.ok && !outcome.matches);
+          assert.deepEqual(listed(outcome.leaves), leavesOf(bytes.subarray(0, content.length)));
+          const differing = listed(outcome.leaves).flatMap((leaf, at) => (leaf === blocks[at] ? [] : [at]));
+          assert.deepEqual(differing, [block], `piece ${piece}`);
+        }
+        assert.deepEqual(await commit(sample, harness, piece), { ok: true, matches: true });
+        assert.deepEqual(await check(sample, harness, piece), { ok: true, matches: true });
+      }
+    });
+
+    on('tell which block of a piece on the disk is wrong', async (sample, harness) => {
+      for (const piece of pieces) {
+        const content = contentOf(sample, piece);
+        const bytes = flipped(sample.bytesOf(piece), content.length - 1);
+        await write(sample, harness, piece, bytes);
+        const outcome = await check(sample, harness, piece);
+        assert.ok(outcome.ok && !outcome.matches);
+        assert.deepEqual(listed(outcome.leaves), leavesOf(bytes.subarray(0, content.length)));
+        await write(sample, harness, piece, sample.bytesOf(piece));
+        assert.deepEqual(await check(sample, harness, piece), { ok: true, matches: true });
+      }
+    });
+
+    on('tell the leaves of a piece that is there', async (sample, harness) => {
+      const hash = (piece: number): Promise<LeavesOutcome> =>
+        harness.answer((answered) => harness.storage.hashBlocks(sample.piece(piece), answered));
+      for (const piece of pieces) {
+        const before = await hash(piece);
+        assert.ok(!before.ok && before.failure.code === 'io', `piece ${piece} is not there`);
+        await commit(sample, harness, piece);
+        const outcome = await hash(piece);
+        assert.ok(outcome.ok);
+        assert.deepEqual(listed(outcome.leaves), leavesOf(contentOf(sample, piece)));
+      }
+      for (const file of sample.metainfo.files.keys())
+        await harness.answer<DoneOutcome>((answered) => harness.storage.finishFile(file, answered));
+      const finished = await hash(3);
+      assert.ok(finished.ok);
+      assert.deepEqual(listed(finished.leaves), leavesOf(contentOf(sample, 3)));
+    });
+
+    on('tell no leaves of bytes that are not right any more', async (sample, harness) => {
+      await write(sample, harness, 2, flipped(sample.bytesOf(2), 9));
+      const outcome = await harness.answer<LeavesOutcome>((answered) =>
+        harness.storage.hashBlocks(sample.piece(2), answered),
+      );
+      assert.ok(!outcome.ok && outcome.failure.code === 'io');
+    });
+
+    on('let a read reach behind the end of a file, where zeros are', async (sample, harness) => {
+      for (const piece of pieces) await commit(sample, harness, piece);
+      const reads = readsOf(pieces.map((piece) => ({ piece: sample.piece(piece), begin: 0, length: PIECE_LENGTH })));
+      const tail = readsOf([{ piece: sample.piece(5), begin: BLOCK_LENGTH, length: BLOCK_LENGTH }]);
+      const outcome = await harness.answer<DoneOutcome>((answered) =>
+        harness.storage.readBlocks([...reads, ...tail], answered),
+      );
+      assert.deepEqual(outcome, { ok: true });
+      for (const piece of pieces) {
+        const content = contentOf(sample, piece);
+        const padded = Buffer.concat([content, Buffer.alloc(PIECE_LENGTH - content.length)]);
+        assert.ok(reads[piece]?.into.equals(padded), `piece ${piece}`);
+      }
+      assert.ok(tail[0]?.into.equals(Buffer.alloc(BLOCK_LENGTH)));
+    });
+
+    if (version === '2') return;
+
+    const pieceHashes = Buffer.concat([
+      ...pieces.map((piece) => (piece === 2 ? Buffer.alloc(20, 7) : sha1(TORRENTS.hybrid().bytesOf(piece)))),
+    ]);
+    on(
+      'make a piece whose two hashes contradict each other a fault of the torrent',
+      async (sample, harness) => {
+        const isFault = (outcome: CheckOutcome): boolean =>
+          !outcome.ok && outcome.failure instanceof InconsistentHashes && outcome.failure.piece === 2;
+        assert.ok(isFault(await commit(sample, harness, 2)));
+        assert.deepEqual(await check(sample, harness, 2), { ok: true, matches: false }, 'nothing was written');
+        await write(sample, harness, 2, sample.bytesOf(2));
+        assert.ok(isFault(await check(sample, harness, 2)));
+        const wrong = await commit(sample, harness, 2, flipped(sample.bytesOf(2), 0));
+        assert.ok(wrong.ok && !wrong.matches, 'wrong by both hashes');
+        assert.deepEqual(await commit(sample, harness, 3), { ok: true, matches: true });
+      },
+      { info: { pieces: pieceHashes } },
+    );
+
+    on('do not blame the torrent, nor a block, for padding that is not zeros', async (sample, harness) => {
+      for (const piece of [1, 4, 5]) {
+        const bytes = flipped(sample.bytesOf(piece), PIECE_LENGTH - 1);
+        assert.deepEqual(await commit(sample, harness, piece, bytes), { ok: true, matches: false });
+        await write(sample, harness, piece, bytes);
+        assert.deepEqual(await check(sample, harness, piece), { ok: true, matches: true }, 'padding is not written');
+      }
     });
   });
 }

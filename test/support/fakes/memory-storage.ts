@@ -190,7 +190,7 @@ export class MemoryStorage implements Storage {
 
   /** All bytes of the torrent as the disk holds them, with zeros for missing bytes. */
   contents(): Buffer {
-    const all = Buffer.alloc(this.#layout.length);
+    const all = Buffer.alloc(Math.max(0, ...this.#files.map(({ file }) => file.begin + file.length)));
     this.#read(0, all);
     return all;
   }

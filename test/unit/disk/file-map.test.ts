@@ -52,6 +52,24 @@ describe('the file map', () => {
     assert.throws(() => new FileMap([]).segments(0, 1), /no file holds byte 0/);
   });
 
+  it('gives zeros for the gaps between files and after the last one, up to the end of the padding', () => {
+    const [one, empty, two] = files([[10], [0], [4]]) as [TorrentFile, TorrentFile, TorrentFile];
+    const map = new FileMap([one, { ...empty, begin: 16 }, { ...two, begin: 16 }], 32);
+    assert.deepEqual(map.segments(9, 23), [
+      { kind: 'file', file: 0, begin: 9, length: 1 },
+      { kind: 'zeros', length: 6 },
+      { kind: 'file', file: 2, begin: 0, length: 4 },
+      { kind: 'zeros', length: 12 },
+    ]);
+    assert.deepEqual(map.segments(12, 3), [{ kind: 'zeros', length: 3 }]);
+    assert.deepEqual(map.segments(12, 5), [
+      { kind: 'zeros', length: 4 },
+      { kind: 'file', file: 2, begin: 0, length: 1 },
+    ]);
+    assert.deepEqual(map.segments(30, 2), [{ kind: 'zeros', length: 2 }]);
+    assert.throws(() => map.segments(30, 3), /no file holds byte 32/);
+  });
+
   it('maps offsets beyond 2^32', () => {
     const map = new FileMap(files([[2 ** 40], [7]]));
     assert.deepEqual(map.segments(2 ** 40 - 1, 3), [
