@@ -236,8 +236,8 @@ export interface Storage {
 
   /**
    * Reads each run; runs that follow one another are read in one go. In a torrent with hash trees a run may reach behind
-   * the end of its piece's file, up to `pieceLength`: the bytes there are zeros. The caller must not touch the memory until the
-   * answer. After a failure the memory may hold anything.
+   * the end of its piece's file, up to `pieceLength`: the bytes there are zeros. The caller must not touch the memory
+   * until the answer. After a failure the memory may hold anything.
    */
   readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void;
 

@@ -13,13 +13,15 @@ import { seededRandom } from '../support/simulation/seeded-random.js';
 /** In all forms together. */
 const RANDOM_CUTS = Number(process.env['POWER_CUTS'] ?? 6_000);
 
-const PLAIN: Form = { partNames: true, selects: false };
-const SELECTED: Form = { partNames: true, selects: true };
+const PLAIN: Form = { partNames: true, selects: false, version: '1' };
+const SELECTED: Form = { ...PLAIN, selects: true };
 const FORMS = new Map<string, Form>([
   ['a plain download', PLAIN],
-  ['--no-part', { partNames: false, selects: false }],
+  ['--no-part', { ...PLAIN, partNames: false }],
   ['--select', SELECTED],
-  ['--no-part --select', { partNames: false, selects: true }],
+  ['--no-part --select', { ...SELECTED, partNames: false }],
+  ['a plain download of version 2', { ...PLAIN, version: '2' }],
+  ['a hybrid with --select', { ...SELECTED, version: 'hybrid' }],
 ]);
 
 for (const [name, form] of FORMS) {

@@ -1,11 +1,12 @@
 /** Downloads of all forms that are ended by a power cut, and what must hold when they go on. */
 import assert from 'node:assert/strict';
 import { type Random, shuffle } from '../../../src/base/random.js';
-import type { TorrentFile } from '../../../src/metainfo/metainfo.js';
+import type { Metainfo, TorrentFile } from '../../../src/metainfo/metainfo.js';
 import { piecesOfFile } from '../../../src/metainfo/piece-layout.js';
 import { SharedPieces } from '../../../src/metainfo/shared-pieces.js';
 import { DEFAULT_JOURNAL_KEEPER_OPTIONS } from '../../../src/resume/journal-keeper.js';
-import { sampleTorrent } from '../sample-torrent.js';
+import { type SampleTorrent, sampleTorrent } from '../sample-torrent.js';
+import { v2Torrent } from '../v2-torrent.js';
 import {
   contentOf,
   DEFAULT_DISK_DOWNLOAD_OPTIONS,
@@ -18,20 +19,28 @@ import { cutPower, type Loss } from './power-cut.js';
 import { emptyImage, type PowerImage } from './power-disk.js';
 
 const KIB = 1024;
-/** Piece 3 is part of two files, and piece 6 of three. */
-const SAMPLE = sampleTorrent(
-  [
-    { path: 't/a', length: 10 * KIB },
-    { path: 't/sub/b', length: 10 * KIB + 300 },
-    { path: 't/empty' },
-    { path: 't/sub/deep/c', length: 300 },
-    { path: 't/d', length: 14 * KIB },
-  ],
-  3 * KIB,
-);
-const { metainfo } = SAMPLE;
-const FILE_COUNT = metainfo.files.length;
-const SHARED = new SharedPieces(metainfo.files, SAMPLE.layout);
+const TREE = [
+  { path: 't/a', length: 50 * KIB },
+  { path: 't/sub/b', length: 50 * KIB + 300 },
+  { path: 't/empty' },
+  { path: 't/sub/deep/c', length: 300 },
+  { path: 't/d', length: 70 * KIB },
+];
+const SAMPLES: Readonly<Record<Metainfo['version'], SampleTorrent>> = {
+  /** Piece 3 is part of two files, and piece 6 of three. */
+  1: sampleTorrent(
+    [
+      { path: 't/a', length: 10 * KIB },
+      { path: 't/sub/b', length: 10 * KIB + 300 },
+      { path: 't/empty' },
+      { path: 't/sub/deep/c', length: 300 },
+      { path: 't/d', length: 14 * KIB },
+    ],
+    3 * KIB,
+  ),
+  2: v2Torrent(TREE, 16 * KIB, '2'),
+  hybrid: v2Torrent(TREE, 16 * KIB, 'hybrid'),
+};
 const FLUSH_TIME = 60;
 const IN_DOWNLOAD = `${DOWNLOADS}/t/`;
 const BORDER = /\/\.t\.[0-9a-f]{8}\.btget-border$/;
@@ -41,6 +50,7 @@ export interface Form {
   readonly partNames: boolean;
   /** Each run selects some files, and the next run selects those and perhaps more. */
   readonly selects: boolean;
+  readonly version: Metainfo['version'];
 }
 
 export interface Recorded {
@@ -54,7 +64,7 @@ export interface Recorded {
 export function record(form: Form, random: Random, options: Partial<DiskDownloadOptions> = {}): Recorded {
   const start = emptyImage(random.below(2) === 0 ? DOWNLOADS : null);
   const all = { ...optionsOf(form, random, null), ...options };
-  return { form, start, options: all, run: downloadOnto(start, SAMPLE, random, all) };
+  return { form, start, options: all, run: downloadOnto(start, SAMPLES[form.version], random, all) };
 }
 
 /** Cuts the power after the first `count` events of `recorded`, and lets the next run come to its end. */
@@ -64,25 +74,26 @@ export function cutAndGoOn(recorded: Recorded, count: number, loss: Loss, random
   const options = { ...optionsOf(form, random, recorded.options), interruptAt: null };
   const old = loss === 'anyhow' ? [] : oldPieces(recorded, count);
   const mayMove = [...filesOf(left).keys()].some((path) => BORDER.test(path));
-  const kept = old.filter((piece) => !mayMove || !comesHome(piece, options));
-  return { form, start: left, options, run: goesOn(left, kept, random, options) };
+  const sample = SAMPLES[form.version];
+  const kept = old.filter((piece) => !mayMove || !comesHome(sample, piece, options));
+  return { form, start: left, options, run: goesOn(sample, left, kept, random, options) };
 }
 
 /**
  * Whether the piece may be on its way from aside into several files. When that is cut off, the piece is fetched again,
  * because some bytes of it may be right only in a file and others only aside.
  */
-function comesHome(piece: number, options: DiskDownloadOptions): boolean {
-  const { files } = contentOf(SAMPLE, options);
+function comesHome(sample: SampleTorrent, piece: number, options: DiskDownloadOptions): boolean {
+  const { files } = contentOf(sample, options);
   const isIn = (file: number): boolean => {
-    const { first, end } = piecesOfFile(metainfo.files[file] as TorrentFile, SAMPLE.layout);
+    const { first, end } = piecesOfFile(sample.metainfo.files[file] as TorrentFile, sample.layout);
     return first <= piece && piece < end;
   };
   return [...files].filter(isIn).length > 1;
 }
 
 function optionsOf(
-  { partNames, selects }: Form,
+  { partNames, selects, version }: Form,
   random: Random,
   before: DiskDownloadOptions | null,
 ): DiskDownloadOptions {
@@ -94,35 +105,41 @@ function optionsOf(
     batch: 1 + random.below(16 * KIB),
     minLength: random.below(2) === 0 ? 1 : 64 * KIB,
     partNames,
-    select: selects ? selectMore(before?.select ?? [], random) : [],
+    select: selects ? selectMore(SAMPLES[version], before?.select ?? [], random) : [],
   };
 }
 
 /** Numbers of files, from 1. */
-function selectMore(before: readonly string[], random: Random): string[] {
-  const others = Array.from({ length: FILE_COUNT }, (_, index) => `${index + 1}`).filter(
-    (one) => !before.includes(one),
-  );
+function selectMore({ metainfo }: SampleTorrent, before: readonly string[], random: Random): string[] {
+  const count = metainfo.files.filter(({ padding }) => !padding).length;
+  const others = Array.from({ length: count }, (_, index) => `${index + 1}`).filter((one) => !before.includes(one));
   const least = before.length === 0 ? 1 : 0;
   return [...before, ...shuffle(random, others).slice(0, Math.max(least, random.below(3)))];
 }
 
 /** Starts on what a power cut left, and asserts everything that is promised. The pieces `kept` must not be lost. */
-function goesOn(left: PowerImage, kept: readonly number[], random: Random, options: DiskDownloadOptions): DiskDownload {
+function goesOn(
+  sample: SampleTorrent,
+  left: PowerImage,
+  kept: readonly number[],
+  random: Random,
+  options: DiskDownloadOptions,
+): DiskDownload {
   const before = filesOf(left);
   if (options.partNames)
-    for (const [index] of metainfo.files.entries()) {
-      const bytes = before.get(pathOf(index));
-      if (bytes !== undefined) assert.ok(bytes.equals(SAMPLE.fileBytes(index)), `${pathOf(index)} is not whole`);
+    for (const [index, file] of sample.metainfo.files.entries()) {
+      const bytes = before.get(pathOf(file));
+      if (bytes !== undefined) assert.ok(bytes.equals(sample.fileBytes(index)), `${pathOf(file)} is not whole`);
     }
-  const run = downloadOnto(left, SAMPLE, random, options);
+  const run = downloadOnto(left, sample, random, options);
   for (const piece of [...run.belief.believed, ...run.belief.doubted])
-    assert.ok(isRight(before, piece), `piece ${piece} is believed, and is not there`);
-  for (const piece of run.verified) assert.ok(isRight(before, piece), `piece ${piece} is verified, and is not there`);
+    assert.ok(isRight(sample, before, piece), `piece ${piece} is believed, and is not there`);
+  for (const piece of run.verified)
+    assert.ok(isRight(sample, before, piece), `piece ${piece} is verified, and is not there`);
   const verified = new Set<number>(run.verified);
   for (const piece of kept) assert.ok(verified.has(piece), `piece ${piece} is lost`);
   assert.ok(run.isDone);
-  assertEnd(run.disk.files(), options);
+  assertEnd(sample, run.disk.files(), options);
   return run;
 }
 
@@ -130,10 +147,12 @@ function goesOn(left: PowerImage, kept: readonly number[], random: Random, optio
  * Asserts that the selected files are whole, that no other file is there, and that nothing useless lies beside the
  * download.
  */
-function assertEnd(files: ReadonlyMap<string, Buffer>, options: DiskDownloadOptions): void {
-  const content = contentOf(SAMPLE, options);
-  for (const index of content.files)
-    assert.ok(files.get(pathOf(index))?.equals(SAMPLE.fileBytes(index)), `${pathOf(index)} at the end`);
+function assertEnd(sample: SampleTorrent, files: ReadonlyMap<string, Buffer>, options: DiskDownloadOptions): void {
+  const content = contentOf(sample, options);
+  for (const index of content.files) {
+    const path = pathOf(sample.metainfo.files[index] as TorrentFile);
+    assert.ok(files.get(path)?.equals(sample.fileBytes(index)), `${path} at the end`);
+  }
   const others = [...files.keys()].filter((path) => !path.startsWith(IN_DOWNLOAD));
   const strange = others.filter((path) => content.isAll || !BORDER.test(path));
   assert.deepEqual(strange, [], 'left beside the download');
@@ -156,26 +175,30 @@ function oldPieces({ start, run }: Recorded, count: number): number[] {
   return old;
 }
 
-function pathOf(file: number): string {
-  return `${DOWNLOADS}/${(metainfo.files[file]?.path ?? []).join('/')}`;
+function pathOf({ path }: TorrentFile): string {
+  return `${DOWNLOADS}/${path.join('/')}`;
 }
 
 /**
  * Whether the files hold the right bytes of a piece, in their places or aside. Reads the files without the code under
  * test.
  */
-function isRight(files: ReadonlyMap<string, Buffer>, piece: number): boolean {
+function isRight(
+  { metainfo, layout, content }: SampleTorrent,
+  files: ReadonlyMap<string, Buffer>,
+  piece: number,
+): boolean {
   const begin = piece * metainfo.pieceLength;
-  const end = Math.min(begin + metainfo.pieceLength, metainfo.length);
+  const end = begin + metainfo.pieceLength;
   const border = [...files].find(([path]) => BORDER.test(path))?.[1];
-  const number = SHARED.numberOf(piece);
-  return metainfo.files.every((file, index) => {
+  const number = new SharedPieces(metainfo.files, layout).numberOf(piece);
+  return metainfo.files.every((file) => {
     const from = Math.max(begin, file.begin);
     const to = Math.min(end, file.begin + file.length);
-    if (from >= to) return true;
-    const right = SAMPLE.content.subarray(from, to);
+    if (from >= to || file.padding) return true;
+    const right = content.subarray(from, to);
     // A whole file counts even while its part still lies beside it.
-    for (const name of [`${pathOf(index)}.part`, pathOf(index)])
+    for (const name of [`${pathOf(file)}.part`, pathOf(file)])
       if (
         files
           .get(name)
