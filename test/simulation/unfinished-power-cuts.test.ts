@@ -52,9 +52,12 @@ function assertKept(
   { layout }: SampleTorrent,
   { belief, verified, unfinished, isDone }: DiskDownload,
   counts: Counts,
+  loss: Loss,
 ): void {
   for (const [piece, sums] of belief.unfinished) {
     if (verified.includes(piece)) continue;
+    // Where names are not kept in order, a file may be gone that had just got its final name.
+    if (loss === 'anyhow' && !unfinished.has(piece)) continue;
     assert.deepEqual([...(unfinished.get(piece) ?? [])].sort(byBlock), [...sums].sort(byBlock), `piece ${piece}`);
     counts.claimed += sums.size;
     if (sums.size < layout.blockCount(piece)) counts.pieces += 1;
@@ -74,8 +77,9 @@ function cutOften(sample: SampleTorrent, cuts: number, more: Partial<DiskDownloa
     const recorded = downloadOnto(start, sample, random, { ...optionsOf(random), ...more });
     for (let cut = 0; cut < 20; cut += 1) {
       const count = random.below(recorded.disk.events.length + 1);
-      const left = cutPower(start, recorded.disk.events, count, LOSSES[random.below(LOSSES.length)] as Loss, random);
-      assertKept(sample, downloadOnto(left, sample, random, optionsOf(random)), counts);
+      const loss = LOSSES[random.below(LOSSES.length)] as Loss;
+      const left = cutPower(start, recorded.disk.events, count, loss, random);
+      assertKept(sample, downloadOnto(left, sample, random, optionsOf(random)), counts, loss);
     }
   }
   return counts;
