@@ -5,13 +5,14 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Random } from '../../src/base/random.js';
-import type { TorrentFile } from '../../src/metainfo/metainfo.js';
+import type { Metainfo, TorrentFile } from '../../src/metainfo/metainfo.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { BLOCK_LENGTH, PieceLayout } from '../../src/metainfo/piece-layout.js';
 import { SharedPieces } from '../../src/metainfo/shared-pieces.js';
 import { type JournalContents, readJournal } from '../../src/resume/read-journal.js';
 import { BTGET } from '../support/btget-process.js';
 import { writeNoise } from '../support/noise.js';
+import { v2Torrent } from '../support/v2-torrent.js';
 
 /** A torrent with its content. */
 export class Place {
@@ -23,18 +24,37 @@ export class Place {
   readonly layout: PieceLayout;
   readonly #shared: SharedPieces;
 
-  /** Makes the content of `files` below `dir`, and its torrent. */
-  constructor(dir: string, name: string, files: Readonly<Record<string, number>>, pieceLength: string) {
+  /** Makes the content of `files` below `dir`, and its torrent. `pieceLength` in KiB. */
+  constructor(
+    dir: string,
+    name: string,
+    files: Readonly<Record<string, number>>,
+    pieceLength: number,
+    version: Metainfo['version'],
+  ) {
     this.dir = join(dir, `${name}-seed`);
     this.torrent = join(dir, `${name}.torrent`);
     this.#name = name;
     writeNoise(this.dir, files);
-    const create = ['create', join(this.dir, name), '-o', this.torrent, '--piece-length', pieceLength, '-q'];
-    const { status, stderr } = spawnSync(process.execPath, [BTGET, ...create]);
-    assert.equal(status, 0, String(stderr));
+    if (version === '1') this.#create(pieceLength);
+    else {
+      const samples = Object.keys(files).map((path) => ({ path, content: readFileSync(join(this.dir, path)) }));
+      writeFileSync(this.torrent, v2Torrent(samples, pieceLength * 1024, version).torrent);
+    }
     this.metainfo = parseMetainfo(readFileSync(this.torrent));
     this.layout = new PieceLayout(this.metainfo);
     this.#shared = new SharedPieces(this.metainfo.files, this.layout);
+  }
+
+  #create(pieceLength: number): void {
+    const options = ['-o', this.torrent, '--piece-length', `${pieceLength}K`, '-q'];
+    const { status, stderr } = spawnSync(process.execPath, [BTGET, 'create', join(this.dir, this.#name), ...options]);
+    assert.equal(status, 0, String(stderr));
+  }
+
+  /** The files that are on the disk when all are selected, by index in the metainfo. */
+  get files(): readonly number[] {
+    return this.metainfo.files.flatMap(({ padding }, index) => (padding ? [] : [index]));
   }
 
   /** Whether a name in the download folder is the download's own: a file's final name, or its folder. */
@@ -49,15 +69,16 @@ export class Place {
   rightIn(dir: string, selected: ReadonlySet<number>): ReadonlySet<number> {
     const content = this.#contentIn(dir);
     const aside = this.#asideIn(dir);
+    const sent = this.layout.isV2Alone ? this.#contentIn(this.dir) : null;
     const right = new Set<number>();
     for (const piece of this.layout.pieceIndices()) {
       const begin = this.layout.beginOf(piece);
       const bytes = content.subarray(begin, begin + this.layout.lengthOf(piece));
+      const { sha1 } = this.layout.proofOf(piece);
       const isRight = (found: Buffer): boolean =>
-        createHash('sha1')
-          .update(found)
-          .digest()
-          .equals(this.layout.proofOf(piece).sha1 as Buffer);
+        sha1 === null
+          ? sent?.subarray(begin, begin + found.length).equals(found) === true
+          : createHash('sha1').update(found).digest().equals(sha1);
       if (isRight(bytes) || this.#sharedFrom(aside, piece, bytes, selected).some(isRight)) right.add(piece);
     }
     return right;
@@ -80,7 +101,7 @@ export class Place {
   }
 
   #contentIn(dir: string): Buffer {
-    const content = Buffer.alloc(this.metainfo.length);
+    const content = Buffer.alloc(this.layout.pieceCount * this.layout.pieceLength);
     for (const { path, begin, length } of this.metainfo.files) {
       const final = join(dir, ...path);
       const found = [`${final}.part`, final].find((name) => existsSync(name));
@@ -168,7 +189,7 @@ export class Place {
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(dir.length + 1))
       .filter((name) => !expected.has(name) && !/\.btget\.lock\.[0-9a-f]{8}(\.new)?$/.test(name));
-    const isSelection = files.size < this.metainfo.files.length;
+    const isSelection = files.size < this.files.length;
     const strange = others.filter((name) => !isSelection || !this.#isAside(name));
     assert.deepEqual(strange, [], 'left beside the download');
   }

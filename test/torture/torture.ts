@@ -19,7 +19,7 @@ import { living, type Moment, type Outcome, runVictim, type VictimParts } from '
 
 const KIB = 1024;
 /** Downloads of so many kinds are tortured in turn; of those with many files every third selects some. */
-const KINDS = 3;
+const KINDS = 5;
 /** At once: they wait for the most part. */
 const LANES = 2 * availableParallelism();
 const wanted = Number(process.env['TORTURE_DOWNLOADS'] ?? 500);
@@ -80,11 +80,11 @@ function momentOf(random: Random, fileCount: number): Moment {
 /** Kills one download once or more, lets it come to its end, and looks at it after each of these. */
 async function torture({ place, rate }: Kind, dir: string, onlooker: Onlooker, seed: number): Promise<void> {
   const random = seededRandom(seed);
-  const every = place.metainfo.files.map((_file, index) => index);
+  const every = place.files;
   const selects = place.metainfo.isFolder && Math.floor(seed / KINDS) % 3 === 0;
-  const files = new Set(selects ? every.filter((index) => index % 3 === 0) : every);
+  const files = new Set(selects ? every.filter((_, number) => number % 3 === 0) : every);
   if (selects) figures.selections += 1;
-  const select = selects ? ['--select', [...files].map((index) => index + 1).join(',')] : [];
+  const select = selects ? ['--select', [...files].map((index) => every.indexOf(index) + 1).join(',')] : [];
   const parts: VictimParts = { place, dir, onlooker, args: ['--max-download', rate, ...select] };
   let left: Left = { right: new Set(), ages: new Map() };
   const times = 1 + random.below(4);
@@ -179,19 +179,25 @@ const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 try {
-  const small = Object.fromEntries(
-    Array.from({ length: 1_000 }, (_, index) => [`small/${index}.bin`, ((index * 7919) % 40) * KIB + (index % 700)]),
-  );
+  const inFolder = (name: string): Record<string, number> =>
+    Object.fromEntries(
+      Array.from({ length: 1_000 }, (_, index) => [
+        `${name}/${index}.bin`,
+        ((index * 7919) % 40) * KIB + (index % 700),
+      ]),
+    );
   const places = [
-    new Place(root, 'big', { big: 24 * KIB * KIB }, '64K'),
-    new Place(root, 'small', small, '64K'),
+    new Place(root, 'big', { big: 24 * KIB * KIB }, 64, '1'),
+    new Place(root, 'small', inFolder('small'), 64, '1'),
     // No memory is long enough for its pieces, which are written block by block.
-    new Place(root, 'long', { long: 40 * KIB * KIB }, '32M'),
+    new Place(root, 'long', { long: 40 * KIB * KIB }, 32 * KIB, '1'),
+    new Place(root, 'trees', inFolder('trees'), 64, '2'),
+    new Place(root, 'both', inFolder('both'), 64, 'hybrid'),
   ];
   assert.equal(places.length, KINDS);
   const kinds: Kind[] = [];
   // So that a download lasts several batches of the journal.
-  const rates = ['5M', '5M', '14M'];
+  const rates = ['5M', '5M', '14M', '5M', '5M'];
   for (const [index, place] of places.entries())
     kinds.push({ place, seed: await startSeed(place, helpers), rate: rates[index] as string });
   say(`TORTURE_SEED=${firstSeed}, in ${root}`);
