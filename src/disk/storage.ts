@@ -235,9 +235,9 @@ export interface Storage {
   hashBlocks(piece: PieceIndex, answered: (outcome: LeavesOutcome) => void): void;
 
   /**
-   * Reads each run; runs that follow one another are read in one go. In a torrent with hash trees a run may reach behind
-   * the end of its piece's file, up to `pieceLength`: the bytes there are zeros. The caller must not touch the memory
-   * until the answer. After a failure the memory may hold anything.
+   * Reads each run; runs that follow one another are read in one go. In a torrent with hash trees a run may reach
+   * behind the end of its piece's file, up to `pieceLength`: the bytes there are zeros. The caller must not touch the
+   * memory until the answer. After a failure the memory may hold anything.
    */
   readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void;
 

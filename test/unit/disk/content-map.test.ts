@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { ContentMap, type ContentSegment } from '../../../src/disk/content-map.js';
 import type { FileSurvey } from '../../../src/disk/storage.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
+import { v2Torrent } from '../../support/v2-torrent.js';
 
 /** Pieces of 100 bytes; those with the numbers 1, 2 and 4 are shared. */
 const { metainfo, layout } = sampleTorrent(
@@ -67,4 +68,32 @@ test('a piece at a border is written aside as a whole, and to the files that are
     [0, 0, 50],
   );
   assert.deepEqual(words(new ContentMap(metainfo, layout, null).writeSegments(100, 100)), ['0 100+50', '1 0+50']);
+});
+
+test('with hash trees, no byte lies aside, and what no file holds of a piece is zeros', () => {
+  const KIB = 1024;
+  const files = [
+    { path: 't/a', length: 40 * KIB },
+    { path: 't/b', length: 10 * KIB },
+  ];
+  for (const version of ['2', 'hybrid'] as const) {
+    const torrent = v2Torrent(files, 32 * KIB, version);
+    const second = torrent.metainfo.files.findIndex(({ path }) => path.at(-1) === 'b');
+    for (const selected of [null, new Set([second])]) {
+      const map = new ContentMap(torrent.metainfo, torrent.layout, selected);
+      map.surveyed(found('absent', 'absent', 'absent', 'absent'), false);
+      assert.equal(map.hasBorders || map.keepsAside, false);
+      assert.deepEqual(words(map.segments(32 * KIB, 64 * KIB)), [
+        `0 ${32 * KIB}+${8 * KIB}`,
+        `zeros ${24 * KIB}`,
+        `${second} 0+${10 * KIB}`,
+        `zeros ${22 * KIB}`,
+      ]);
+      const written = map.writeSegments(32 * KIB, 64 * KIB).map(({ from, length }) => [from, length]);
+      assert.deepEqual(written, [
+        [0, 8 * KIB],
+        [32 * KIB, 10 * KIB],
+      ]);
+    }
+  }
 });
