@@ -236,11 +236,11 @@ export class EncoderWorld {
   }
 
   /** A peer driven by hand that answers the handshake of whoever reaches it. */
-  polite(host: string, letter: string, port: number = PORT): FakePeer {
+  polite(host: string, letter: string, port: number = PORT, infoHash = INFO_HASH): FakePeer {
     const gotHandshake = (talk: FakeTalk): void => {
       if (!talk.socket.locallyInitiated) talk.sayHandshake();
     };
-    return this.fake(host, letter, { gotHandshake }, port);
+    return this.fake(host, letter, { gotHandshake }, port, infoHash);
   }
 }
 
