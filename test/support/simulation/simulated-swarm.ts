@@ -1,6 +1,7 @@
 import type { Millis } from '../../../src/base/clock.js';
 import type { BtgetError } from '../../../src/base/failure.js';
 import type { CreatePeerSource } from '../../../src/discovery/peer-source.js';
+import type { TrackerAnswer } from '../../../src/discovery/trackers/rerequester.js';
 import type { TrackerClient } from '../../../src/discovery/trackers/tracker-client.js';
 import type { FoundJournal } from '../../../src/disk/target.js';
 import type { MagnetLink } from '../../../src/metainfo/magnet.js';
@@ -29,6 +30,8 @@ import { SimulatedTracker } from './simulated-tracker.js';
 import { Timeline } from './timeline.js';
 
 export interface ClientOptions {
+  /** What its .torrent says, when that differs from the sample's: the same content by other hashes. */
+  readonly metainfo: Metainfo | null;
   /** The disk has the whole content at the start. */
   readonly seed: boolean;
   readonly session: Partial<SessionOptions>;
@@ -61,6 +64,7 @@ export interface ClientOptions {
 }
 
 const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
+  metainfo: null,
   seed: false,
   session: {},
   torrent: {},
@@ -135,7 +139,7 @@ export class SimulatedSwarm {
   start(options: Partial<ClientOptions> = {}): Client {
     const opened = this.#open(options);
     const { session, events, torrentOptions } = opened;
-    const torrent = session.addTorrent(this.#sample.metainfo, torrentOptions, events);
+    const torrent = session.addTorrent(options.metainfo ?? this.#sample.metainfo, torrentOptions, events);
     const storage = opened.storage();
     if (storage === null) throw new Error('a torrent without a storage');
     const client: Client = { ...opened.client, torrent, storage };
@@ -183,7 +187,8 @@ export class SimulatedSwarm {
     const address = `10.0.0.${number}`;
     const name = `${seed ? 'seed' : 'leech'} ${number}`;
     const rawServer = this.network.host(address, host);
-    const { metainfo, content } = this.#sample;
+    const { content } = this.#sample;
+    const metainfo = all.metainfo ?? this.#sample.metainfo;
     const slots = new MemorySlotPool(all.memory, Math.min(all.memory, all.maxSlotLength));
     let storage: MemoryStorage | null = null;
     const fresh = { ...DEFAULT_MEMORY_JOURNAL_OPTIONS, latency: diskLatency };
@@ -233,7 +238,8 @@ export class SimulatedSwarm {
     const events = {
       started: () => say('started'),
       fileDone: (_file: unknown, path: string) => say(`file ${path}`),
-      trackerAnswered: (report: { peers: number | null }) => say(`tracker names ${report.peers}`),
+      trackerAnswered: ({ peers, swarm }: TrackerAnswer) =>
+        say(`tracker ${swarm === null ? '' : `of ${swarm} `}names ${peers}`),
       warned: (code: string, message: string) => say(`warning ${code}: ${message}`),
       done: () => {
         if (outcome.client !== null) outcome.client.done = true;
