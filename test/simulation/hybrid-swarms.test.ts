@@ -10,10 +10,11 @@ import type { TrackerClient } from '../../src/discovery/trackers/tracker-client.
 import { wireHashes } from '../../src/metainfo/info-hash.js';
 import type { Metainfo } from '../../src/metainfo/metainfo.js';
 import type { DhtAdapters } from '../../src/session/session-dht.js';
-import type { TorrentOptions } from '../../src/torrent/torrent-options.js';
+import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../src/torrent/torrent-options.js';
 import { seededRandom } from '../support/simulation/seeded-random.js';
 import { type Client, type ClientOptions, SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
 import { v2Torrent } from '../support/v2-torrent.js';
+import { linkTo } from '../support/worlds/magnet-world.js';
 
 const MINUTE = 60_000;
 const PIECE = 64 * 1024;
@@ -38,6 +39,7 @@ const V2_ALONE: Metainfo = {
   infoHashV1: null,
   pieces: Buffer.alloc(0),
   files: HYBRID.files.filter(({ padding }) => !padding),
+  length: HYBRID.files.reduce((sum, { padding, length }) => sum + (padding ? 0 : length), 0),
 };
 /** It knows both hashes and has no layers, so it goes on as version 1 alone. */
 const HYBRID_AS_V1: Metainfo = { ...HYBRID, pieceRoots: null };
@@ -52,8 +54,15 @@ const KINDS: Readonly<Record<Kind, Metainfo>> = {
   'hybrid as v1': HYBRID_AS_V1,
 };
 
+/** Every client has every file whole, under its own name. */
 function assertAllEqual({ clients }: SimulatedSwarm): void {
-  for (const { storage, name } of clients) assert.ok(storage.contents().equals(SAMPLE.content), name);
+  for (const { storage, name, torrent } of clients) {
+    for (const [index, file] of torrent.metainfo.files.entries()) {
+      if (file.padding) continue;
+      const bytes = SAMPLE.content.subarray(file.begin, file.begin + file.length);
+      assert.ok(storage.finalBytes(index)?.equals(bytes), `${name}: ${file.path.join('/')}`);
+    }
+  }
 }
 
 describe('a leech gets everything from a seed that it dials', () => {
@@ -231,4 +240,100 @@ test('a hybrid is announced in our own network under both hashes in one message,
   assertAllEqual(swarm);
   for (const discovery of discoveries.values()) discovery.close();
   swarm.stop();
+});
+
+test('a torrent is one, by whichever of its hashes it is added again', () => {
+  const swarm = new SimulatedSwarm(SAMPLE, 7);
+  const { session } = swarm.start({});
+  const nothing = (): void => undefined;
+  const told = { started: nothing, fileDone: nothing, trackerAnswered: nothing, warned: nothing, done: nothing };
+  const events = { ...told, goalReached: nothing, gotMetadata: nothing, failed: nothing };
+  for (const metainfo of [HYBRID, V1_ALONE, V2_ALONE, HYBRID_AS_V1])
+    assert.throws(() => session.addTorrent(metainfo, DEFAULT_TORRENT_OPTIONS, events), /given twice/);
+  for (const infoHash of [HYBRID.infoHash, V2_HASH])
+    assert.throws(() => session.addMagnet(linkTo(infoHash), DEFAULT_TORRENT_OPTIONS, events), /given twice/);
+  swarm.stop();
+});
+
+/** A client with a link to one hash of the hybrid, in its first life. */
+function startMagnet(swarm: SimulatedSwarm, options: Partial<ClientOptions>) {
+  const client = swarm.startMagnet(linkTo(HYBRID.infoHash), options);
+  const { current } = client.torrent;
+  if (current.life !== 'metadata') throw new Error('it has begun its second life');
+  return { client, life: current.torrent };
+}
+
+describe('a link that turns out to be of a hybrid', () => {
+  it('looks for peers in the second swarm from then on, and goes on with them', () => {
+    const swarm = new SimulatedSwarm(SAMPLE, 8);
+    const notes: string[] = [];
+    swarm.start({ seed: true, metainfo: V2_ALONE });
+    const { client, life } = startMagnet(swarm, { trackerClient: noting(swarm, '10.0.0.2', notes) });
+    swarm.timeline.run(MINUTE);
+    assert.deepEqual([notes.splice(0), client.metadataAt], [['v1 started leech'], null]);
+    life.setHashes(wireHashes(HYBRID));
+    swarm.timeline.runUntil(() => client.done, MINUTE);
+    swarm.timeline.run(1_000);
+    assert.deepEqual(notes.splice(0).sort(), ['v1 completed seed', 'v2 completed seed', 'v2 started leech']);
+    swarm.stop();
+    assert.deepEqual(notes.sort(), ['v1 stopped seed', 'v2 stopped seed']);
+    assert.equal(swarm.timeline.pending, 0);
+  });
+
+  it('is found from outside by the second hash, and by no hash once it has ended', () => {
+    const swarm = new SimulatedSwarm(SAMPLE, 9);
+    const { client, life } = startMagnet(swarm, { trackerClient: NO_TRACKER });
+    const outsider = swarm.start({
+      metainfo: V2_ALONE,
+      trackerClient: NO_TRACKER,
+      torrent: { peers: [client.address] },
+    });
+    swarm.timeline.run(MINUTE);
+    assert.equal(outsider.torrent.status().peers, 0);
+    life.setHashes(wireHashes(HYBRID));
+    swarm.timeline.run(5 * MINUTE);
+    assert.equal(outsider.torrent.status().peers, 1);
+    client.session.remove(client.torrent, () => undefined);
+    swarm.timeline.run(10 * MINUTE);
+    assert.equal(outsider.torrent.status().peers, 0);
+    assert.ok((client.session.refusals.get('unknown-info-hash') ?? 0) > 0);
+    swarm.stop();
+    assert.equal(swarm.timeline.pending, 0);
+  });
+
+  it('goes on as version 1 alone when its second hash is given up, and leaves the second swarm', () => {
+    const swarm = new SimulatedSwarm(SAMPLE, 10);
+    const notes: string[] = [];
+    const { client, life } = startMagnet(swarm, { trackerClient: noting(swarm, '10.0.0.1', notes) });
+    swarm.timeline.run(MINUTE);
+    life.setHashes(wireHashes(HYBRID));
+    swarm.timeline.run(MINUTE);
+    life.setHashes(wireHashes(HYBRID_AS_V1));
+    swarm.timeline.run(MINUTE);
+    assert.deepEqual(notes.splice(0), ['v1 started leech', 'v2 started leech', 'v2 stopped leech']);
+    swarm.start({ seed: true, metainfo: V1_ALONE });
+    swarm.timeline.runUntil(() => client.done, 10 * MINUTE);
+    swarm.stop();
+    assert.equal(swarm.timeline.pending, 0);
+  });
+
+  it('that the session has already by its other hash is told so, and nothing changes', () => {
+    const swarm = new SimulatedSwarm(SAMPLE, 11);
+    const notes: string[] = [];
+    const { client, life } = startMagnet(swarm, { trackerClient: noting(swarm, '10.0.0.1', notes) });
+    const nothing = (): void => undefined;
+    const told = { started: nothing, fileDone: nothing, trackerAnswered: nothing, warned: nothing, done: nothing };
+    const events = { ...told, goalReached: nothing, gotMetadata: nothing, failed: nothing };
+    const twin = client.session.addMagnet(linkTo(V2_HASH), DEFAULT_TORRENT_OPTIONS, events);
+    assert.throws(() => life.setHashes(wireHashes(HYBRID)), /given twice/);
+    swarm.timeline.run(1_000);
+    assert.deepEqual(notes, ['v1 started leech']);
+    client.session.remove(twin, nothing);
+    swarm.timeline.run(MINUTE);
+    life.setHashes(wireHashes(HYBRID));
+    swarm.timeline.run(MINUTE);
+    assert.deepEqual(notes, ['v1 started leech', 'v2 started leech']);
+    swarm.stop();
+    assert.equal(swarm.timeline.pending, 0);
+  });
 });

@@ -427,6 +427,18 @@ describe('a listening socket that takes encrypted handshakes', () => {
     assert.deepEqual([world.pairs, talk.lost], [1, true]);
   });
 
+  it('takes each hash of a torrent that has two, in front of the encryption and behind it', () => {
+    for (const skey of [INFO_HASH, SECOND_HASH])
+      for (const inner of [INFO_HASH, SECOND_HASH])
+        for (let way = 0; way < 5; way += 1) {
+          const world = new EncryptedWorld();
+          const handshake = encodeHandshake(inner, idOf('b'), encodeReserved([]));
+          const bytes = world.dialled(CRYPTO.rc4, handshake, MESSAGES, { skey });
+          world.say(world.dialFrom(B), splits(bytes, seededRandom(way), 3)[way] as Buffer[]);
+          assert.deepEqual([world.taker.hashes, [...world.port.refusals]], [[inner], []]);
+        }
+  });
+
   it('refuses what breaks the rules, whole or in parts, and keeps nothing of it', () => {
     const zeros = Buffer.alloc(96);
     const otherInner = encodeHandshake(THIRD_HASH, idOf('b'), encodeReserved([]));
