@@ -389,8 +389,10 @@ export class Encoder implements ConnectionOwner {
   };
 
   #dial({ spare, teller }: Turn): void {
-    const { address, found } = spare;
-    const greetings = greetingsTo(found, this.#identity);
+    const { address, found, failures } = spare;
+    // Only the first greeting is said by all ways, encrypted and plain, so each of the two has to be the first.
+    const likelier = found === 'either' && failures % 2 === 1 ? 'v2' : found;
+    const greetings = greetingsTo(likelier, this.#identity);
     this.#spares.dialled(spare, this.#now());
     this.#reach.dialled();
     const connection = this.#begin({ kind: 'dial', address }, (owner) =>

@@ -156,6 +156,18 @@ describe('a peer that we dial', () => {
     assert.deepEqual([log, madeBy(client)], [['1+', '2', '2'], 'v2']);
   });
 
+  it('is reached at the second dial when it takes version 2 and encryption alone, and nothing was known of it', () => {
+    const world = new EncoderWorld();
+    const options = { retryInterval: 1_000 };
+    const client = world.client(A, 'a', { ...speaking('hybrid', 'allow'), options });
+    const peer = world.client(B, 'b', speaking('v2', 'require'));
+    client.encoder.startConnection(at(B), USER, null);
+    world.run(900);
+    assert.equal(madeBy(client), '-');
+    world.run(5_000);
+    assert.deepEqual([madeBy(client), madeBy(peer)], ['v2', 'v2']);
+  });
+
   it('is one spare and one connection, though it is found in both swarms, and either hash may be right', () => {
     const world = new EncoderWorld();
     const log = answering(world, PEERS['a peer of v2 alone']);
