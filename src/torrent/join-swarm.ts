@@ -29,6 +29,10 @@ import { DontHave } from '../swarm/extensions/dont-have.js';
 import { type ExtendedPeer, type Extension, Extensions } from '../swarm/extensions/extensions.js';
 import { DEFAULT_FAST_EXTENSION_OPTIONS, FastExtension } from '../swarm/extensions/fast-extension.js';
 import { DEFAULT_PEER_EXCHANGE_OPTIONS, PeerExchange, type PexPeer } from '../swarm/extensions/peer-exchange.js';
+import { DEFAULT_HASH_FETCH_OPTIONS, HashFetch } from '../swarm/hashes/hash-fetch.js';
+import { HashMessages } from '../swarm/hashes/hash-messages.js';
+import { DEFAULT_HASH_SHARING_OPTIONS, HashSharing } from '../swarm/hashes/hash-sharing.js';
+import type { PieceLeaves } from '../swarm/hashes/known-hashes.js';
 import type { Judgement } from '../swarm/judgement.js';
 import { DEFAULT_METADATA_SHARING_OPTIONS, MetadataSharing } from '../swarm/metadata/metadata-sharing.js';
 import type { Peer } from '../swarm/peer.js';
@@ -88,6 +92,8 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
     random,
   );
   const requests = new RequestBook<Download>(layout, picker, store);
+  const hashFetch = joinHashFetch(parts, (connection) => encoder.ban(connection, { kind: 'wrong-hashes' }));
+  const hashes = hashFetch === null ? null : new HashMessages(hashFetch, joinHashSharing(parts, store));
   const downloader = new Downloader(
     {
       timers: context,
@@ -132,11 +138,26 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
   const nodePorts = parts.metainfo.private ? null : parts.nodePorts;
   const fast = new FastExtension(layout, parts.identity.infoHash, store.have, DEFAULT_FAST_EXTENSION_OPTIONS);
   const connecter = new Connecter(
-    { timers: context, layout, store, uploader, downloader, choker, extensions, fast, nodePorts, rank },
+    { timers: context, layout, store, uploader, downloader, choker, extensions, fast, hashes, nodePorts, rank },
     DEFAULT_CONNECTER_OPTIONS,
   );
   const encoder = parts.encoder ?? createEncoder(parts, connecter);
   return { store, connecter, downloader, uploader, encoder };
+}
+
+/** Null when the torrent has no hash trees. */
+function joinHashFetch({ context, metainfo }: SwarmParts, ban: (connection: PeerConnection) => void): HashFetch | null {
+  return metainfo.pieceRoots === null ? null : new HashFetch({ timers: context, ban }, DEFAULT_HASH_FETCH_OPTIONS);
+}
+
+/** Gives the hashes of the torrent to peers. */
+function joinHashSharing(parts: SwarmParts, { have }: StorageWrapper): HashSharing {
+  const { context, storage, metainfo, layout, uploadLimiter, readFailed } = parts;
+  const source: PieceLeaves = { have, hashBlocks: (piece, answered) => storage.hashBlocks(piece, answered) };
+  return new HashSharing(
+    { timers: context, layout, metainfo, source, limiter: uploadLimiter, gotReadFailure: readFailed },
+    DEFAULT_HASH_SHARING_OPTIONS,
+  );
 }
 
 /** Makes the table of connections of a torrent. */

@@ -43,7 +43,8 @@ export function uncleCount({ length, proof }: Pick<HashRange, 'length' | 'proof'
 }
 
 /**
- * Reads a frame whose first byte is one of the three ids; undefined when it is malformed. `root` and `hashes` are views.
+ * Reads a frame whose first byte is one of the three ids; undefined when it is malformed. `root` and `hashes` are
+ * views.
  */
 export function decodeHashMessage(frame: Buffer): HashMessage | undefined {
   if (frame.length < RANGE_LENGTH) return undefined;

@@ -3,8 +3,9 @@
  * hash that is known. Each peer may lie, reject or say nothing.
  *
  * Peers take turns. Those that answered come first, and of these the one that was asked longest ago. A peer that lets
- * us wait goes to the end. Its answer still counts when it comes, and more peers at once are asked for the same range
- * each time. So many silent peers cannot keep the answer of an honest one from us for long.
+ * us wait goes to the end, but its answer still counts when it comes. Twice as many peers at once are asked for a range
+ * after each failure, and after each second without an answer. So many peers that are silent, slow or false cannot keep
+ * the answer of an honest one from us for long.
  */
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import { NODE_LENGTH } from '../../metainfo/merkle.js';
@@ -15,6 +16,8 @@ import { FINE, JUNK, type Judgement, refuse } from '../judgement.js';
 import { HashPeer, type HashPeerOptions } from './hash-peer.js';
 
 export interface HashFetchOptions extends HashPeerOptions {
+  /** After so long without an answer more peers are asked for the same range. */
+  readonly impatience: Millis;
   /** At most so many peers at once are asked for one range. */
   readonly maxAsked: number;
   /** A range is given up when for so long no peer has been there that may be asked for it. */
@@ -28,6 +31,7 @@ export const DEFAULT_HASH_FETCH_OPTIONS: HashFetchOptions = {
   firstPause: 1_000,
   maxPause: 30_000,
   rejectTime: 60_000,
+  impatience: 1_000,
   maxAsked: 16,
   giveUpTime: 5_000,
 };
@@ -68,6 +72,8 @@ interface Wanted {
   readonly late: Set<HashPeer>;
   /** How many peers may be asked at once. */
   room: number;
+  /** When `room` grows if nothing comes before. */
+  growsAt: Millis;
   /** Since when nobody is there who may be asked; null while somebody is. */
   stuckSince: Millis | null;
 }
@@ -116,6 +122,7 @@ export class HashFetch {
       asked: new Set(),
       late: new Set(),
       room: 1,
+      growsAt: Number.POSITIVE_INFINITY,
       stuckSince: null,
     };
     const asker = { mayHave, done };
@@ -139,7 +146,6 @@ export class HashFetch {
     const wanted = this.#wanted.get(key);
     // Another peer was faster.
     if (wanted === undefined) return FINE;
-    wanted.asked.delete(peer);
     const end = range.length * NODE_LENGTH;
     const right = hashes.subarray(0, end);
     if (!climb(right, range.index, hashes.subarray(end)).equals(wanted.known)) {
@@ -158,7 +164,8 @@ export class HashFetch {
     const key = keyOfRange(range);
     if (peer?.answered(key) !== true) return JUNK;
     peer.rejected(key, this.#parts.timers.now());
-    this.#wanted.get(key)?.asked.delete(peer);
+    const wanted = this.#wanted.get(key);
+    if (wanted !== undefined) this.#failed(wanted, peer);
     this.#assignSoon();
     return FINE;
   }
@@ -175,7 +182,7 @@ export class HashFetch {
   #remove(peer: HashPeer): void {
     this.#peers.delete(peer.connection);
     for (const wanted of this.#wanted.values()) {
-      wanted.asked.delete(peer);
+      this.#failed(wanted, peer);
       wanted.late.delete(peer);
     }
     this.#assignSoon();
@@ -184,6 +191,17 @@ export class HashFetch {
   #finish(wanted: Wanted, hashes: Buffer | null): void {
     this.#wanted.delete(wanted.key);
     for (const { done } of wanted.askers) done(hashes === null ? null : Buffer.from(hashes));
+  }
+
+  /** The peer does not give the range, for now. Harmless when it was not asked. */
+  #failed(wanted: Wanted, peer: HashPeer): void {
+    if (wanted.asked.delete(peer)) this.#grow(wanted);
+  }
+
+  #grow(wanted: Wanted): void {
+    const { maxAsked, impatience } = this.#options;
+    wanted.room = Math.min(maxAsked, wanted.room * 2);
+    wanted.growsAt = this.#parts.timers.now() + impatience;
   }
 
   /** Many answers and questions may come at a time. Those of one event are dealt with together. */
@@ -198,15 +216,28 @@ export class HashFetch {
   #assign(): void {
     const now = this.#parts.timers.now();
     const free = [...this.#peers.values()].filter((peer) => peer.isFree(now));
+    // What nobody was asked for comes first.
+    const open: Wanted[] = [];
     for (const wanted of this.#wanted.values()) {
-      while (free.length > 0 && wanted.asked.size < wanted.room) {
-        const peer = this.#best(wanted, free, now);
-        if (peer === undefined) break;
-        peer.ask(wanted.range, now);
-        wanted.asked.add(peer);
-        if (!peer.isFree(now)) free.splice(free.indexOf(peer), 1);
-      }
       if (free.length === 0) return;
+      if (wanted.asked.size === 0) this.#ask(wanted, 1, free, now);
+      if (wanted.asked.size < wanted.room) open.push(wanted);
+    }
+    for (const wanted of open) {
+      if (free.length === 0) return;
+      this.#ask(wanted, wanted.room, free, now);
+    }
+  }
+
+  /** Asks until so many peers are asked at once, or none of `free` may be asked. */
+  #ask(wanted: Wanted, room: number, free: HashPeer[], now: Millis): void {
+    while (free.length > 0 && wanted.asked.size < room) {
+      const peer = this.#best(wanted, free, now);
+      if (peer === undefined) return;
+      if (wanted.asked.size === 0) wanted.growsAt = now + this.#options.impatience;
+      peer.ask(wanted.range, now);
+      wanted.asked.add(peer);
+      if (!peer.isFree(now)) free.splice(free.indexOf(peer), 1);
     }
   }
 
@@ -242,13 +273,16 @@ export class HashFetch {
     for (const peer of this.#peers.values()) {
       peer.sweep(now, (key) => {
         const wanted = this.#wanted.get(key);
-        if (wanted?.asked.delete(peer) !== true) return;
+        if (wanted === undefined) return;
         wanted.late.add(peer);
-        wanted.room = Math.min(this.#options.maxAsked, wanted.room * 2);
+        this.#failed(wanted, peer);
       });
     }
     const stuck: Wanted[] = [];
-    for (const wanted of this.#wanted.values()) if (this.#isGivenUp(wanted, now)) stuck.push(wanted);
+    for (const wanted of this.#wanted.values()) {
+      if (wanted.asked.size > 0 && wanted.growsAt <= now) this.#grow(wanted);
+      if (this.#isGivenUp(wanted, now)) stuck.push(wanted);
+    }
     for (const wanted of stuck) if (this.#wanted.get(wanted.key) === wanted) this.#finish(wanted, null);
     if (this.#stopped || this.#wanted.size === 0) return;
     this.#assignSoon();

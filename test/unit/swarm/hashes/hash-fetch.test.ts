@@ -207,10 +207,10 @@ describe('a peer that is asked for hashes', () => {
     assert.deepEqual(got, [null]);
   });
 
-  it('is passed over after three seconds, and its late answer still counts', () => {
+  it('is not the only one that is asked after a second, and its late answer still counts', () => {
     const { timeline, peers, got, want, say } = world(['a', 'bb']);
     want();
-    timeline.run(2_900);
+    timeline.run(900);
     assert.deepEqual(peers[1]?.said(), []);
     timeline.run(500);
     assert.deepEqual(peers[1]?.said(), ['hashRequest 0:0+8^0']);
@@ -219,6 +219,18 @@ describe('a peer that is asked for hashes', () => {
     // The other answer comes for nothing, and is no fault.
     assert.deepEqual(say(peers[1] as HashConnection), FINE);
     assert.equal(got.length, 1);
+  });
+
+  it('that was late or rejected a range comes after the others from then on', () => {
+    const { timeline, peers, want, say } = world(['a', 'bb']);
+    want();
+    timeline.run(3_100);
+    say(peers[1] as HashConnection);
+    for (const peer of peers) peer.said();
+    timeline.run(5_000);
+    for (const index of [0, 2]) want({ ...WHOLE, index, length: 2, proof: 2 });
+    timeline.run(10);
+    assert.deepEqual([peers[0].said(), peers[1]?.said()], [[], ['hashRequest 0:0+2^2', 'hashRequest 0:2+2^2']]);
   });
 
   it('may answer even a minute late', () => {
@@ -238,6 +250,38 @@ describe('a peer that is asked for hashes', () => {
   });
 });
 
+describe('a range', () => {
+  it('is asked of twice as many peers each second, and after each reject', () => {
+    const names = Array.from({ length: 20 }, (_, at) => 'x'.repeat(at + 1));
+    const { timeline, peers, want, reject } = world(names);
+    const asked = (): number => peers.filter((peer) => peer.asked.length > 0).length;
+    want();
+    const counts: number[] = [];
+    for (let second = 0; second < 3; second += 1) {
+      timeline.run(second === 0 ? 10 : 1_000);
+      counts.push(asked());
+    }
+    assert.deepEqual(counts, [1, 2, 4]);
+    reject(peers.find((peer) => peer.asked.length > 0) as HashConnection);
+    timeline.run(10);
+    assert.equal(asked(), 8);
+  });
+
+  it('that nobody was asked for comes before others', () => {
+    const { timeline, peers, want } = world(['a', 'bb']);
+    want();
+    timeline.run(10);
+    for (const index of [0, 2, 4]) want({ ...WHOLE, index, length: 2, proof: 2 });
+    timeline.run(2_000);
+    assert.deepEqual([...peers[0].said(), ...(peers[1]?.said() ?? [])].sort(), [
+      'hashRequest 0:0+2^2',
+      'hashRequest 0:0+8^0',
+      'hashRequest 0:2+2^2',
+      'hashRequest 0:4+2^2',
+    ]);
+  });
+});
+
 describe('a range that nobody gives', () => {
   it('is given up, with no peer after five seconds', () => {
     const { timeline, got, want } = world([]);
@@ -252,7 +296,7 @@ describe('a range that nobody gives', () => {
   it('is given up five seconds after the last peer was late with it', () => {
     const { timeline, peers, got, want } = world(['a', 'bb']);
     want();
-    timeline.run(10_900);
+    timeline.run(8_900);
     assert.deepEqual(got, []);
     timeline.run(1_000);
     assert.deepEqual(got, [null]);

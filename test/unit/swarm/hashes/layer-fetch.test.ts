@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { sha256 } from '../../../../src/base/digest.js';
-import { Subtree } from '../../../../src/metainfo/merkle-proof.js';
 import type { Metainfo } from '../../../../src/metainfo/metainfo.js';
-import { PieceLayout } from '../../../../src/metainfo/piece-layout.js';
 import { DEFAULT_HASH_FETCH_OPTIONS, HashFetch } from '../../../../src/swarm/hashes/hash-fetch.js';
 import { DEFAULT_LAYER_FETCH_OPTIONS, LayerFetch } from '../../../../src/swarm/hashes/layer-fetch.js';
 import { fetchLeaves } from '../../../../src/swarm/hashes/leaf-fetch.js';
 import { encodeHashMessage, type HashRange } from '../../../../src/wire/hash-message.js';
 import { decodeMessage } from '../../../../src/wire/message.js';
 import { HashTrees } from '../../../support/fakes/hash-trees.js';
+import { largeFile } from '../../../support/fakes/large-file.js';
 import { RecordedConnection } from '../../../support/fakes/recorded-connection.js';
 import { Timeline } from '../../../support/simulation/timeline.js';
 import { v2Torrent } from '../../../support/v2-torrent.js';
@@ -77,27 +75,6 @@ function layersWorld(
   );
   layers.begin();
   return { ...world, layers, got, told };
-}
-
-/** One file of so many pieces of a block each, and its layer, without any content. */
-function largeFile(count: number): {
-  readonly metainfo: Pick<Metainfo, 'files' | 'pieceLength' | 'missingLayers'>;
-  readonly layer: Buffer;
-  readonly trees: Pick<HashTrees, 'answer'>;
-} {
-  const layer = Buffer.concat(Array.from({ length: count }, (_, at) => sha256(Buffer.from(`leaf ${at}`))));
-  const tree = new Subtree(layer, 0, 2 ** Math.ceil(Math.log2(count)));
-  const file = {
-    path: ['large'],
-    begin: 0,
-    length: count * BLOCK,
-    padding: false,
-    executable: false,
-    hidden: false,
-    symlink: null,
-    piecesRoot: tree.root,
-  };
-  return { metainfo: { files: [file], pieceLength: BLOCK, missingLayers: [0] }, layer, trees: new HashTrees([tree]) };
 }
 
 describe('missing layers', () => {
@@ -218,7 +195,7 @@ describe('the leaves of a piece', () => {
     [2, 0, 8, 2, [0, 8, 4, 0]],
     [3, 1, 0, 3, [0, 0, 4, 0]],
   ] as const) {
-    it(`of its content come with one question: piece ${piece}`, () => {
+    it(`come with one question: piece ${piece}`, () => {
       const { timeline, join, fetch } = hashWorld(HashTrees.ofSample(sample));
       const peer = join('a');
       const got: (Buffer | null)[] = [];
@@ -234,7 +211,8 @@ describe('the leaves of a piece', () => {
         peer.asked.map(({ base, index, length, proof }) => [base, index, length, proof]),
         [asked],
       );
-      assert.deepEqual(got, [Buffer.concat(sample.leavesOf(file).slice(begin, begin + count))]);
+      const padding = Buffer.alloc(32 * (4 - count));
+      assert.deepEqual(got, [Buffer.concat([...sample.leavesOf(file).slice(begin, begin + count), padding])]);
     });
   }
 
@@ -253,27 +231,15 @@ describe('the leaves of a piece', () => {
   });
 
   it('of a large piece come in parts, each proven by the root of the piece', () => {
-    const count = 1_000;
-    const { metainfo: large, layer, trees } = largeFile(count + 1_024);
-    const roots = new Subtree(layer, 0, 2_048);
-    const pieceRoots = roots.nodes(10, 0, 2);
-    const pieces = new PieceLayout({
-      ...large,
-      version: '2',
-      pieceCount: 2,
-      pieceLength: 1_024 * BLOCK,
-      length: large.files[0]?.length ?? 0,
-      pieces: Buffer.alloc(0),
-      pieceRoots,
-    });
-    const { timeline, join, fetch } = hashWorld(trees);
+    const large = largeFile(2_024, 1_024);
+    const { timeline, join, fetch } = hashWorld(large.trees);
     const peer = join('a');
     const got: (Buffer | null)[] = [];
-    const piece = pieces.pieceIndex(1);
+    const piece = large.layout.pieceIndex(1);
     assert.ok(piece !== undefined);
     fetchLeaves(
       fetch,
-      { layout: pieces, files: large.files },
+      { layout: large.layout, files: large.metainfo.files },
       piece,
       () => true,
       (leaves) => got.push(leaves),
@@ -286,7 +252,7 @@ describe('the leaves of a piece', () => {
         [0, 1_536, 512, 9],
       ],
     );
-    assert.deepEqual(got, [layer.subarray(1_024 * 32)]);
+    assert.deepEqual(got, [Buffer.concat([large.leaves.subarray(1_024 * 32), Buffer.alloc(24 * 32)])]);
   });
 
   it('are not given when nobody has them, or when they are wanted no more', () => {
