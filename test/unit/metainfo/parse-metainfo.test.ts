@@ -8,6 +8,7 @@ import type { TorrentFile } from '../../../src/metainfo/metainfo.js';
 import { parseMetainfo } from '../../../src/metainfo/parse-metainfo.js';
 import { countLookUps } from '../../support/counted-steps.js';
 import { dictionary, type Fields, file, folder, singleFile } from '../../support/torrent-bytes.js';
+import { v2Torrent } from '../../support/v2-torrent.js';
 
 /** The message with which the bytes are refused. */
 function refusal(bytes: Buffer): string {
@@ -336,3 +337,17 @@ test('the largest torrents are read in a number of steps that grows linearly wit
     assert.ok(lookUps <= 40 * files.length, `${name}: ${lookUps} look-ups`);
   }
 });
+
+for (const version of ['2', 'hybrid'] as const)
+  test(`files whose names are numbers keep the order of their bytes in version ${version}`, () => {
+    const names = ['1', '10', '100', '2', '21', '3/10', '3/9', 'a', '٣'];
+    const { metainfo } = v2Torrent(
+      names.map((name) => ({ path: `top/${name}`, length: 5 })),
+      16 * 1024,
+      version,
+    );
+    assert.deepEqual(
+      metainfo.files.filter(({ padding }) => !padding).map(({ path }) => path.slice(1).join('/')),
+      names,
+    );
+  });
