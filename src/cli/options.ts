@@ -3,6 +3,8 @@
  * read. A command picks its options and gets typed values.
  */
 
+import { META_VERSIONS } from '../metainfo/create-metainfo.js';
+import type { Metainfo } from '../metainfo/metainfo.js';
 import type { IpNetwork } from '../net/ip-address.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import { DEFAULT_SESSION_OPTIONS } from '../session/session-options.js';
@@ -215,6 +217,13 @@ export const CREATE_OPTIONS = {
     values.readTrackerUrl,
   ),
   webSeeds: list<string>('Torrent', '--web-seed <url>', 'the content is there too; repeatable', values.readWebUrl),
+  metaVersion: value<Metainfo['version']>(
+    'Torrent',
+    '--meta-version <version>',
+    'of BitTorrent: 1, 2, or hybrid for both in one (default: 1)',
+    '1',
+    values.readWord(META_VERSIONS),
+  ),
   pieceLength: value<number | null>(
     'Torrent',
     '--piece-length <length>',

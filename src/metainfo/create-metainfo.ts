@@ -1,8 +1,15 @@
-/** Writes .torrent files of version 1: new ones, and those of a torrent that is known already. */
+/** Writes .torrent files: new ones, and those of a torrent that is known already. */
 import { nameBytes } from '../base/raw-name.js';
 import { type Encodable, encodeBencode } from '../bencode/encode.js';
-import { invalid, MAX_PIECE_COUNT, MAX_PIECE_LENGTH, type Metainfo } from './metainfo.js';
+import { alignedPieceCount, padLengths } from './aligned-files.js';
+import { V1_HASH_LENGTH } from './info-hash.js';
+import { NODE_LENGTH } from './merkle.js';
+import { invalid, MAX_PIECE_COUNT, MAX_TORRENT_LENGTH, type Metainfo } from './metainfo.js';
+import { comparePaths, NewTree, type NewTreeFile } from './new-tree.js';
+import { parseMetainfo } from './parse-metainfo.js';
 import { hasLayer, layerOf } from './v2-tree.js';
+
+export const META_VERSIONS: readonly Metainfo['version'][] = ['1', '2', 'hybrid'];
 
 /** A file of a new torrent that is a folder. */
 export interface NewFile {
@@ -15,14 +22,27 @@ export interface NewFile {
 
 /** What a new torrent says. No field is optional, so that the caller decides about each of them. */
 export interface NewTorrent {
+  /** Which versions of BitTorrent it speaks. A hybrid speaks both. */
+  readonly metaVersion: Metainfo['version'];
   /** The name of the one file, or of the folder, as `nameText` spells it. */
   readonly name: string;
-  /** A single file, or the files of a folder in the order in which their bytes were hashed (see `inTorrentOrder`). */
+  /**
+   * A single file, or the files of a folder in the order in which their bytes were hashed. For version 2 and hybrids
+   * that order is `inTorrentOrder`.
+   */
   readonly content: { readonly length: number; readonly executable: boolean } | readonly NewFile[];
-  /** Bytes. */
+  /** Bytes. For version 2 and hybrids a power of two from 16 KiB on. */
   readonly pieceLength: number;
-  /** The SHA-1 hashes of all pieces in order, 20 bytes for each. */
+  /**
+   * The SHA-1 hashes of all pieces in order, 20 bytes for each; empty for version 2. For a hybrid each file with
+   * bytes begins a piece, and zeros fill the piece that a file ends in (see `padLengths`).
+   */
   readonly pieces: Buffer;
+  /**
+   * For each piece the root of its part of its file's hash tree, 32 bytes for each, as in `Metainfo`; null for version
+   * 1.
+   */
+  readonly pieceRoots: Buffer | null;
   /** Tiers of URLs (BEP 12); may be empty. */
   readonly trackers: readonly (readonly string[])[];
   readonly webSeeds: readonly string[];
@@ -37,17 +57,16 @@ export interface NewTorrent {
 
 /**
  * The bytes of a new .torrent. The same input always gives the same bytes, and so the same info-hash. Throws
- * 'torrent-invalid' when the files have no content at all.
+ * 'torrent-invalid' when the files have no content at all, or when version 2 cannot say what they are.
  */
 export function createMetainfo(torrent: NewTorrent): Buffer {
-  const { content, pieceLength, pieces } = torrent;
-  const files = isFolder(content) ? content : [content];
-  const length = files.reduce((sum, file) => sum + file.length, 0);
+  const { pieceRoots } = torrent;
+  const lengths = lengthsOf(torrent.content);
+  const length = lengths.reduce((sum, each) => sum + each, 0);
   if (length === 0) throw invalid('length', 'is 0: there is nothing to share');
-  if (pieces.length !== Math.ceil(length / pieceLength) * 20) {
-    throw new Error(`${pieces.length} bytes of hashes for ${length} bytes in pieces of ${pieceLength}`);
-  }
+  checkHashes(torrent, length);
   const urls = torrent.trackers.flat();
+  const v2 = pieceRoots === null ? null : new NewTree(treeFiles(torrent), torrent.pieceLength, pieceRoots);
   return encodeBencode(
     dictionary({
       announce: urls[0],
@@ -55,22 +74,95 @@ export function createMetainfo(torrent: NewTorrent): Buffer {
       comment: torrent.comment,
       'created by': torrent.createdBy,
       'creation date': torrent.createdAt,
-      info: infoOf(torrent),
+      info: infoOf(torrent, lengths, v2),
+      'piece layers': v2?.layers,
       'url-list': torrent.webSeeds.length > 0 ? torrent.webSeeds : undefined,
     }),
   );
 }
 
-function infoOf({ name, content, pieceLength, pieces, private: isPrivate, source }: NewTorrent): Encodable {
-  const files = isFolder(content) ? content.map(fileOf) : undefined;
+/**
+ * Throws 'torrent-invalid' when a torrent of these files would be beyond the limits of `parseMetainfo`, as far as this
+ * can be known before their bytes are hashed. Files of one length are taken for equal, so that they share a layer: the
+ * .torrent may become longer than what is checked here.
+ */
+export function checkBeforeHashing(torrent: Omit<NewTorrent, 'pieces' | 'pieceRoots'>): void {
+  const { metaVersion, content, pieceLength } = torrent;
+  const lengths = lengthsOf(content);
+  const pieceCount = pieceCountOf(torrent);
+  // So many hashes might not fit into our memory.
+  if (pieceCount > MAX_PIECE_COUNT) throw invalid('pieces', `would be ${pieceCount}, ${MAX_PIECE_COUNT} is the most`);
+  const least = leastHashesLength(torrent);
+  if (least > MAX_TORRENT_LENGTH) {
+    throw invalid('the file', `would have at least ${least} bytes, ${MAX_TORRENT_LENGTH} is the most`);
+  }
+  const pieces = Buffer.alloc(metaVersion === '2' ? 0 : pieceCount * V1_HASH_LENGTH);
+  const pieceRoots =
+    metaVersion === '1' ? null : Buffer.concat(lengths.map((length) => standInRoots(length, pieceLength)));
+  parseMetainfo(createMetainfo({ ...torrent, pieces, pieceRoots }));
+}
+
+/** Bytes of hashes in a .torrent, when files of one length share a layer. */
+function leastHashesLength(torrent: Pieced): number {
+  const { metaVersion, content, pieceLength } = torrent;
+  const layers = [...new Set(lengthsOf(content))].filter((length) => length > pieceLength);
+  const roots = metaVersion === '1' ? 0 : alignedPieceCount(layers, pieceLength);
+  return roots * NODE_LENGTH + hashesDue(torrent).pieces;
+}
+
+/** Stands for the roots of the pieces of a file of `length` bytes. */
+function standInRoots(length: number, pieceLength: number): Buffer {
+  const root = Buffer.alloc(NODE_LENGTH);
+  root.writeDoubleBE(length);
+  return Buffer.alloc(Math.ceil(length / pieceLength) * NODE_LENGTH, root);
+}
+
+type Pieced = Pick<NewTorrent, 'metaVersion' | 'content' | 'pieceLength'>;
+
+function pieceCountOf({ metaVersion, content, pieceLength }: Pieced): number {
+  const lengths = lengthsOf(content);
+  if (metaVersion !== '1') return alignedPieceCount(lengths, pieceLength);
+  return Math.ceil(lengths.reduce((sum, length) => sum + length, 0) / pieceLength);
+}
+
+/** The bytes of hashes that a torrent of this content must have; null where it must have no such hashes. */
+export function hashesDue(torrent: Pieced): { readonly pieces: number; readonly pieceRoots: number | null } {
+  const { metaVersion } = torrent;
+  const count = pieceCountOf(torrent);
+  return {
+    pieces: metaVersion === '2' ? 0 : count * V1_HASH_LENGTH,
+    pieceRoots: metaVersion === '1' ? null : count * NODE_LENGTH,
+  };
+}
+
+function checkHashes(torrent: NewTorrent, length: number): void {
+  const { pieceLength, pieces, pieceRoots } = torrent;
+  const due = hashesDue(torrent);
+  const given = { pieces: pieces.length, pieceRoots: pieceRoots?.length ?? null };
+  if (given.pieces === due.pieces && given.pieceRoots === due.pieceRoots) return;
+  const bytes = given.pieces + (given.pieceRoots ?? 0);
+  throw new Error(`${bytes} bytes of hashes for ${length} bytes in pieces of ${pieceLength}`);
+}
+
+function lengthsOf(content: NewTorrent['content']): readonly number[] {
+  return isFolder(content) ? content.map(({ length }) => length) : [content.length];
+}
+
+function infoOf(torrent: NewTorrent, lengths: readonly number[], v2: NewTree | null): Encodable {
+  const { metaVersion, name, content, pieceLength, pieces, private: isPrivate, source } = torrent;
+  const hasV1 = metaVersion !== '2';
+  const pads = v2 === null ? lengths.map(() => 0) : padLengths(lengths, pieceLength);
+  const files = isFolder(content) ? content.flatMap((file, i) => [fileOf(file), ...padOf(pads[i] ?? 0)]) : undefined;
   const single = isFolder(content) ? undefined : content;
   return dictionary({
-    attr: single?.executable ? 'x' : undefined,
-    files,
-    length: single?.length,
+    attr: hasV1 && single?.executable ? 'x' : undefined,
+    'file tree': v2?.tree,
+    files: hasV1 ? files : undefined,
+    length: hasV1 ? single?.length : undefined,
+    'meta version': v2 === null ? undefined : 2,
     name: nameBytes(name),
     'piece length': pieceLength,
-    pieces,
+    pieces: hasV1 ? pieces : undefined,
     private: isPrivate ? 1 : undefined,
     source,
   });
@@ -78,6 +170,22 @@ function infoOf({ name, content, pieceLength, pieces, private: isPrivate, source
 
 function fileOf({ path, length, executable }: NewFile): Encodable {
   return dictionary({ attr: executable ? 'x' : undefined, length, path: path.map(nameBytes) });
+}
+
+/** No list of one or none: the pad file of so many bytes, with the path that BEP 47 recommends. */
+function padOf(length: number): readonly Encodable[] {
+  return length === 0 ? [] : [dictionary({ attr: 'p', length, path: ['.pad', String(length)] })];
+}
+
+/** The files as the tree has them. Throws 'torrent-invalid' for what the tree cannot say. */
+function treeFiles({ name, content }: NewTorrent): readonly NewTreeFile[] {
+  if (!isFolder(content)) return [{ ...content, path: [nameBytes(name)] }];
+  const files = content.map((file) => ({ ...file, path: file.path.map(nameBytes) }));
+  const [first] = files;
+  if (files.length === 1 && first?.path.length === 1 && first.path[0]?.equals(nameBytes(name)) === true) {
+    throw invalid('file tree', 'would be that of a bare file: version 2 has no folder of one file that has its name');
+  }
+  return files;
 }
 
 /** A bencode dictionary of the fields that are neither null nor undefined. */
@@ -96,33 +204,6 @@ export function inTorrentOrder<T extends { readonly path: readonly string[] }>(f
     .map((file) => ({ file, key: file.path.map(nameBytes) }))
     .sort((a, b) => comparePaths(a.key, b.key))
     .map(({ file }) => file);
-}
-
-function comparePaths(a: readonly Buffer[], b: readonly Buffer[]): number {
-  for (const [i, element] of a.entries()) {
-    const other = b[i];
-    if (other === undefined) return 1;
-    const order = Buffer.compare(element, other);
-    if (order !== 0) return order;
-  }
-  return a.length - b.length;
-}
-
-const MIN_PIECE_LENGTH = 16 * 1024;
-/** With longer pieces peers would wait long before they have anything to share. */
-const USUAL_MAX_PIECE_LENGTH = 16 * 1024 * 1024;
-/** The hashes of more pieces would make the .torrent larger than small pieces are worth. */
-const USUAL_MAX_PIECE_COUNT = 2048;
-
-/**
- * The piece length for a torrent of `length` bytes: the smallest power of two from 16 KiB on that makes at most 2,048
- * pieces. It is at most 16 MiB, unless that would make more pieces than a torrent may have.
- */
-export function choosePieceLength(length: number): number {
-  let pieceLength = MIN_PIECE_LENGTH;
-  while (pieceLength < USUAL_MAX_PIECE_LENGTH && length > pieceLength * USUAL_MAX_PIECE_COUNT) pieceLength *= 2;
-  while (pieceLength < MAX_PIECE_LENGTH && length > pieceLength * MAX_PIECE_COUNT) pieceLength *= 2;
-  return pieceLength;
 }
 
 /**

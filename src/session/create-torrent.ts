@@ -1,13 +1,18 @@
 /** A .torrent of what lies on the disk, for scripts. */
 import { BtgetError } from '../base/failure.js';
 import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/files/file-disk.js';
+import type { PieceHashesOutcome } from '../disk/files/hash-pieces.js';
 import { contentOf, listFiles } from '../disk/list-files.js';
+import { pieceLengthFor } from '../metainfo/choose-piece-length.js';
 import {
-  choosePieceLength,
+  checkBeforeHashing,
   createMetainfo as encodeMetainfo,
+  hashesDue,
+  META_VERSIONS,
   type NewFile,
   type NewTorrent,
 } from '../metainfo/create-metainfo.js';
+import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetainfo } from '../metainfo/parse-metainfo.js';
 import { isWebSeedUrl } from '../metainfo/parse-sources.js';
 import { NodeTimers } from '../net/node-timers.js';
@@ -16,6 +21,7 @@ import {
   fields,
   fileName,
   listOf,
+  oneOf,
   orNull,
   pieceLength as pieceLengthReader,
   type Reader,
@@ -29,14 +35,16 @@ import {
 } from './read-options.js';
 
 /** What may be said of a torrent besides what it holds; null for what is left out, or chosen here. */
-export interface CreateTorrentOptions extends Omit<NewTorrent, 'name' | 'content' | 'pieces' | 'pieceLength'> {
+export interface CreateTorrentOptions
+  extends Omit<NewTorrent, 'name' | 'content' | 'pieces' | 'pieceRoots' | 'pieceLength'> {
   /** A file name instead of the name of the file or folder, at most 240 bytes; null: that name. */
   readonly name: string | null;
-  /** Bytes, a power of two from 16 KiB to 512 MiB; null: `choosePieceLength` chooses it by size. */
+  /** Bytes, a power of two from 16 KiB to 512 MiB; null: chosen by size. */
   readonly pieceLength: number | null;
 }
 
 export const DEFAULT_CREATE_TORRENT_OPTIONS: CreateTorrentOptions = {
+  metaVersion: '1',
   name: null,
   pieceLength: null,
   trackers: [],
@@ -49,6 +57,7 @@ export const DEFAULT_CREATE_TORRENT_OPTIONS: CreateTorrentOptions = {
 };
 
 const SHARED_READERS: Readers<Omit<CreateTorrentOptions, 'name' | 'pieceLength'>> = {
+  metaVersion: oneOf(...META_VERSIONS),
   trackers: listOf(listOf(trackerUrl)),
   webSeeds: listOf(text('an http(s) URL', isWebSeedUrl)),
   private: truth,
@@ -64,6 +73,10 @@ const READERS: Readers<CreateTorrentOptions> = {
   pieceLength: orNull(pieceLengthReader),
 };
 
+const hashes: Reader<Buffer> = (value, name) => {
+  if (!(value instanceof Uint8Array)) throw wrong(name, value, 'the bytes of hashes');
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+};
 /** As `nameText` spells it: a torrent may have names that no file here may have. */
 const rawName = text('a name', (value) => !/^\.\.?$|[/\0]/.test(value));
 const contentFiles: Reader<readonly NewFile[]> = listOf(
@@ -76,10 +89,8 @@ const NEW_TORRENT_READERS: Readers<NewTorrent> = {
   name: rawName,
   content: (value, name) => (Array.isArray(value) ? contentFiles(value, name) : contentFile(value, name)),
   pieceLength: pieceLengthReader,
-  pieces: (value, name) => {
-    if (!(value instanceof Uint8Array)) throw wrong(name, value, 'the bytes of SHA-1 hashes');
-    return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  },
+  pieces: hashes,
+  pieceRoots: orNull(hashes),
 };
 
 /**
@@ -92,13 +103,16 @@ export async function createTorrent(path: string, options: Partial<CreateTorrent
   readPath(path, 'path');
   const all = readOptions(READERS, DEFAULT_CREATE_TORRENT_OPTIONS, options);
   const listing = await listFiles(path, null);
-  const length = sumOf(listing.files);
-  if (length === 0) throw new BtgetError('torrent-invalid', `${path} holds not one byte: there is nothing to share`);
-  const pieceLength = all.pieceLength ?? choosePieceLength(length);
+  const lengths = listing.files.map((file) => file.length);
+  if (sumOf(lengths) === 0) {
+    throw new BtgetError('torrent-invalid', `${path} holds not one byte: there is nothing to share`);
+  }
+  const pieceLength = all.pieceLength ?? pieceLengthFor(lengths, all.metaVersion);
+  const torrent = { ...all, name: all.name ?? listing.name, content: contentOf(listing), pieceLength };
+  checkBeforeHashing(torrent);
   const files = listing.files.map((file) => ({ path: file.from, length: file.length }));
-  const pieces = await hash(files, pieceLength);
-  const name = all.name ?? listing.name;
-  const bytes = encodeMetainfo({ ...all, name, content: contentOf(listing), pieceLength, pieces });
+  const { pieces, pieceRoots } = await hash(files, pieceLength, all.metaVersion);
+  const bytes = encodeMetainfo({ ...torrent, pieces, pieceRoots });
   // What we write we must be able to read: a torrent beyond the limits is refused here, before anyone gets it.
   parseMetainfo(bytes);
   return bytes;
@@ -110,30 +124,37 @@ export async function createTorrent(path: string, options: Partial<CreateTorrent
  * the content is empty.
  */
 export function createMetainfo(torrent: NewTorrent): Buffer {
-  const read = readOptions(NEW_TORRENT_READERS, {}, torrent, 'torrent');
-  const { content, pieceLength, pieces } = read;
-  const length = 'executable' in content ? content.length : sumOf(content);
-  const due = 20 * Math.ceil(length / pieceLength);
-  if (length > 0 && pieces.length !== due)
-    throw new BtgetError(
-      'usage',
-      `pieces: ${pieces.length} bytes of hashes, and ${length} bytes of content need ${due}`,
-    );
+  const read = readOptions(NEW_TORRENT_READERS, { pieceRoots: null }, torrent, 'torrent');
+  const due = hashesDue(read);
+  checkLength('pieces', read.pieces.length, due.pieces);
+  checkLength('pieceRoots', read.pieceRoots?.length ?? 0, due.pieceRoots ?? 0);
   return encodeMetainfo(read);
 }
 
-function sumOf(files: readonly { readonly length: number }[]): number {
-  return files.reduce((sum, file) => sum + file.length, 0);
+function checkLength(name: string, length: number, due: number): void {
+  if (length === due) return;
+  throw new BtgetError('usage', `${name}: ${length} bytes of hashes, and the content needs ${due}`);
 }
 
-function hash(files: readonly { readonly path: string; readonly length: number }[], pieceLength: number) {
+function sumOf(lengths: readonly number[]): number {
+  return lengths.reduce((sum, length) => sum + length, 0);
+}
+
+type PieceHashes = Extract<PieceHashesOutcome, { ok: true }>;
+
+function hash(
+  files: readonly { readonly path: string; readonly length: number }[],
+  pieceLength: number,
+  version: Metainfo['version'],
+): Promise<PieceHashes> {
   const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: new NodeTimers() });
-  return new Promise<Buffer>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     disk.hashPieces(
       files,
       pieceLength,
+      version,
       () => undefined,
-      (outcome) => disk.close(() => (outcome.ok ? resolve(outcome.pieces) : reject(outcome.failure))),
+      (outcome) => disk.close(() => (outcome.ok ? resolve(outcome) : reject(outcome.failure))),
     );
   });
 }

@@ -31,6 +31,7 @@ export function soakTorrents(): readonly SoakTorrent[] {
       content: { length: content.length, executable: false },
       pieceLength: PIECE_LENGTH,
       pieces: pieceHashes(content, PIECE_LENGTH),
+      pieceRoots: null,
     });
     return { metainfo: parseMetainfo(bytes), content, isSeeded };
   });

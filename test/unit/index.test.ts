@@ -4,10 +4,12 @@ import * as btget from '../../src/index.js';
 
 test('the library makes and reads torrents, and makes a session that holds nothing open', () => {
   const bytes = btget.createMetainfo({
+    metaVersion: '1',
     name: 'x',
     content: { length: 5, executable: false },
     pieceLength: btget.choosePieceLength(5),
     pieces: Buffer.alloc(20),
+    pieceRoots: null,
     trackers: [],
     webSeeds: [],
     private: false,

@@ -180,6 +180,10 @@ const pieceLength = [
 ] as const;
 
 const CREATE: Wrong<CreateTorrentOptions> = {
+  metaVersion: [
+    [2, "metaVersion: 2 is not '1' or '2' or 'hybrid'"],
+    ['3', "metaVersion: '3' is not '1' or"],
+  ],
   name: [['a/b', "name: 'a/b' is not a file name"]],
   pieceLength,
   trackers: [
@@ -205,8 +209,12 @@ const NEW: Wrong<NewTorrent> = {
     [[{ path: ['a', '..'], length: 5, executable: false }], "content[0].path[1]: '..' is not a name"],
   ],
   pieces: [
-    ['x'.repeat(20), `pieces: '${'x'.repeat(20)}' is not the bytes of SHA-1 hashes`],
-    [Buffer.alloc(40), 'pieces: 40 bytes of hashes, and 5 bytes of content need 20'],
+    ['x'.repeat(20), `pieces: '${'x'.repeat(20)}' is not the bytes of hashes`],
+    [Buffer.alloc(40), 'pieces: 40 bytes of hashes, and the content needs 20'],
+  ],
+  pieceRoots: [
+    [5, 'pieceRoots: 5 is not the bytes of hashes'],
+    [Buffer.alloc(64), 'pieceRoots: 64 bytes of hashes, and the content needs 0'],
   ],
 };
 
@@ -249,6 +257,7 @@ const NEW_TORRENT: NewTorrent = {
   content: { length: 5, executable: false },
   pieceLength: 16_384,
   pieces: Buffer.alloc(20),
+  pieceRoots: null,
 };
 
 const FUNCTIONS: readonly (readonly [name: string, Call, Wrong<Record<string, unknown>>, good: object])[] = [

@@ -5,7 +5,8 @@ import { BtgetError } from '../../base/failure.js';
 import type { FileDisk } from '../../disk/files/file-disk.js';
 import type { PieceHashesOutcome } from '../../disk/files/hash-pieces.js';
 import { contentOf, type ListedFile, listFiles } from '../../disk/list-files.js';
-import { choosePieceLength, createMetainfo } from '../../metainfo/create-metainfo.js';
+import { pieceLengthFor } from '../../metainfo/choose-piece-length.js';
+import { checkBeforeHashing, createMetainfo } from '../../metainfo/create-metainfo.js';
 import { parseMetainfo } from '../../metainfo/parse-metainfo.js';
 import { type CliIo, onInterrupt } from '../io.js';
 import { CREATE_OPTIONS, type Values } from '../options.js';
@@ -33,17 +34,16 @@ export const create = (disk: FileDisk): CliCommand =>
       const createdAt = values.date ?? dateOfEnvironment(io);
       const target = await targetOf(path, values);
       const listing = await listFiles(path, target.kind === 'file' ? target.path : null);
-      const length = listing.files.reduce((sum, file) => sum + file.length, 0);
+      const lengths = listing.files.map((file) => file.length);
+      const length = lengths.reduce((sum, each) => sum + each, 0);
       if (length === 0)
         throw new BtgetError('torrent-invalid', `${path} holds not one byte: there is nothing to share`);
-      const pieceLength = values.pieceLength ?? choosePieceLength(length);
-      const outcome = await hash(listing.files, length, pieceLength, values.quiet, disk, io);
-      if (!outcome.ok) throw outcome.failure;
-      const bytes = createMetainfo({
+      const pieceLength = values.pieceLength ?? pieceLengthFor(lengths, values.metaVersion);
+      const torrent = {
+        metaVersion: values.metaVersion,
         name: values.name ?? listing.name,
         content: contentOf(listing),
         pieceLength,
-        pieces: outcome.pieces,
         trackers: values.trackers.map((url) => [url]),
         webSeeds: values.webSeeds,
         private: values.private,
@@ -51,9 +51,13 @@ export const create = (disk: FileDisk): CliCommand =>
         comment: values.comment,
         createdBy: `btget ${version()}`,
         createdAt,
-      });
+      };
+      checkBeforeHashing(torrent);
+      const outcome = await hash(listing.files, length, pieceLength, values, disk, io);
+      if (!outcome.ok) throw outcome.failure;
+      const bytes = createMetainfo({ ...torrent, pieces: outcome.pieces, pieceRoots: outcome.pieceRoots });
       // We must be able to read what we write: a torrent beyond the limits is refused here, not by a user who gets it.
-      const { infoHash, pieceCount } = parseMetainfo(bytes);
+      const { infoHashV1, infoHashV2, pieceCount } = parseMetainfo(bytes);
       await writeTorrent(target, bytes, values.force, io.stdout);
       if (values.quiet) return 0;
       if (values.private && values.trackers.length === 0)
@@ -62,11 +66,16 @@ export const create = (disk: FileDisk): CliCommand =>
       io.stderr.write(
         `${printable(target.kind === 'stdout' ? 'stdout' : target.path)}: ` +
           `${formatSize(length)} in ${formatCount(listing.files.length, 'file')}, ` +
-          `${formatCount(pieceCount, 'piece')} of ${formatSize(pieceLength)}, info-hash ${toHex(infoHash)}\n`,
+          `${formatCount(pieceCount, 'piece')} of ${formatSize(pieceLength)}, ${hashesText(infoHashV1, infoHashV2)}\n`,
       );
       return 0;
     },
   );
+
+function hashesText(v1: Buffer | null, v2: Buffer | null): string {
+  const [first, ...others] = [v1, v2].filter((hash) => hash !== null).map(toHex);
+  return [`info-hash ${first}`, ...others].join(' and ');
+}
 
 function targetOf(path: string, values: Values<typeof CREATE_OPTIONS>): Promise<TorrentTarget> {
   const name = `${values.name ?? basename(resolve(path))}.torrent`;
@@ -77,7 +86,7 @@ function hash(
   files: readonly ListedFile[],
   length: number,
   pieceLength: number,
-  quiet: boolean,
+  { quiet, metaVersion }: Pick<Values<typeof CREATE_OPTIONS>, 'quiet' | 'metaVersion'>,
   disk: FileDisk,
   io: CliIo,
 ): Promise<PieceHashesOutcome> {
@@ -91,6 +100,7 @@ function hash(
     const hashing = disk.hashPieces(
       files.map((file) => ({ path: file.from, length: file.length })),
       pieceLength,
+      metaVersion,
       (hashed) => progress.tell(hashed, length),
       end,
     );

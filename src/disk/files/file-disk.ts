@@ -4,6 +4,7 @@ import { basename, resolve } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import type { Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
+import type { Metainfo } from '../../metainfo/metainfo.js';
 import { decodeFailure } from '../failure.js';
 import { journalName } from '../names.js';
 import type { TargetPlace, Told } from '../protocol.js';
@@ -49,12 +50,13 @@ export interface FileDisk {
   /** The last element of the full path of `dir`; null for the root. */
   folderName(dir: string): string | null;
   /**
-   * Hashes files in order, on all cores. `progress` gets the number of bytes hashed so far. `done` is called once,
-   * unless the hashing is cancelled.
+   * Hashes files in order, on all cores, for a torrent of this version. `progress` gets the number of bytes of the files
+   * that are hashed so far. `done` is called once, unless the hashing is cancelled.
    */
   hashPieces(
     files: readonly HashedFile[],
     pieceLength: number,
+    version: Metainfo['version'],
     progress: (hashed: number) => void,
     done: (outcome: PieceHashesOutcome) => void,
   ): Hashing;
@@ -105,8 +107,8 @@ export function createFileDisk(options: FileDiskOptions): FileDisk {
       return createFileTarget(writer, place);
     },
     folderName: (dir) => basename(resolve(dir)) || null,
-    hashPieces: (files, pieceLength, progress, done) =>
-      hashPieces({ timers, hashing, jobsAtOnce: hashingWorkers * 3 }, files, pieceLength, progress, done),
+    hashPieces: (files, pieceLength, version, progress, done) =>
+      hashPieces({ timers, hashing, jobsAtOnce: hashingWorkers * 3 }, files, pieceLength, version, progress, done),
     startHashing: () => hashing.start(),
     stopHashing: () => hashing.kill(),
     close(answered) {

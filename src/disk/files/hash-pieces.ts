@@ -1,21 +1,32 @@
 /** Computes the piece hashes of files that are not a torrent yet, for making one. */
 import type { Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
+import { alignedPieceCount, padLengths } from '../../metainfo/aligned-files.js';
+import { V1_HASH_LENGTH } from '../../metainfo/info-hash.js';
+import { NODE_LENGTH, powerOfTwoFrom } from '../../metainfo/merkle.js';
+import type { Metainfo } from '../../metainfo/metainfo.js';
+import { BLOCK_LENGTH } from '../../metainfo/piece-layout.js';
 import { decodeFailure } from '../failure.js';
-import type { HashAnswer, HashSource } from '../protocol.js';
+import type { HashAnswer, HashJob, HashSource } from '../protocol.js';
 import type { HashQueue } from './hash-queue.js';
 
 /** A file, or a pad file, whose bytes are hashed. */
 export interface HashedFile {
-  /** An absolute path; links are followed. Null for a pad file: zeros. */
+  /** An absolute path; links are followed. Null for a pad file of version 1: zeros. */
   readonly path: string | null;
   /** Bytes. The file may be longer; the rest is not read. */
   readonly length: number;
 }
 
 export type PieceHashesOutcome =
-  /** SHA-1 hashes, one after another, 20 bytes for each piece. */
-  { readonly ok: true; readonly pieces: Buffer } | { readonly ok: false; readonly failure: BtgetError };
+  | {
+      readonly ok: true;
+      /** SHA-1 hashes, one after another, 20 bytes for each piece; empty for version 2. */
+      readonly pieces: Buffer;
+      /** The root of each piece's part of its file's hash tree, 32 bytes for each piece; null for version 1. */
+      readonly pieceRoots: Buffer | null;
+    }
+  | { readonly ok: false; readonly failure: BtgetError };
 
 /** Hashing that is under way. */
 export interface Hashing {
@@ -26,34 +37,42 @@ export interface Hashing {
 export interface HashPiecesParts {
   readonly timers: Timers;
   readonly hashing: HashQueue;
-  /** How many jobs the queue has at a time. */
+  /** How many jobs the queue has at a time, and many more when they are short. */
   readonly jobsAtOnce: number;
 }
 
-const HASH_LENGTH = 20;
 // Bytes. Some milliseconds of work: a cancelled hashing stops soon, and at the end no core works alone for long.
 const JOB_LENGTH = 4 * 1024 * 1024;
+// For each job of that length there may be so many short ones, of small files. The queue hands them out together.
+const SHORT_JOBS = 256;
 
 /**
- * Hashes `files`, one after another, in pieces of `pieceLength` bytes. `progress` gets the number of bytes hashed so
- * far. `done` is called once unless cancelled; it gets an 'io' failure when a file is shorter than it was, or gone.
+ * Hashes `files`, one after another, in pieces of `pieceLength` bytes. For version 2 and hybrids each file with bytes
+ * begins a piece; the SHA-1 of a hybrid's piece is that of the file's bytes and of the pad file behind them, and there
+ * `pieceLength` is a power of two from 16 KiB on. `progress` gets the number of bytes of `files` hashed so far. `done`
+ * is called once unless cancelled; it gets an 'io' failure when a file is shorter than it was, or gone.
  */
 export function hashPieces(
   parts: HashPiecesParts,
   files: readonly HashedFile[],
   pieceLength: number,
+  version: Metainfo['version'],
   progress: (hashed: number) => void,
   done: (outcome: PieceHashesOutcome) => void,
 ): Hashing {
-  const length = files.reduce((sum, file) => sum + file.length, 0);
-  const jobLength = Math.max(1, Math.floor(JOB_LENGTH / pieceLength)) * pieceLength;
-  const jobs = createJobs(files, length, jobLength);
-  const pieces = Buffer.alloc(Math.ceil(length / pieceLength) * HASH_LENGTH);
+  const lengths = files.map((file) => file.length);
+  const length = lengths.reduce((sum, each) => sum + each, 0);
+  const count = version === '1' ? Math.ceil(length / pieceLength) : alignedPieceCount(lengths, pieceLength);
+  const jobs = version === '1' ? joinedJobs(files, length, pieceLength) : alignedJobs(files, pieceLength, version);
+  const pieces = Buffer.alloc(version === '2' ? 0 : count * V1_HASH_LENGTH);
+  const pieceRoots = version === '1' ? null : Buffer.alloc(count * NODE_LENGTH);
   // The queue knows our jobs by this.
   const owner = {};
   let ended = false;
   let cancelled = false;
   let hashed = 0;
+  let underWay = 0;
+  let bytesUnderWay = 0;
 
   const later = (task: () => void): void => {
     parts.timers.addTask(() => {
@@ -66,30 +85,38 @@ export function hashPieces(
     parts.hashing.drop(owner);
     later(() => done(outcome));
   };
-  const gotAnswer = (begin: number, jobBytes: number, answer: HashAnswer): void => {
+  const gotAnswer = ({ first, bytes }: Job, answer: HashAnswer): void => {
     if (ended) return;
+    underWay -= 1;
+    bytesUnderWay -= bytes;
     if (answer.kind === 'failed') end({ ok: false, failure: decodeFailure(answer.failure) });
     else if (answer.kind === 'missing') end({ ok: false, failure: changed(answer.path) });
     else {
-      pieces.set(answer.hashes, (begin / pieceLength) * HASH_LENGTH);
-      hashed += jobBytes;
+      if (version !== '2') pieces.set(answer.hashes, first * V1_HASH_LENGTH);
+      pieceRoots?.set(answer.roots, first * NODE_LENGTH);
+      hashed += bytes;
       const soFar = hashed;
       later(() => progress(soFar));
-      if (hashed === length) end({ ok: true, pieces });
+      if (hashed === length) end({ ok: true, pieces, pieceRoots });
       else ask();
     }
   };
+  const hasRoom = (): boolean =>
+    underWay < parts.jobsAtOnce ||
+    (underWay < parts.jobsAtOnce * SHORT_JOBS && bytesUnderWay < parts.jobsAtOnce * JOB_LENGTH);
   const ask = (): void => {
-    const job = jobs.next();
-    if (job.done === true) return;
-    const { begin, sources, bytes } = job.value;
-    parts.hashing.add(owner, { sources, pieceLength, sha1: true, tree: null }, (answer) =>
-      gotAnswer(begin, bytes, answer),
-    );
+    while (hasRoom()) {
+      const next = jobs.next();
+      if (next.done === true) return;
+      const job = next.value;
+      underWay += 1;
+      bytesUnderWay += job.bytes;
+      parts.hashing.add(owner, job.asked, (answer) => gotAnswer(job, answer));
+    }
   };
 
-  if (length === 0) end({ ok: true, pieces });
-  else for (let count = 0; count < parts.jobsAtOnce; count += 1) ask();
+  if (length === 0) end({ ok: true, pieces, pieceRoots });
+  else ask();
   return {
     cancel: () => {
       cancelled = true;
@@ -100,12 +127,16 @@ export function hashPieces(
 }
 
 interface Job {
-  readonly begin: number;
+  /** The index of its first piece. */
+  readonly first: number;
+  /** Bytes of files. */
   readonly bytes: number;
-  readonly sources: readonly HashSource[];
+  readonly asked: HashJob;
 }
 
-function* createJobs(files: readonly HashedFile[], length: number, jobLength: number): Generator<Job, void> {
+/** The jobs of version 1, where a piece may reach over the end of a file. */
+function* joinedJobs(files: readonly HashedFile[], length: number, pieceLength: number): Generator<Job, void> {
+  const jobLength = jobLengthOf(pieceLength);
   let file = 0;
   let inFile = 0;
   for (let begin = 0; begin < length; begin += jobLength) {
@@ -123,8 +154,41 @@ function* createJobs(files: readonly HashedFile[], length: number, jobLength: nu
         inFile = 0;
       }
     }
-    yield { begin, bytes, sources };
+    yield { first: begin / pieceLength, bytes, asked: { sources, pieceLength, sha1: true, tree: null } };
   }
+}
+
+/** The jobs of version 2 and hybrids. Each is for bytes of one file. */
+function* alignedJobs(
+  files: readonly HashedFile[],
+  pieceLength: number,
+  version: Metainfo['version'],
+): Generator<Job, void> {
+  const jobLength = jobLengthOf(pieceLength);
+  const isHybrid = version === 'hybrid';
+  const pads = isHybrid
+    ? padLengths(
+        files.map((file) => file.length),
+        pieceLength,
+      )
+    : [];
+  let first = 0;
+  for (const [index, file] of files.entries()) {
+    const blocks = Math.min(pieceLength, file.length) / BLOCK_LENGTH;
+    const tree = { width: powerOfTwoFrom(Math.max(1, Math.ceil(blocks))), leaves: false };
+    for (let begin = 0; begin < file.length; begin += jobLength) {
+      const bytes = Math.min(jobLength, file.length - begin);
+      const sources = [sourceOf(file, begin, bytes)];
+      const pad = begin + bytes === file.length ? (pads[index] ?? 0) : 0;
+      if (pad > 0) sources.push({ kind: 'zeros', length: pad });
+      yield { first, bytes, asked: { sources, pieceLength, sha1: isHybrid, tree } };
+      first += Math.ceil(bytes / pieceLength);
+    }
+  }
+}
+
+function jobLengthOf(pieceLength: number): number {
+  return Math.max(1, Math.floor(JOB_LENGTH / pieceLength)) * pieceLength;
 }
 
 function sourceOf({ path }: HashedFile, begin: number, length: number): HashSource {

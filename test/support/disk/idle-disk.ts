@@ -24,6 +24,6 @@ await ask((answered) => storage.commitPiece(piece, slotOf(torrent.content), answ
 await ask((answered) => storage.checkPiece(piece, answered));
 await ask((answered) => storage.readBlocks([{ piece, begin: 0, into: Buffer.alloc(10) }], answered));
 await new Promise((resolve) =>
-  disk.hashPieces([{ path: `${dir}/film.part`, length: 10 }], 1024, () => undefined, resolve),
+  disk.hashPieces([{ path: `${dir}/film.part`, length: 10 }], 1024, '1', () => undefined, resolve),
 );
 process.stdout.write('committed checked read hashed\n');

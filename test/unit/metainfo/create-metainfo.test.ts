@@ -1,16 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { BtgetError } from '../../../src/base/failure.js';
 import { decodeBencode } from '../../../src/bencode/bencode.js';
 import { CANONICAL } from '../../../src/bencode/guard.js';
+import { chooseAlignedPieceLength, choosePieceLength } from '../../../src/metainfo/choose-piece-length.js';
 import {
-  choosePieceLength,
+  checkBeforeHashing,
   createMetainfo,
   inTorrentOrder,
   type NewTorrent,
 } from '../../../src/metainfo/create-metainfo.js';
 import { parseMetainfo } from '../../../src/metainfo/parse-metainfo.js';
+import { type V2SampleFile, v2Torrent } from '../../support/v2-torrent.js';
 
 const torrent: NewTorrent = {
+  metaVersion: '1',
   name: 'top',
   content: [
     { path: ['a', 'run'], length: 20_000, executable: true },
@@ -18,6 +22,7 @@ const torrent: NewTorrent = {
   ],
   pieceLength: 16384,
   pieces: Buffer.alloc(40, 7),
+  pieceRoots: null,
   trackers: [['http://a/announce', 'http://b/announce'], ['udp://c:1']],
   webSeeds: ['http://seed/'],
   private: true,
@@ -64,10 +69,12 @@ test('a new torrent is canonical and reads back with the same values', () => {
 
 test('a value that is null or empty is not written', () => {
   const bytes = createMetainfo({
+    metaVersion: '1',
     name: 'one',
     content: { length: 5, executable: false },
     pieceLength: 16384,
     pieces: Buffer.alloc(20, 'h'),
+    pieceRoots: null,
     trackers: [['http://a/']],
     webSeeds: [],
     private: false,
@@ -118,6 +125,170 @@ test('the piece length grows with the content, within bounds', () => {
   ];
   assert.deepEqual(
     lengths.map((length) => choosePieceLength(length) / 1024),
-    [16, 16, 32, 512, 2048, 16384, 16384, 32768, 524288],
+    [16, 16, 32, 512, 2048, 16384, 65536, 65536, 524288],
   );
+});
+
+const KiB = 1024;
+
+/** What `createMetainfo` needs to make the same torrent as `v2Torrent`. */
+function newTorrentOf(samples: readonly V2SampleFile[], pieceLength: number, metaVersion: '2' | 'hybrid') {
+  const { metainfo, torrent: expected } = v2Torrent(samples, pieceLength, metaVersion);
+  const files = metainfo.files
+    .filter((file) => !file.padding)
+    .map(({ path, length, executable }) => ({ path: path.slice(1), length, executable }));
+  const made: NewTorrent = {
+    ...NOTHING_SAID,
+    metaVersion,
+    name: metainfo.name,
+    content: metainfo.isFolder ? files : (files[0] as NewTorrent['content']),
+    pieceLength,
+    pieces: metainfo.pieces,
+    pieceRoots: metainfo.pieceRoots,
+  };
+  return { made, expected };
+}
+
+const NOTHING_SAID = {
+  trackers: [],
+  webSeeds: [],
+  private: false,
+  source: null,
+  comment: null,
+  createdBy: null,
+  createdAt: null,
+};
+
+const SAMPLES: Readonly<Record<string, readonly V2SampleFile[]>> = {
+  'one file': [{ path: 'one', length: 100_000, executable: true }],
+  'a file of one byte': [{ path: 'one', length: 1 }],
+  'a folder': [
+    { path: 'top/B', length: 0 },
+    { path: 'top/a-b/c', length: 40_000, executable: true },
+    { path: 'top/a.txt', length: 16_384 },
+    { path: 'top/a/b', length: 1 },
+    { path: 'top/a/c/d', length: 300_000 },
+    { path: 'top/a/c/e', length: 300_001 },
+    { path: 'top/\uffee', length: 5 },
+    { path: 'top/\u{1f600}', length: 70_000 },
+    { path: 'top/z', length: 0 },
+  ],
+  'the same bytes twice': [
+    { path: 'top/a', content: Buffer.alloc(200_000, 'x') },
+    { path: 'top/b', content: Buffer.alloc(200_000, 'x') },
+  ],
+};
+
+for (const version of ['2', 'hybrid'] as const)
+  for (const [what, samples] of Object.entries(SAMPLES))
+    for (const pieceLength of [16 * KiB, 64 * KiB, 256 * KiB])
+      test(`${what} as version ${version} in pieces of ${pieceLength} has the bytes of a plain encoder`, () => {
+        const { made, expected } = newTorrentOf(samples, pieceLength, version);
+        const bytes = createMetainfo(made);
+        decodeBencode(bytes, CANONICAL);
+        assert.deepEqual(bytes, expected);
+        parseMetainfo(bytes);
+      });
+
+test('a hybrid of a folder with one file has no pad file', () => {
+  const { made } = newTorrentOf([{ path: 'one', length: 5 }], 16 * KiB, 'hybrid');
+  const content = [{ path: ['a'], length: 5, executable: false }];
+  const { files } = parseMetainfo(createMetainfo({ ...made, name: 'top', content }));
+  assert.deepEqual(
+    files.map(({ path }) => path.join('/')),
+    ['top/a'],
+  );
+});
+
+test('version 2 refuses what its tree cannot say', () => {
+  const file = (path: string) => ({ path: path.split('/'), length: 5, executable: false });
+  const make = (name: string, ...paths: string[]) =>
+    createMetainfo({
+      ...NOTHING_SAID,
+      metaVersion: '2',
+      name,
+      content: paths.map(file),
+      pieceLength: 16 * KiB,
+      pieces: Buffer.alloc(0),
+      pieceRoots: Buffer.alloc(32 * paths.length, 1),
+    });
+  const said = (name: string, ...paths: string[]): string => {
+    try {
+      make(name, ...paths);
+    } catch (error) {
+      if (error instanceof BtgetError) return `${error.code}: ${error.message}`;
+      throw error;
+    }
+    return 'made';
+  };
+  const prefix = 'torrent-invalid: torrent is not valid: file tree';
+  assert.deepEqual(
+    [
+      said('top', 'b', 'a'),
+      said('top', 'a', 'a'),
+      said('top', 'a', 'a/b'),
+      said('top', 'top'),
+      said('top', 'top', 'x'),
+      said('top', 'top/top'),
+    ],
+    [
+      `${prefix} would not have b and a in this order`,
+      `${prefix} would not have a and a in this order`,
+      `${prefix} cannot have both a and a/b`,
+      `${prefix} would be that of a bare file: version 2 has no folder of one file that has its name`,
+      'made',
+      'made',
+    ],
+  );
+});
+
+test('version 2 counts the pieces that longer pieces can spare, so that many small files keep short pieces', () => {
+  const MiB = 1024 * KiB;
+  const lengths: readonly (readonly number[])[] = [
+    [1],
+    [32 * MiB],
+    [32 * MiB + 1],
+    [0, 0, 4096 * MiB],
+    Array(100_000).fill(10_000),
+    [...Array(100_000).fill(10_000), 700 * MiB],
+    Array(2048).fill(2 * MiB),
+    [2 ** 45],
+  ];
+  assert.deepEqual(
+    lengths.map((files) => chooseAlignedPieceLength(files) / KiB),
+    [16, 16, 32, 2048, 16, 512, 2048, 131_072],
+  );
+});
+
+test('a torrent beyond the limits is refused before its bytes are hashed', () => {
+  const said = (metaVersion: NewTorrent['metaVersion'], content: NewTorrent['content'], pieceLength = 16 * KiB) => {
+    try {
+      checkBeforeHashing({ ...NOTHING_SAID, metaVersion, name: 'top', content, pieceLength });
+    } catch (error) {
+      if (error instanceof BtgetError) return error.message.replace('torrent is not valid: ', '');
+      throw error;
+    }
+    return 'fits';
+  };
+  const one = (length: number) => ({ length, executable: false });
+  const small = Array.from({ length: 2000 }, (_, index) => ({ path: [`${index}`.padStart(4, '0')], ...one(1) }));
+  const deep = [{ path: Array(300).fill('a'), ...one(1) }];
+  assert.equal(said('hybrid', [{ path: Array(96).fill('a'), ...one(1) }]), 'fits');
+  const most = 2_097_152 * 16 * KiB;
+  for (const version of ['1', '2', 'hybrid'] as const)
+    assert.deepEqual(
+      [said(version, one(most + 1)), said(version, one(most)), said(version, small), said(version, deep)].map((text) =>
+        text.replace(/least \d+/, 'least N'),
+      ),
+      [
+        'pieces would be 2097153, 2097152 is the most',
+        'the file would have at least N bytes, 33554432 is the most',
+        'fits',
+        version === '1'
+          ? 'files[0].path has 300 elements, 255 is the most'
+          : `file tree would have a path of 300 elements, 96 is the most: ${Array(300).fill('a').join('/')}`,
+      ],
+    );
+  const many = Array.from({ length: 129 }, (_, index) => ({ path: [`${index}`.padStart(4, '0')], ...one(2 ** 34) }));
+  assert.equal(said('2', many, 2 ** 20).replace(/\d{7}/, 'N'), 'pieces would be N, 2097152 is the most');
 });

@@ -19,25 +19,28 @@ import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../../../../src/disk/
 import type { HashedFile, PieceHashesOutcome } from '../../../../src/disk/files/hash-pieces.js';
 import type { CheckOutcome, DoneOutcome } from '../../../../src/disk/storage.js';
 import type { JournalReadOutcome, Target } from '../../../../src/disk/target.js';
+import type { Metainfo } from '../../../../src/metainfo/metainfo.js';
 import { ask, diskFolder, slotOf } from '../../../support/disk/file-disk.js';
 import { HANGS_AFTER } from '../../../support/hang.js';
 import { pieceHashes } from '../../../support/pieces.js';
 import { realTimers } from '../../../support/real-timers.js';
 import { sampleTorrent } from '../../../support/sample-torrent.js';
 import { seededRandom } from '../../../support/simulation/seeded-random.js';
+import { v2Torrent } from '../../../support/v2-torrent.js';
 
 interface Hashed {
   readonly outcome: PieceHashesOutcome;
   readonly progress: readonly number[];
 }
 
-function hash(files: readonly HashedFile[], pieceLength: number): Promise<Hashed> {
+function hash(files: readonly HashedFile[], pieceLength: number, version: Metainfo['version'] = '1'): Promise<Hashed> {
   const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: realTimers });
   const progress: number[] = [];
   return new Promise((resolve) => {
     disk.hashPieces(
       files,
       pieceLength,
+      version,
       (hashed) => progress.push(hashed),
       (outcome) => disk.close(() => resolve({ outcome, progress })),
     );
@@ -72,7 +75,7 @@ describe('hashing files for a new torrent', () => {
           return { path, length };
         });
         const { outcome, progress } = await hash(files, pieceLength);
-        assert.deepEqual(outcome, { ok: true, pieces: pieceHashes(content, pieceLength) });
+        assert.deepEqual(outcome, { ok: true, pieces: pieceHashes(content, pieceLength), pieceRoots: null });
         assert.equal(progress.at(-1), content.length);
         assert.deepEqual(
           progress,
@@ -80,6 +83,32 @@ describe('hashing files for a new torrent', () => {
         );
       }));
   }
+
+  for (const version of ['2', 'hybrid'] as const)
+    for (const [pieceLength, lengths] of [
+      [16 * 1024, [100_000, 0, 5, 16_384, 70_001, 16_385]],
+      [64 * 1024, [1, 16_384, 16_385, 40_000, 65_535, 65_536, 65_537, 300_000, 0]],
+      [1024 * 1024, [3_000_000, 6_000_000, 1]],
+      [8 * 1024 * 1024, [9_000_000]],
+      [16 * 1024, Array.from({ length: 700 }, (_, index) => index % 3)],
+    ] as const)
+      it(`gives those of version ${version} of ${lengths.length} files in pieces of ${pieceLength} bytes`, () =>
+        inFolder(async (dir) => {
+          const prefix = lengths.length === 1 ? '' : 'top/';
+          const samples = lengths.map((length, index) => ({ path: `${prefix}${`${index}`.padStart(4, '0')}`, length }));
+          const { metainfo, fileBytes } = v2Torrent(samples, pieceLength, version);
+          const files = metainfo.files.flatMap((file, index) => {
+            const path = join(dir, file.path.at(-1) ?? '');
+            if (!file.padding) writeFileSync(path, fileBytes(index));
+            return file.padding ? [] : [{ path, length: file.length }];
+          });
+          const { outcome, progress } = await hash(files, pieceLength, version);
+          assert.deepEqual(outcome, { ok: true, pieces: metainfo.pieces, pieceRoots: metainfo.pieceRoots });
+          assert.equal(
+            progress.at(-1),
+            lengths.reduce<number>((sum, length) => sum + length, 0),
+          );
+        }));
 
   it('takes zeros for padding, follows links, and reads no further than asked', () =>
     inFolder(async (dir) => {
@@ -94,12 +123,12 @@ describe('hashing files for a new torrent', () => {
         16 * 1024,
       );
       const content = Buffer.concat([Buffer.from('abcd'), Buffer.alloc(60_000), Buffer.from('abcdef')]);
-      assert.deepEqual(outcome, { ok: true, pieces: pieceHashes(content, 16 * 1024) });
+      assert.deepEqual(outcome, { ok: true, pieces: pieceHashes(content, 16 * 1024), pieceRoots: null });
     }));
 
   it('gives no hashes for no bytes', async () => {
     const { outcome } = await hash([], 1024);
-    assert.deepEqual(outcome, { ok: true, pieces: Buffer.alloc(0) });
+    assert.deepEqual(outcome, { ok: true, pieces: Buffer.alloc(0), pieceRoots: null });
   });
 
   it('fails when a file is not there, too short, or a folder', () =>
@@ -130,6 +159,7 @@ describe('hashing files for a new torrent', () => {
         const hashing = disk.hashPieces(
           [{ path, length: 2 ** 38 }],
           1024 * 1024,
+          '1',
           () => {
             log.push('progress');
             hashing.cancel();
@@ -247,15 +277,15 @@ describe('the disk of a process', () => {
       disk.startHashing();
       const progress: number[] = [];
       const outcome = await new Promise<PieceHashesOutcome>((resolve) => {
-        disk.hashPieces([{ path, length: 2 ** 36 }], 2 ** 29, (hashed) => progress.push(hashed), resolve);
+        disk.hashPieces([{ path, length: 2 ** 36 }], 2 ** 29, '1', (hashed) => progress.push(hashed), resolve);
         disk.stopHashing();
       });
       assert.ok(!outcome.ok);
       assert.deepEqual([outcome.failure.code, progress], ['interrupted', []]);
       const again = await new Promise<PieceHashesOutcome>((resolve) => {
-        disk.hashPieces([{ path, length: 10 }], 2 ** 14, () => undefined, resolve);
+        disk.hashPieces([{ path, length: 10 }], 2 ** 14, '1', () => undefined, resolve);
       });
-      assert.deepEqual(again, { ok: true, pieces: sha1(Buffer.alloc(10)) });
+      assert.deepEqual(again, { ok: true, pieces: sha1(Buffer.alloc(10)), pieceRoots: null });
       await new Promise<void>((resolve) => disk.close(resolve));
     }));
 
