@@ -51,7 +51,7 @@ export const verify = (disk: FileDisk): CliCommand =>
           fail(input, source.failure);
           continue;
         }
-        const { metainfo } = source;
+        const metainfo = provable(source.metainfo);
         const layout = new PieceLayout(metainfo);
         const content = choose(metainfo, layout, values);
         if (content instanceof BtgetError) {
@@ -67,7 +67,8 @@ export const verify = (disk: FileDisk): CliCommand =>
         const verdict = named(outcome.verdict, values.output);
         if (values.json) {
           const infoHash = toHex(metainfo.infoHash);
-          io.stdout.write(`${jsonLine({ input: shownSource(input), infoHash, ...verdict })}\n`);
+          const infoHashV2 = metainfo.infoHashV2 === null ? null : toHex(metainfo.infoHashV2);
+          io.stdout.write(`${jsonLine({ input: shownSource(input), infoHash, infoHashV2, ...verdict })}\n`);
         } else if (!values.quiet || !verdict.ok) {
           for (const line of report(metainfo, verdict, values.verbose)) io.stdout.write(`${line}\n`);
         }
@@ -80,6 +81,15 @@ export const verify = (disk: FileDisk): CliCommand =>
       return firstExitCode(failures);
     },
   );
+
+/**
+ * The torrent by what it can prove. Without all piece layers the version 2 of a hybrid proves whole files alone, but its
+ * version 1 each piece.
+ */
+function provable(metainfo: Metainfo): Metainfo {
+  if (metainfo.version !== 'hybrid' || metainfo.missingLayers.length === 0) return metainfo;
+  return { ...metainfo, pieceRoots: null, missingLayers: [] };
+}
 
 /** The content that the user selects, or the failure when the selection does not fit the torrent. */
 function choose(
@@ -172,13 +182,15 @@ function report(metainfo: Metainfo, verdict: ContentVerdict, all: boolean): stri
 
 const INDENT = 'wrong-size'.length;
 
-function fileLine({ path, length, have, state, reason }: FileVerdict): string {
+function fileLine({ path, length, have, state, reason, wholeOnly }: FileVerdict): string {
   const part =
-    state === 'incomplete'
-      ? ` (${formatPercent(have, length)} is right)`
-      : reason === undefined
-        ? ''
-        : ` (${printable(reason)})`;
+    state === 'incomplete' && wholeOnly === true
+      ? ' (the torrent has no hashes of its pieces)'
+      : state === 'incomplete'
+        ? ` (${formatPercent(have, length)} is right)`
+        : reason === undefined
+          ? ''
+          : ` (${printable(reason)})`;
   return `${state.padEnd(INDENT)}  ${formatSize(length).padStart(8)}  ${printable(path)}${part}`;
 }
 

@@ -1,9 +1,16 @@
-/** Compares what is on the disk with a torrent, file by file. Writes nothing. */
+/**
+ * Compares what is on the disk with a torrent, file by file. Writes nothing.
+ *
+ * A .torrent has hashes of pieces and none of blocks, so a piece is the least that can be right or wrong. Where version
+ * 2 has no piece layer of a file, only its root is known: the file is right or wrong as a whole.
+ */
 import { BtgetError } from '../../base/failure.js';
 import type { FileSurvey, Storage, SurveyOutcome } from '../../disk/storage.js';
+import { merkleRoot, NODE_LENGTH } from '../../metainfo/merkle.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
-import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
+import { type PieceIndex, type PieceLayout, type PieceRun, piecesOfFile } from '../../metainfo/piece-layout.js';
 import { SharedPieces } from '../../metainfo/shared-pieces.js';
+import { isLayerOf } from '../../metainfo/v2-tree.js';
 import { chooseFinalNames } from '../../torrent/content/final-names.js';
 import type { WantedContent } from '../../torrent/content/wanted-content.js';
 import { piecesToCheck } from '../../torrent/existing/adoption.js';
@@ -29,10 +36,12 @@ export interface FileVerdict {
   readonly ok: boolean;
   readonly state: FileState;
   /**
-   * The file's bytes in pieces that are missing or wrong, in order; no two ranges touch. A wrong piece that reaches
-   * into two files makes a bad range in each.
+   * The file's bytes in pieces that are missing or wrong, in order; no two ranges touch. A wrong piece of version 1 that
+   * reaches into two files makes a bad range in each.
    */
   readonly badRanges: readonly ByteRange[];
+  /** Whether the torrent lacks the file's piece layer, so that one wrong byte makes all of it a bad range. */
+  readonly wholeOnly?: true;
   /** Why the file is 'unreadable'; absent in any other state. */
   readonly reason?: string;
 }
@@ -97,8 +106,9 @@ export function verifyContent(
       outcome.files,
       outcome.hasBorderFile ? new SharedPieces(metainfo.files, layout) : null,
     ).filter((piece) => content.hasPiece(piece));
-    const length = pieces.reduce((sum, piece) => sum + layout.lengthOf(piece), 0);
+    const length = pieces.reduce((sum, piece) => sum + layout.contentLengthOf(piece), 0);
     const verified = new Set<number>();
+    const byRoot = new FilesByRoot(metainfo, layout);
     let next = 0;
     let underWay = 0;
     let checked = 0;
@@ -107,8 +117,9 @@ export function verifyContent(
         check(pieces[next] as PieceIndex);
         next += 1;
       }
-      if (underWay === 0)
-        end({ ok: true, verdict: judge(metainfo, layout, content, outcome.files, verified, unreadable) });
+      if (underWay > 0) return;
+      for (const piece of byRoot.provenPieces()) verified.add(piece);
+      end({ ok: true, verdict: judge(metainfo, layout, content, outcome.files, verified, unreadable) });
     };
     const check = (piece: PieceIndex): void => {
       underWay += 1;
@@ -116,8 +127,9 @@ export function verifyContent(
         underWay -= 1;
         if (!found.ok) refused(piece, found.failure);
         else if (found.matches) verified.add(piece);
+        else if (found.leaves !== undefined) byRoot.gotLeaves(piece, found.leaves);
         if (ended) return;
-        checked += layout.lengthOf(piece);
+        checked += layout.contentLengthOf(piece);
         progress(checked, length);
         go();
       });
@@ -131,6 +143,50 @@ export function verifyContent(
   };
   storage.survey(surveyed, (file, failure) => unreadable.set(file, failure.message));
   return { stop: () => end({ ok: false, failure: new BtgetError('interrupted', 'interrupted before it was done') }) };
+}
+
+/** The files whose piece layers a torrent of version 2 does not tell: their roots alone prove them. */
+class FilesByRoot {
+  readonly #metainfo: Metainfo;
+  readonly #layout: PieceLayout;
+  /** By file: the roots of its pieces as the disk has them, and how many are known. */
+  readonly #roots: ReadonlyMap<number, { readonly hashes: Buffer; known: number }>;
+
+  constructor(metainfo: Metainfo, layout: PieceLayout) {
+    this.#metainfo = metainfo;
+    this.#layout = layout;
+    this.#roots = new Map(
+      metainfo.missingLayers.map((file) => {
+        const { first, end } = this.#piecesOf(file);
+        return [file, { hashes: Buffer.alloc((end - first) * NODE_LENGTH), known: 0 }];
+      }),
+    );
+  }
+
+  /** The leaves of a piece that no known root proves. Each piece comes once. */
+  gotLeaves(piece: PieceIndex, leaves: Buffer): void {
+    const file = this.#layout.fileOf(piece) ?? -1;
+    const roots = this.#roots.get(file);
+    if (roots === undefined) return;
+    const root = merkleRoot(leaves, this.#layout.proofOf(piece).width, 0);
+    root.copy(roots.hashes, (piece - this.#piecesOf(file).first) * NODE_LENGTH);
+    roots.known += 1;
+  }
+
+  /** The pieces of the files that are right, when the leaves of all their pieces have come. */
+  *provenPieces(): Iterable<number> {
+    const { files, pieceLength } = this.#metainfo;
+    for (const [index, { hashes, known }] of this.#roots) {
+      const file = files[index];
+      const { first, end } = this.#piecesOf(index);
+      if (file === undefined || known < end - first || !isLayerOf(file, hashes, pieceLength)) continue;
+      for (let piece = first; piece < end; piece += 1) yield piece;
+    }
+  }
+
+  #piecesOf(file: number): PieceRun {
+    return piecesOfFile(this.#metainfo.files[file] as TorrentFile, this.#layout);
+  }
 }
 
 /** The file of this piece that the message of `failure` names; all files of the piece when it names none. */
@@ -161,11 +217,13 @@ function judge(
   verified: ReadonlySet<number>,
   unreadable: ReadonlyMap<number, string>,
 ): ContentVerdict {
+  const byRoot = new Set(metainfo.missingLayers);
+  const wholeOnly = (index: number): Pick<FileVerdict, 'wholeOnly'> => (byRoot.has(index) ? { wholeOnly: true } : {});
   const files = metainfo.files.flatMap((file, index) => {
     const found = survey[index];
     return !content.files.has(index) || file.symlink !== null || found === undefined
       ? []
-      : [judgeFile(file, found, layout, verified, unreadable.get(index))];
+      : [{ ...judgeFile(file, found, layout, verified, unreadable.get(index)), ...wholeOnly(index) }];
   });
   const badPieces = Array.from({ length: layout.pieceCount }, (_, piece) => piece).filter(
     (piece) => content.hasPiece(piece) && !verified.has(piece),
@@ -198,6 +256,8 @@ function judgeFile(
 
 function findBadRanges(file: TorrentFile, layout: PieceLayout, verified: ReadonlySet<number>): readonly ByteRange[] {
   const ranges: ByteRange[] = [];
+  // An empty file may lie in the middle of a piece that is bad.
+  if (file.length === 0) return ranges;
   const fileEnd = file.begin + file.length;
   const isBad = (piece: number): boolean => piece * layout.pieceLength < fileEnd && !verified.has(piece);
   for (let piece = Math.floor(file.begin / layout.pieceLength); piece * layout.pieceLength < fileEnd; piece += 1) {
