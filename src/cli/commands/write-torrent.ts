@@ -1,6 +1,6 @@
 /** Writes a .torrent where the user wants it, and replaces no file by accident. */
 import type { Stats } from 'node:fs';
-import { constants, lstat, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { constants, link, lstat, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { BtgetError } from '../../base/failure.js';
 
@@ -52,7 +52,7 @@ export async function writeTorrent(
     // Without O_CREAT, so that no file is made when the pipe is removed meanwhile.
     if (kind === 'stream') await writeFile(path, bytes, { flag: constants.O_WRONLY });
     else if (force) await replace(path, bytes);
-    else await writeNew(path, bytes);
+    else await appear(path, bytes);
   } catch (error) {
     throw writeFailure(path, error);
   }
@@ -86,6 +86,27 @@ async function look(path: string, how: Look): Promise<Stats | null> {
   }
 }
 
+/** Writes the file beside its place, so that its name never stands for a part of it, and replaces no file. */
+async function appear(path: string, bytes: Buffer): Promise<void> {
+  const beside = besides(path);
+  await writeNew(beside, bytes);
+  try {
+    await link(beside, path);
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') throw error;
+    // This file system has no hard links. An empty file takes the name, if it is free, and the whole one its place.
+    await writeNew(path, Buffer.alloc(0));
+    await rename(beside, path);
+  } finally {
+    await rm(beside, { force: true });
+  }
+}
+
+/** A name in the same folder that no other process uses. */
+function besides(path: string): string {
+  return join(dirname(path), `.${basename(path).slice(0, 60)}.${process.pid}.new`);
+}
+
 async function writeNew(path: string, bytes: Buffer, mode = 0o666): Promise<void> {
   const file = await open(path, 'wx', mode);
   try {
@@ -105,7 +126,7 @@ async function writeNew(path: string, bytes: Buffer, mode = 0o666): Promise<void
 async function replace(path: string, bytes: Buffer): Promise<void> {
   // When a link leads nowhere, writing through it makes the file that it names.
   const real = await realpath(path).catch(() => path);
-  const beside = join(dirname(real), `.${basename(real).slice(0, 60)}.${process.pid}.new`);
+  const beside = besides(real);
   try {
     const found = await look(real, stat);
     if (found === null && (await look(real, lstat)) !== null) {

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { torrentTarget, writeTorrent } from '../../../src/cli/commands/write-torrent.js';
+import { META_VERSIONS } from '../../../src/metainfo/create-metainfo.js';
+import { BtgetProcess } from '../../support/btget-process.js';
+import { scratch } from '../../support/disk/scratch.js';
+import { HANGS_AFTER } from '../../support/hang.js';
+
+/** Long enough that the writing of it takes some milliseconds. */
+const LENGTH = 32 * 1024 * 1024;
+const MODULE = new URL('../../../src/cli/commands/write-torrent.js', import.meta.url).href;
+
+/** Starts a process that writes a .torrent to `path`, and says so right before. */
+async function startWriter(t: TestContext, path: string, force: boolean) {
+  const code = `
+    import { writeTorrent } from ${JSON.stringify(MODULE)};
+    const bytes = Buffer.alloc(${LENGTH}, 1);
+    process.stdout.write('begin', () =>
+      writeTorrent({ kind: 'file', path: ${JSON.stringify(path)} }, bytes, ${force}, process.stdout));
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code]);
+  t.after(() => child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  return child;
+}
+
+const lengthOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? -1;
+
+for (const force of [false, true])
+  test(`a process that is killed while it ${force ? 'replaces' : 'writes'} a .torrent leaves no half of it`, {
+    timeout: HANGS_AFTER,
+  }, async (t) => {
+    for (let round = 0; round < 5; round += 1) {
+      const path = join(scratch(t), 'new.torrent');
+      if (force) writeFileSync(path, 'old');
+      const before = lengthOf(path);
+      const child = await startWriter(t, path, force);
+      const ended = once(child, 'close');
+      // As soon as anything has changed under the name.
+      while (lengthOf(path) === before) await setImmediate();
+      child.kill('SIGKILL');
+      await ended;
+      assert.equal(lengthOf(path), LENGTH);
+    }
+  });
+
+for (const version of META_VERSIONS)
+  test(`create of version ${version} that is killed while it hashes leaves no .torrent`, {
+    timeout: HANGS_AFTER,
+    skip: process.platform !== 'linux',
+  }, async (t) => {
+    const dir = scratch(t);
+    closeSync(openSync(join(dir, 'long'), 'w'));
+    truncateSync(join(dir, 'long'), 2 ** 38);
+    const btget = new BtgetProcess(t, dir, ['create', 'long', '--meta-version', version]);
+    const read = () => Number(/rchar: (\d+)/.exec(readFileSync(`/proc/${btget.process.pid}/io`, 'latin1'))?.[1]);
+    while (read() < 200 * 1024 * 1024) await setImmediate();
+    btget.process.kill('SIGKILL');
+    assert.equal((await btget.ended).code, 'SIGKILL');
+    assert.deepEqual(readdirSync(dir), ['long']);
+  });
+
+test('a .torrent replaces no file that has appeared meanwhile, and leaves nothing else behind', async (t) => {
+  const dir = scratch(t);
+  const path = join(dir, 'new.torrent');
+  const target = await torrentTarget(path, null, false);
+  writeFileSync(path, 'another');
+  await assert.rejects(writeTorrent(target, Buffer.from('mine'), false, process.stdout), { code: 'foreign-file' });
+  assert.deepEqual([readdirSync(dir), readFileSync(path, 'latin1')], [['new.torrent'], 'another']);
+  await writeTorrent(target, Buffer.from('mine'), true, process.stdout);
+  assert.deepEqual([readdirSync(dir), readFileSync(path, 'latin1')], [['new.torrent'], 'mine']);
+});
