@@ -1,6 +1,6 @@
 import type { MakeRow } from './row.js';
 import { greedyPeers, slowDisk } from './rows/back-pressure.js';
-import { create, createManyFiles } from './rows/create.js';
+import { create, createManyFiles, createV2, createV2ManyFiles } from './rows/create.js';
 import {
   download,
   downloadFromLibtorrent,
@@ -20,7 +20,7 @@ import { pickCost } from './rows/pick-cost.js';
 import { journal, restart } from './rows/resume.js';
 import { startup } from './rows/startup.js';
 import { upload, uploadAhead, uploadRc4, uploadToLibtorrent } from './rows/upload.js';
-import { verify, verifyManyFiles } from './rows/verify.js';
+import { verify, verifyManyFiles, verifyV2 } from './rows/verify.js';
 
 /** Every row, in the order of running, by the name that `npm run bench -- ROW` takes. */
 export const ROWS: Readonly<Record<string, MakeRow>> = {
@@ -41,10 +41,15 @@ export const ROWS: Readonly<Record<string, MakeRow>> = {
   'verify-1m': verify('1M'),
   'verify-4m': verify('4M'),
   'verify-many-files': verifyManyFiles,
+  'verify-v2': verifyV2,
   'create-256k': create({ text: '256K', kibibytes: 256 }),
   'create-1m': create({ text: '1M', kibibytes: 1024 }),
   'create-4m': create({ text: '4M', kibibytes: 4096 }),
   'create-many-files': createManyFiles,
+  'create-v2': createV2('2'),
+  'create-hybrid': createV2('hybrid'),
+  'create-v2-many-files': createV2ManyFiles('2'),
+  'create-hybrid-many-files': createV2ManyFiles('hybrid'),
   'round-trip': roundTrip,
   'round-trip-no-reqq': roundTripNoReqq,
   'eight-leeches': eightLeeches,

@@ -31,6 +31,8 @@ export interface TorrentShape {
   readonly pieceLength: string;
   /** Its announce URL. */
   readonly tracker?: string;
+  /** As `--meta-version` takes it; without it version 1. */
+  readonly metaVersion?: string;
 }
 
 /** What all rows share: a folder, content and its torrents, the rivals, and the programs that the bench measures. */
@@ -68,14 +70,15 @@ export class Bench {
   }
 
   /** The path of a .torrent of such content, made at the first call. */
-  torrent({ length, pieceLength, tracker }: TorrentShape): Promise<string> {
-    const key = `${length} ${pieceLength} ${tracker}`;
+  torrent({ length, pieceLength, tracker, metaVersion = '1' }: TorrentShape): Promise<string> {
+    const key = `${length} ${pieceLength} ${tracker} ${metaVersion}`;
     const known = this.#torrents.get(key);
     if (known !== undefined) return known;
     const path = join(this.dir, `${this.#torrents.size}.torrent`);
     const announce = tracker === undefined ? [] : ['--tracker', tracker];
     const create = this.btget(
       ...['create', this.content(length).path, '-o', path, '--piece-length', pieceLength, '-q', ...announce],
+      ...['--meta-version', metaVersion],
     );
     const made = this.run(create).then(() => path);
     this.#torrents.set(key, made);

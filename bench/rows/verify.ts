@@ -1,5 +1,7 @@
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Bench } from '../harness/bench.js';
+import { btgetClient, libtorrentClient } from '../rivals/clients.js';
 import { makeField } from '../rivals/field.js';
 import { COST, type MakeRow, type Row } from '../row.js';
 import { manyFiles } from './many-files.js';
@@ -18,6 +20,37 @@ export const verifyManyFiles: MakeRow = async (bench) => {
   const torrent = join(dirname(content), 'many.torrent');
   await bench.run(bench.btget('create', content, '-o', torrent, '--piece-length', '1M', '-q'));
   return verifyRow(bench, '1,000 files in pieces of 1M', torrent, dirname(content));
+};
+
+const RAW_SHA256 = fileURLToPath(new URL('../scale/raw-sha256.js', import.meta.url));
+
+/**
+ * btget and libtorrent check the same file by version 2. The third contestant is SHA-256 itself: the same bytes on all
+ * cores, counted without the start of a program.
+ */
+export const verifyV2: MakeRow = async (bench) => {
+  const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M', metaVersion: '2' });
+  const { dir, path } = bench.content(bench.length);
+  const clients = [btgetClient(bench), ...(bench.rivals.libtorrent === undefined ? [] : [libtorrentClient()])];
+  return {
+    title: `Check of ${bench.length >> 20} MiB by version 2, one file in pieces of 1M`,
+    metrics: COST,
+    contestants: [
+      ...clients.map((client) => ({
+        name: client.name,
+        measure: async () => (await bench.run(await client.verify({ torrent, dir }))).cost,
+      })),
+      {
+        name: 'SHA-256',
+        measure: async () => {
+          const { cost, stdout } = await bench.run({ command: process.execPath, args: [RAW_SHA256, path] });
+          return { ...cost, ...(JSON.parse(stdout) as { readonly wall: number }) };
+        },
+      },
+    ],
+    goals: [{ contestant: 'btget', metric: 'wall', ratioTo: 'SHA-256', atMost: 1.15 }],
+    timeLimit: 60,
+  };
 };
 
 async function verifyRow(bench: Bench, what: string, torrent: string, dir: string): Promise<Row> {
