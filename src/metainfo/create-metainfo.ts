@@ -81,10 +81,13 @@ export function createMetainfo(torrent: NewTorrent): Buffer {
   );
 }
 
+/** Bytes. A refusal after so much work is late. To try a torrent of many files takes longer than to hash less. */
+const LONG_WORK = 4 * 1024 ** 3;
+
 /**
  * Throws 'torrent-invalid' when a torrent of these files would be beyond the limits of `parseMetainfo`, as far as this
- * can be known before their bytes are hashed. Files of one length are taken for equal, so that they share a layer: the
- * .torrent may become longer than what is checked here.
+ * can be known before their bytes are hashed, and when hashing them takes long. Files of one length are taken for
+ * equal, so that they share a layer: the .torrent may become longer than what is checked here.
  */
 export function checkBeforeHashing(torrent: Omit<NewTorrent, 'pieces' | 'pieceRoots'>): void {
   const { metaVersion, content, pieceLength } = torrent;
@@ -96,6 +99,7 @@ export function checkBeforeHashing(torrent: Omit<NewTorrent, 'pieces' | 'pieceRo
   if (least > MAX_TORRENT_LENGTH) {
     throw invalid('the file', `would have at least ${least} bytes, ${MAX_TORRENT_LENGTH} is the most`);
   }
+  if (lengths.reduce((sum, length) => sum + length, 0) < LONG_WORK) return;
   const pieces = Buffer.alloc(metaVersion === '2' ? 0 : pieceCount * V1_HASH_LENGTH);
   const pieceRoots =
     metaVersion === '1' ? null : Buffer.concat(lengths.map((length) => standInRoots(length, pieceLength)));

@@ -271,15 +271,19 @@ test('a torrent beyond the limits is refused before its bytes are hashed', () =>
     return 'fits';
   };
   const one = (length: number) => ({ length, executable: false });
-  const small = Array.from({ length: 2000 }, (_, index) => ({ path: [`${index}`.padStart(4, '0')], ...one(1) }));
-  const deep = [{ path: Array(300).fill('a'), ...one(1) }];
-  assert.equal(said('hybrid', [{ path: Array(96).fill('a'), ...one(1) }]), 'fits');
+  const MiB = 1024 * KiB;
+  const small = Array.from({ length: 2000 }, (_, index) => ({ path: [`${index}`.padStart(4, '0')], ...one(4 * MiB) }));
+  const deep = (elements: number) => [{ path: Array(elements).fill('a'), ...one(5000 * MiB) }];
+  assert.equal(said('hybrid', deep(96), MiB), 'fits');
   const most = 2_097_152 * 16 * KiB;
   for (const version of ['1', '2', 'hybrid'] as const)
     assert.deepEqual(
-      [said(version, one(most + 1)), said(version, one(most)), said(version, small), said(version, deep)].map((text) =>
-        text.replace(/least \d+/, 'least N'),
-      ),
+      [
+        said(version, one(most + 1)),
+        said(version, one(most)),
+        said(version, small, 4 * MiB),
+        said(version, deep(300), MiB),
+      ].map((text) => text.replace(/least \d+/, 'least N')),
       [
         'pieces would be 2097153, 2097152 is the most',
         'the file would have at least N bytes, 33554432 is the most',
