@@ -83,8 +83,8 @@ export const verify = (disk: FileDisk): CliCommand =>
   );
 
 /**
- * The torrent by what it can prove. Without all piece layers the version 2 of a hybrid proves whole files alone, but its
- * version 1 each piece.
+ * The torrent by what it can prove. Where a piece layer is missing, the version 2 of a hybrid proves whole files alone,
+ * but its version 1 proves each piece.
  */
 function provable(metainfo: Metainfo): Metainfo {
   if (metainfo.version !== 'hybrid' || metainfo.missingLayers.length === 0) return metainfo;

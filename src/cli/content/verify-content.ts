@@ -36,7 +36,7 @@ export interface FileVerdict {
   readonly ok: boolean;
   readonly state: FileState;
   /**
-   * The file's bytes in pieces that are missing or wrong, in order; no two ranges touch. A wrong piece of version 1 that
+   * The file's bytes in pieces that are missing or wrong, in order; no two ranges touch. In version 1 a wrong piece that
    * reaches into two files makes a bad range in each.
    */
   readonly badRanges: readonly ByteRange[];

@@ -50,8 +50,8 @@ export interface FileDisk {
   /** The last element of the full path of `dir`; null for the root. */
   folderName(dir: string): string | null;
   /**
-   * Hashes files in order, on all cores, for a torrent of this version. `progress` gets the number of bytes of the files
-   * that are hashed so far. `done` is called once, unless the hashing is cancelled.
+   * Hashes files in order, on all cores, for a torrent of this version. `progress` gets how many bytes of the files are
+   * hashed so far. `done` is called once, unless the hashing is cancelled.
    */
   hashPieces(
     files: readonly HashedFile[],
