@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import fc from 'fast-check';
 import { type VerifyOutcome, verifyContent } from '../../src/cli/content/verify-content.js';
 import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../../src/disk/files/file-disk.js';
+import { META_VERSIONS } from '../../src/metainfo/create-metainfo.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { PieceLayout } from '../../src/metainfo/piece-layout.js';
 import { createTorrent } from '../../src/session/create-torrent.js';
@@ -72,30 +73,34 @@ let folders = 0;
 
 test('files with any names that a disk allows are found again when they are read', { timeout: HANGS_AFTER }, () =>
   fc.assert(
-    fc.asyncProperty(fc.array(path, { minLength: 1, maxLength: 12 }), async (paths) => {
-      folders += 1;
-      const dir = join(root, String(folders));
-      mkdirSync(join(dir, 't'), { recursive: true });
-      const made = paths.filter((elements, at) => put(join(dir, 't'), elements, `the bytes of file ${at}`));
-      if (made.length === 0) return;
-      const metainfo = parseMetainfo(await createTorrent(join(dir, 't')));
-      assert.equal(metainfo.files.length, made.length);
-      const layout = new PieceLayout(metainfo);
-      const content = new WantedContent(metainfo, layout, { select: [], exclude: [], ranges: null });
-      const storage = disk.openStorage({
-        ...{ timers: null, metainfo, layout, dir, output: null, partNames: true, overwrite: false, selected: null },
-      });
-      const outcome = await ask<VerifyOutcome>((answered) => {
-        verifyContent(metainfo, layout, content, storage, () => undefined, answered);
-      });
-      await new Promise<void>((closed) => storage.close(closed));
-      assert.ok(outcome.ok, outcome.ok ? '' : outcome.failure.message);
-      assert.deepEqual(
-        outcome.verdict.files.filter(({ ok }) => !ok),
-        [],
-      );
-      rmSync(dir, { recursive: true });
-    }),
-    { numRuns: 60 },
+    fc.asyncProperty(
+      fc.array(path, { minLength: 1, maxLength: 12 }),
+      fc.constantFrom(...META_VERSIONS),
+      async (paths, metaVersion) => {
+        folders += 1;
+        const dir = join(root, String(folders));
+        mkdirSync(join(dir, 't'), { recursive: true });
+        const made = paths.filter((elements, at) => put(join(dir, 't'), elements, `the bytes of file ${at}`));
+        if (made.length === 0) return;
+        const metainfo = parseMetainfo(await createTorrent(join(dir, 't'), { metaVersion }));
+        assert.equal(metainfo.files.filter(({ padding }) => !padding).length, made.length);
+        const layout = new PieceLayout(metainfo);
+        const content = new WantedContent(metainfo, layout, { select: [], exclude: [], ranges: null });
+        const storage = disk.openStorage({
+          ...{ timers: null, metainfo, layout, dir, output: null, partNames: true, overwrite: false, selected: null },
+        });
+        const outcome = await ask<VerifyOutcome>((answered) => {
+          verifyContent(metainfo, layout, content, storage, () => undefined, answered);
+        });
+        await new Promise<void>((closed) => storage.close(closed));
+        assert.ok(outcome.ok, outcome.ok ? '' : outcome.failure.message);
+        assert.deepEqual(
+          outcome.verdict.files.filter(({ ok }) => !ok),
+          [],
+        );
+        rmSync(dir, { recursive: true });
+      },
+    ),
+    { numRuns: 120 },
   ),
 );

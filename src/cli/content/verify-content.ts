@@ -36,8 +36,8 @@ export interface FileVerdict {
   readonly ok: boolean;
   readonly state: FileState;
   /**
-   * The file's bytes in pieces that are missing or wrong, in order; no two ranges touch. In version 1 a wrong piece that
-   * reaches into two files makes a bad range in each.
+   * The file's bytes in pieces that are missing or wrong, in order; no two ranges touch. In version 1 a piece may reach
+   * into two files: when it is wrong it makes a bad range in each.
    */
   readonly badRanges: readonly ByteRange[];
   /** Whether the torrent lacks the file's piece layer, so that one wrong byte makes all of it a bad range. */

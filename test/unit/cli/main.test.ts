@@ -98,6 +98,28 @@ test('create gives the same bytes each time, also on stdout, and each option set
   );
 });
 
+for (const version of ['1', '2', 'hybrid'] as const)
+  test(`create makes a torrent of version ${version}, and prints its info-hashes`, async () => {
+    const path = at(`version-${version}.torrent`);
+    const ended = await btget('create', at('data'), '-o', path, '--meta-version', version, '--piece-length', '32K');
+    assert.equal(ended.code, 0, ended.err);
+    const metainfo = parseMetainfo(readFileSync(path));
+    const hashes = [metainfo.infoHashV1, metainfo.infoHashV2].filter((hash) => hash !== null);
+    assert.equal(metainfo.version, version);
+    assert.equal(
+      ended.err.split(': ').at(-1),
+      `58.6 KiB in 3 files, ${version === '1' ? 2 : 3} pieces of 32 KiB, ` +
+        `info-hash ${hashes.map((hash) => hash.toString('hex')).join(' and ')}\n`,
+    );
+    const shared = metainfo.files.filter(({ padding }) => !padding).map((file) => [file.path.join('/'), file.length]);
+    assert.deepEqual(shared, [
+      ['data/empty', 0],
+      ['data/one', 40_000],
+      ['data/sub/.two', 20_000],
+    ]);
+    assert.equal((await btget('verify', path, '-d', dir)).code, 0);
+  });
+
 test('create replaces a .torrent only with --force, and never takes it into its own content', async () => {
   const inside = at('data/self.torrent');
   assert.equal((await btget('create', at('data'), '-o', inside)).code, 0);
@@ -112,11 +134,18 @@ test('create replaces a .torrent only with --force, and never takes it into its 
 test('create says why it cannot make a torrent of some content', async () => {
   mkdirSync(at('bare'));
   writeFileSync(at('zero'), '');
+  mkdirSync(at('nested/nested'), { recursive: true });
+  writeFileSync(at('nested/nested/nested'), 'x');
   const rows: readonly [readonly string[], number][] = [
     [['missing'], 3],
     [['bare'], 3],
     [['zero'], 26],
     [['data', '--piece-length', '5'], 28],
+    [['data', '--piece-length', '49152', '--meta-version', '2'], 28],
+    [['data', '--piece-length', '8K', '--meta-version', 'hybrid'], 28],
+    [['data', '--meta-version', '3'], 28],
+    [['nested/nested', '--meta-version', '2'], 26],
+    [['nested/nested', '--meta-version', 'hybrid'], 26],
     [['data', '--name', '../x'], 28],
     [['data', '--tracker', 'nowhere'], 28],
   ];
