@@ -16,7 +16,7 @@ export interface NewTreeFile {
 
 type Folder = Map<string, Encodable>;
 
-/** Path elements. Each is a dictionary in another one, as the .torrent, `info`, the tree and what a file has are too. */
+/** Path elements: each is a dictionary in another one. The .torrent, `info`, the tree and a file are four more. */
 const MAX_TREE_ELEMENTS = CANONICAL.maxDepth - 4;
 
 export class NewTree {
