@@ -1,6 +1,7 @@
 /** How a torrent is cut into pieces and blocks. Only this file makes a `PieceIndex`. */
 import { NODE_LENGTH, powerOfTwoFrom } from './merkle.js';
 import type { Metainfo, TorrentFile } from './metainfo.js';
+import { type ByteRun, Padding } from './padding.js';
 
 /** The index of a piece, known to be below the torrent's piece count. */
 export type PieceIndex = number & { readonly __brand: 'PieceIndex' };
@@ -44,6 +45,7 @@ export class PieceLayout {
   readonly #files: readonly TorrentFile[];
   /** By piece: the index of its file. Null for version 1. */
   readonly #fileOf: Uint32Array | null;
+  readonly #padding: Padding;
 
   constructor(metainfo: LayoutMetainfo) {
     this.pieceCount = metainfo.pieceCount;
@@ -54,6 +56,7 @@ export class PieceLayout {
     this.#roots = metainfo.pieceRoots ?? null;
     this.#blocksPerPiece = Math.ceil(metainfo.pieceLength / BLOCK_LENGTH);
     this.#files = metainfo.files ?? [];
+    this.#padding = new Padding(this.#files);
     this.#fileOf = (metainfo.version ?? '1') === '1' ? null : filesByPiece(this.#files, metainfo);
   }
 
@@ -83,6 +86,46 @@ export class PieceLayout {
     if (this.#fileOf === null) return this.lengthOf(piece);
     const { begin, length } = this.#fileOfPiece(piece);
     return Math.min(this.pieceLength, begin + length - piece * this.pieceLength);
+  }
+
+  /**
+   * Bytes of the piece that peers may ask us for: `lengthOf`, and in a torrent with hash trees `pieceLength`. Some
+   * clients ask for whole blocks there, also where a file ends within one. Behind the content come zeros.
+   */
+  servedLengthOf(piece: PieceIndex): number {
+    return this.#fileOf === null ? this.lengthOf(piece) : this.pieceLength;
+  }
+
+  /** The padding in the piece, in order: its bytes are zeros, whatever a peer says. Offsets in the piece. */
+  paddingOf(piece: PieceIndex): readonly ByteRun[] {
+    return this.#padding.within(this.beginOf(piece), this.lengthOf(piece));
+  }
+
+  /** The padding in one block, in order. Offsets in the block. */
+  paddingOfBlock(piece: PieceIndex, block: number): readonly ByteRun[] {
+    const begin = block * BLOCK_LENGTH;
+    return this.#padding.within(this.beginOf(piece) + begin, this.blockLength(piece, block));
+  }
+
+  /** The blocks of the piece that are nothing but padding. They are known, so no peer is asked for them. */
+  paddingBlocks(piece: PieceIndex): readonly number[] {
+    return this.paddingOf(piece).flatMap(({ begin, end }) => {
+      const first = Math.ceil(begin / BLOCK_LENGTH);
+      const next = end === this.lengthOf(piece) ? this.blockCount(piece) : Math.floor(end / BLOCK_LENGTH);
+      return Array.from({ length: Math.max(0, next - first) }, (_, at) => first + at);
+    });
+  }
+
+  /** Whether the piece is nothing but padding. */
+  isPadding(piece: PieceIndex): boolean {
+    const [run] = this.paddingOf(piece);
+    return run?.begin === 0 && run.end === this.lengthOf(piece);
+  }
+
+  /** Bytes of the blocks that peers are asked for. */
+  askedLengthOf(piece: PieceIndex): number {
+    const known = this.paddingBlocks(piece).reduce((sum, block) => sum + this.blockLength(piece, block), 0);
+    return this.lengthOf(piece) - known;
   }
 
   /** What the bytes of the piece must give. */

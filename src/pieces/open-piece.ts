@@ -1,11 +1,13 @@
 import { copyBytes } from '../base/bytes.js';
 import type { Millis } from '../base/clock.js';
 import type { PieceSlot } from '../disk/storage.js';
-import type { PieceIndex } from '../metainfo/piece-layout.js';
+import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 
 const CAME_IN = 1;
 /** An earlier run left it on the disk, so we do not know which peer sent it. */
 const FROM_DISK = 2;
+/** It holds nothing but padding: zeros, which are there from the start. */
+const PADDING = 3;
 
 /** A piece whose blocks are arriving, and where they go. */
 export class OpenPiece {
@@ -25,32 +27,47 @@ export class OpenPiece {
   pendingSpills = 0;
   /** The disk refused or lost a block, so the blocks that are there cannot become the piece. */
   damaged = false;
-  /** The state of each block: CAME_IN, FROM_DISK, or 0 when it is missing. */
+  /** The piece is whole and failed its hash, and it is being found out which blocks are wrong. */
+  isSuspect = false;
+  /** The state of each block: CAME_IN, FROM_DISK, PADDING, or 0 when it is missing. */
   readonly #arrived: Uint8Array;
+  /** The blocks of padding. */
+  readonly #padding: readonly number[];
   #arrivedCount = 0;
 
-  constructor(piece: PieceIndex, slot: PieceSlot | null, blockCount: number, now: Millis) {
+  constructor(piece: PieceIndex, slot: PieceSlot | null, layout: PieceLayout, now: Millis) {
     this.piece = piece;
     this.slot = slot;
     this.writesThrough = slot === null;
     this.lastBlockAt = now;
-    this.#arrived = new Uint8Array(blockCount);
+    this.#arrived = new Uint8Array(layout.blockCount(piece));
+    this.#padding = layout.paddingBlocks(piece);
+    this.empty();
+    // A slot may hold bytes of another piece still.
+    if (slot !== null) for (const { begin, end } of layout.paddingOf(piece)) slot.data.fill(0, begin, end);
   }
 
   get blockCount(): number {
     return this.#arrived.length;
   }
 
-  get arrivedCount(): number {
-    return this.#arrivedCount;
+  /** How many blocks have come, in this run or in an earlier one. Blocks of padding do not count. */
+  get storedCount(): number {
+    return this.#arrivedCount - this.#padding.length;
+  }
+
+  /** The whole piece is padding: no peer sends anything of it. */
+  get isPadding(): boolean {
+    return this.#padding.length === this.#arrived.length;
   }
 
   get isWhole(): boolean {
     return this.#arrivedCount === this.#arrived.length;
   }
 
-  hasArrived(block: number): boolean {
-    return this.#arrived[block] !== 0;
+  /** The block has come, in this run or in an earlier one. */
+  isStored(block: number): boolean {
+    return this.#arrived[block] === CAME_IN || this.#arrived[block] === FROM_DISK;
   }
 
   /** An earlier run left these blocks on the disk. */
@@ -76,10 +93,20 @@ export class OpenPiece {
     if (this.slot !== null) copyBytes(block, this.slot.data, begin);
   }
 
-  /** All blocks count as missing from now on. New blocks overwrite what is there. */
+  /** These blocks, which had come, count as missing from now on. New blocks overwrite what is there. */
+  drop(blocks: readonly number[]): void {
+    for (const block of blocks) {
+      if (!this.isStored(block)) throw new Error(`block ${block} of piece ${this.piece} cannot be dropped`);
+      this.#arrived[block] = 0;
+      this.#arrivedCount -= 1;
+    }
+  }
+
+  /** All blocks but those of padding count as missing from now on. New blocks overwrite what is there. */
   empty(): void {
     this.#arrived.fill(0);
-    this.#arrivedCount = 0;
+    for (const block of this.#padding) this.#arrived[block] = PADDING;
+    this.#arrivedCount = this.#padding.length;
   }
 
   arrive(block: number, now: Millis): void {
@@ -91,6 +118,7 @@ export class OpenPiece {
 
   /** Throws when an invariant is broken. For tests. */
   check(): void {
+    if (this.isSuspect && !this.isWhole) throw new Error(`piece ${this.piece} is suspect and not whole`);
     if (this.slot === null && !this.writesThrough) throw new Error(`piece ${this.piece} has nowhere to go`);
     if (this.slot !== null && this.writesThrough && this.pendingSpills === 0) {
       throw new Error(`piece ${this.piece} keeps its slot after it was spilled`);

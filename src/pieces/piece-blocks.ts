@@ -22,16 +22,21 @@ export class PieceBlocks<Asker extends object> {
   readonly #moreAskers = new Map<number, Asker[]>();
   #freeCount: number;
   #arrivedCount = 0;
+  /** How many blocks are padding. They count as arrived from the start. */
+  readonly #paddingCount: number;
   /** No block before this one is free. */
   #lowFree = 0;
   /** Every block that is asked for has at least this many askers. It may be too low, but is never too high. */
   #fewestAskers = 1;
 
-  constructor(piece: PieceIndex, blockCount: number) {
+  /** `padding`: the blocks that hold nothing but padding. */
+  constructor(piece: PieceIndex, blockCount: number, padding: readonly number[]) {
     this.piece = piece;
     this.#askerCounts = new Uint16Array(blockCount);
     this.#firstAskers = new Array<Asker | undefined>(blockCount).fill(undefined);
     this.#freeCount = blockCount;
+    this.#paddingCount = padding.length;
+    for (const block of padding) this.arrive(block);
   }
 
   get blockCount(): number {
@@ -42,8 +47,9 @@ export class PieceBlocks<Asker extends object> {
     return this.#freeCount;
   }
 
-  get arrivedCount(): number {
-    return this.#arrivedCount;
+  /** How many blocks have come. Blocks of padding do not count. */
+  get receivedCount(): number {
+    return this.#arrivedCount - this.#paddingCount;
   }
 
   get isWhole(): boolean {

@@ -109,7 +109,7 @@ export class BlockWrites {
     if (slot === null) return;
     open.writesThrough = true;
     for (let block = 0; block < open.blockCount; block += 1) {
-      if (!open.hasArrived(block)) continue;
+      if (!open.isStored(block)) continue;
       const begin = block * BLOCK_LENGTH;
       this.#write(open, begin, slot.data.subarray(begin, begin + this.#layout.blockLength(piece, block)), true);
     }

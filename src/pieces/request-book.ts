@@ -24,7 +24,7 @@ interface TakenOver {
 interface PieceRoom {
   /** Makes room for an untouched piece; false when there is none at present. */
   openPiece(piece: PieceIndex): boolean;
-  /** Opens an untouched piece of which an earlier run left these blocks. */
+  /** Opens an untouched piece of which an earlier run left these blocks, or one of padding alone. */
   resumePiece(piece: PieceIndex, blocks: readonly number[]): void;
   /** An open piece of which no block has arrived is not asked for any more. */
   releasePiece(piece: PieceIndex): void;
@@ -94,13 +94,13 @@ export class RequestBook<Asker extends object> {
       if (!peerHas.has(piece) || !this.#picker.isWanted(piece) || !isBetter(holder)) continue;
       this.#forget(piece);
       this.#room.emptyPiece(piece);
-      const anew = new PieceBlocks<Asker>(piece, blocks.blockCount);
+      const anew = this.#blankBlocks(piece);
       anew.holder = asker;
       anew.offered = false;
       this.#started.set(piece, anew);
       const requests = this.#requestsOf(asker);
       this.#goOnWith(asker, requests, anew);
-      return { span: this.#noteAsked(requests, piece, anew.askFree(asker)), givenUp: blocks.arrivedCount };
+      return { span: this.#noteAsked(requests, piece, anew.askFree(asker)), givenUp: blocks.receivedCount };
     }
     return undefined;
   }
@@ -181,17 +181,31 @@ export class RequestBook<Asker extends object> {
     return lapsed === undefined ? UNASKED : this.#lateBlock(asker, block, lapsed);
   }
 
-  /** Starts an untouched piece of which an earlier run left the blocks `there`, at least one. */
+  /** Starts an untouched piece of which an earlier run left the blocks `there`. Blocks of padding do not count. */
   resumePiece(piece: PieceIndex, there: readonly number[]): void {
-    this.#room.resumePiece(piece, there);
+    const padding = new Set(this.#layout.paddingBlocks(piece));
+    const left = there.filter((block) => !padding.has(block));
+    if (left.length === 0) return;
+    this.#room.resumePiece(piece, left);
     const blocks = this.#begin(piece);
-    for (const block of there) blocks.arrive(block);
+    for (const block of left) blocks.arrive(block);
     this.#offer(blocks);
   }
 
-  /** These blocks of a started piece, which had arrived, are free again. */
+  /** Starts an untouched piece of padding alone. No peer is asked for it: it is whole at once. */
+  startPadding(piece: PieceIndex): void {
+    this.#room.resumePiece(piece, []);
+    this.#offer(this.#begin(piece));
+  }
+
+  /**
+   * These blocks of a started piece, which had arrived, are free again. It is known that they are the wrong ones, so
+   * the piece is not on parole any longer.
+   */
   loseBlocks(piece: PieceIndex, lost: readonly number[]): void {
     const blocks = this.#blocksOf(piece);
+    this.#parole.delete(piece);
+    blocks.holder = undefined;
     for (const block of lost) blocks.lose(block);
     this.#offerOrEnd(blocks);
   }
@@ -257,7 +271,9 @@ export class RequestBook<Asker extends object> {
   ): PieceBlocks<Asker> | undefined {
     const current = requests.current;
     if (current !== undefined && peerHas.has(current.piece) && this.#mayGoOn(asker, current)) return current;
-    const piece = this.#picker.next(peerHas, suggested);
+    let piece = this.#picker.next(peerHas, suggested);
+    for (; piece !== undefined && this.#isUnstartedPadding(piece); piece = this.#picker.next(peerHas, suggested))
+      this.startPadding(piece);
     if (piece === undefined) return undefined;
     const blocks = this.#started.get(piece) ?? this.#start(piece);
     if (blocks !== undefined && this.#parole.has(piece)) blocks.holder = asker;
@@ -295,10 +311,18 @@ export class RequestBook<Asker extends object> {
   }
 
   #begin(piece: PieceIndex): PieceBlocks<Asker> {
-    const blocks = new PieceBlocks<Asker>(piece, this.#layout.blockCount(piece));
+    const blocks = this.#blankBlocks(piece);
     this.#started.set(piece, blocks);
     this.#picker.startPiece(piece);
     return blocks;
+  }
+
+  #blankBlocks(piece: PieceIndex): PieceBlocks<Asker> {
+    return new PieceBlocks(piece, this.#layout.blockCount(piece), this.#layout.paddingBlocks(piece));
+  }
+
+  #isUnstartedPadding(piece: PieceIndex): boolean {
+    return !this.#started.has(piece) && this.#layout.isPadding(piece);
   }
 
   #offer(blocks: PieceBlocks<Asker>): void {
@@ -356,7 +380,7 @@ export class RequestBook<Asker extends object> {
 
   #offerOrEnd(blocks: PieceBlocks<Asker>): void {
     this.#offer(blocks);
-    if (blocks.askedCount > 0 || blocks.arrivedCount > 0) return;
+    if (blocks.askedCount > 0 || blocks.receivedCount > 0) return;
     this.#started.delete(blocks.piece);
     this.#picker.abandonPiece(blocks.piece);
     this.#room.releasePiece(blocks.piece);
@@ -380,7 +404,8 @@ function checkStartedPiece<Asker extends object>(
 ): void {
   const { piece, holder } = blocks;
   if (picker.isUntouched(piece)) throw new Error(`piece ${piece} is started and untouched`);
-  if (blocks.arrivedCount === 0 && blocks.askedCount === 0) throw new Error(`nothing is asked of piece ${piece}`);
+  if (blocks.receivedCount === 0 && blocks.askedCount === 0 && !blocks.isWhole)
+    throw new Error(`nothing is asked of piece ${piece}`);
   if (holder !== undefined && !isOnParole) throw new Error(`piece ${piece} is held off parole`);
   let free = 0;
   for (let block = 0; block < blocks.blockCount; block += 1) {

@@ -1,6 +1,7 @@
 import type { Timers } from '../base/clock.js';
 import { BtgetError } from '../base/failure.js';
 import type { BlockRead, CheckOutcome, DoneOutcome, SlotPool, Storage } from '../disk/storage.js';
+import type { ByteRun } from '../metainfo/padding.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
 import { Bitfield, fullBitfield } from '../wire/bitfield.js';
 import { idlest, OpenPiece } from './open-piece.js';
@@ -13,6 +14,12 @@ interface PieceEvents {
   pieceVerified(piece: PieceIndex, data: Buffer | null): void;
   /** The piece failed its hash, and is closed: its blocks are gone. `data` as above. */
   pieceFailed(piece: PieceIndex, data: Buffer | null): void;
+  /**
+   * The piece failed its hash. `leaves` are the SHA-256 of each block of its content, 32 bytes each. The piece stays
+   * open with all its blocks until `dropBlocks` says which of them are wrong, or `failPiece` that nobody can tell.
+   * Either may be called within this event.
+   */
+  pieceSuspect(piece: PieceIndex, leaves: Buffer): void;
   /**
    * The piece failed its hash, and these of its blocks are from an earlier run. They must be fetched again; only if the
    * piece fails again is a peer to blame. The piece stays open, and its other blocks stay.
@@ -131,18 +138,18 @@ export class StorageWrapper {
     if (this.#open.has(piece) || this.have.has(piece)) throw new Error(`piece ${piece} cannot be opened`);
     const slot = this.#memory.take(this.#layout.lengthOf(piece));
     if (slot === undefined) return false;
-    this.#open.set(piece, new OpenPiece(piece, slot, this.#layout.blockCount(piece), this.#timers.now()));
+    this.#open.set(piece, new OpenPiece(piece, slot, this.#layout, this.#timers.now()));
     return true;
   }
 
   /**
    * Opens a piece that we lack, of which an earlier run left `blocks` on the disk. It needs no memory: its other blocks
    * go to the disk as they come in. When the whole piece fails its hash, `blocks` are dropped before a peer is to
-   * blame.
+   * blame. A piece of padding alone is opened so too, without blocks: it is whole at once.
    */
   resumePiece(piece: PieceIndex, blocks: Iterable<number>): void {
     if (this.#open.has(piece) || this.have.has(piece)) throw new Error(`piece ${piece} cannot be resumed`);
-    const open = new OpenPiece(piece, null, this.#layout.blockCount(piece), this.#timers.now());
+    const open = new OpenPiece(piece, null, this.#layout, this.#timers.now());
     open.resume(blocks);
     this.#open.set(piece, open);
     if (open.isWhole) this.#whole.settle(open);
@@ -151,7 +158,7 @@ export class StorageWrapper {
   /** The piece is not asked for any more. No block of it may have come in. */
   releasePiece(piece: PieceIndex): void {
     const open = this.#openPiece(piece);
-    if (open.arrivedCount > 0) throw new Error(`piece ${piece} is released with blocks in it`);
+    if (open.storedCount > 0) throw new Error(`piece ${piece} is released with blocks in it`);
     this.#closePiece(open);
   }
 
@@ -160,24 +167,48 @@ export class StorageWrapper {
     this.#openPiece(piece).empty();
   }
 
-  /** Stores a block of an open piece, which must not be in yet. `block` is copied before the call returns. */
+  /**
+   * Stores a block of an open piece, which must not be in yet. `block` is copied before the call returns. What a peer
+   * sends for padding is not looked at.
+   */
   storeBlock(piece: PieceIndex, begin: number, block: Buffer): void {
     if (this.#closing) return;
     const open = this.#openPiece(piece);
-    open.arrive(begin / BLOCK_LENGTH, this.#timers.now());
-    if (open.writesThrough) this.#writes.write(open, begin, block);
-    else open.keep(begin, block);
+    const number = begin / BLOCK_LENGTH;
+    open.arrive(number, this.#timers.now());
+    const stored = withZeros(block, this.#layout.paddingOfBlock(piece, number));
+    if (open.writesThrough) this.#writes.write(open, begin, stored);
+    else open.keep(begin, stored);
     if (open.isWhole && open.pendingWrites === 0) this.#whole.settle(open);
   }
 
   /**
-   * Reads blocks for an upload. When a piece is not verified, or is doubted, the outcome is an 'io' failure. Answers
-   * once, later.
+   * These blocks of a suspect piece are wrong, at least one: they must come again. The others stay where they are. When
+   * the piece is whole again, it is settled again.
+   */
+  dropBlocks(piece: PieceIndex, blocks: readonly number[]): void {
+    if (this.#closing) return;
+    const open = this.#clear(piece);
+    open.drop(blocks);
+    open.lastBlockAt = this.#timers.now();
+    if (open.isWhole) throw new Error(`piece ${piece} failed without a wrong block`);
+  }
+
+  /** Nobody can tell which blocks of a suspect piece are wrong, so the piece has failed. */
+  failPiece(piece: PieceIndex): void {
+    if (!this.#closing) this.#judged(this.#clear(piece), false);
+  }
+
+  /**
+   * Reads blocks for an upload. What they ask for behind the end of the piece is filled with zeros. When a piece is not
+   * verified, or is doubted, the outcome is an 'io' failure. Answers once, later.
    */
   readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
     const lacking = reads.find(({ piece }) => !this.have.has(piece) || this.#doubted.has(piece));
     if (lacking === undefined) {
-      this.#storage.readBlocks(reads, answered);
+      const there = this.#withoutTails(reads);
+      if (there.length > 0) this.#storage.readBlocks(there, answered);
+      else this.#timers.addTask(() => answered({ ok: true }), 0);
       return;
     }
     const failure = new BtgetError('io', `piece ${lacking.piece} is not there to be read`);
@@ -216,7 +247,7 @@ export class StorageWrapper {
     };
     const keepsBlocks = !this.#abandoned && !this.#whole.isHeld;
     for (const open of this.#open.values())
-      if (keepsBlocks && !open.writesThrough && !open.isWhole && open.arrivedCount > 0) this.#writes.spill(open);
+      if (keepsBlocks && !open.writesThrough && !open.isWhole && open.storedCount > 0) this.#writes.spill(open);
     if (this.#abandoned || this.#writes.length === 0) this.#closeStorage();
   }
 
@@ -253,8 +284,27 @@ export class StorageWrapper {
       this.#events.diskFailed(outcome.failure);
       return;
     }
+    if (!outcome.matches && open.isPadding) {
+      this.#events.diskFailed(wrongPadding(open.piece));
+    } else if (!outcome.matches && outcome.leaves !== undefined) {
+      open.isSuspect = true;
+      this.#events.pieceSuspect(open.piece, outcome.leaves);
+    } else {
+      this.#judged(open, outcome.matches);
+    }
+  }
+
+  /** The piece is not suspect any longer. */
+  #clear(piece: PieceIndex): OpenPiece {
+    const open = this.#openPiece(piece);
+    if (!open.isSuspect) throw new Error(`piece ${piece} is not suspect`);
+    open.isSuspect = false;
+    return open;
+  }
+
+  #judged(open: OpenPiece, matches: boolean): void {
     const { piece, slot } = open;
-    const stale = outcome.matches ? [] : open.dropResumed();
+    const stale = matches ? [] : open.dropResumed();
     if (stale.length > 0) {
       this.#events.blocksStale(piece, stale);
       return;
@@ -262,7 +312,7 @@ export class StorageWrapper {
     // The events may open pieces, this one too, so it is closed first. Its memory stays until the events are over.
     this.#open.delete(piece);
     const data = slot === null ? null : slot.data.subarray(0, this.#layout.lengthOf(piece));
-    if (outcome.matches) {
+    if (matches) {
       this.#verified.add(piece);
       this.#events.pieceVerified(piece, data);
     } else {
@@ -311,8 +361,19 @@ export class StorageWrapper {
   #damage(open: OpenPiece): void {
     open.damaged = true;
     const waited = this.#whole.withdraw(open);
-    // A whole piece that did not wait is being hashed. `#settled` sees that it is damaged.
-    if (open.pendingWrites === 0 && (waited || !open.isWhole)) this.#written(open);
+    // A whole piece that did not wait and is not suspect is being hashed. `#settled` sees that it is damaged.
+    if (open.pendingWrites === 0 && (waited || open.isSuspect || !open.isWhole)) this.#written(open);
+  }
+
+  /** The reads without what lies behind the end of a piece, where zeros are put at once. */
+  #withoutTails(reads: readonly BlockRead[]): readonly BlockRead[] {
+    const endsIn = ({ piece, begin }: BlockRead): number => Math.max(0, this.#layout.lengthOf(piece) - begin);
+    if (reads.every((read) => read.into.length <= endsIn(read))) return reads;
+    return reads.flatMap((read) => {
+      read.into.fill(0, Math.min(read.into.length, endsIn(read)));
+      const into = read.into.subarray(0, endsIn(read));
+      return into.length === 0 ? [] : [{ ...read, into }];
+    });
   }
 
   #spillIdlest(): void {
@@ -321,6 +382,19 @@ export class StorageWrapper {
     this.#writes.spill(open);
     if (open.pendingSpills === 0) this.#giveBackSlot(open);
   }
+}
+
+/** The block with zeros in these runs. The block itself is not changed. */
+function withZeros(block: Buffer, runs: readonly ByteRun[]): Buffer {
+  if (runs.length === 0) return block;
+  const copy = Buffer.from(block);
+  for (const { begin, end } of runs) copy.fill(0, begin, end);
+  return copy;
+}
+
+/** BEP 47: padding is zeros. So nobody can have this piece. */
+function wrongPadding(piece: PieceIndex): BtgetError {
+  return new BtgetError('torrent-invalid', `torrent is not valid: piece ${piece} is padding, but not by its hash`);
 }
 
 /**

@@ -23,6 +23,7 @@ import { DEFAULT_ENCODER_OPTIONS } from '../swarm/connections/encoder-options.js
 import type { PeerConnection, PeerEvents } from '../swarm/connections/peer-connection.js';
 import { addressKey } from '../swarm/connections/spares.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../swarm/download/blame.js';
+import { BlockJudge, DEFAULT_BLOCK_JUDGE_OPTIONS, type LeafSource, NO_LEAVES } from '../swarm/download/block-judge.js';
 import { DEFAULT_REQUEST_OPTIONS, type Download } from '../swarm/download/download.js';
 import { Downloader } from '../swarm/download/downloader.js';
 import { DontHave } from '../swarm/extensions/dont-have.js';
@@ -33,6 +34,7 @@ import { DEFAULT_HASH_FETCH_OPTIONS, HashFetch } from '../swarm/hashes/hash-fetc
 import { HashMessages } from '../swarm/hashes/hash-messages.js';
 import { DEFAULT_HASH_SHARING_OPTIONS, HashSharing } from '../swarm/hashes/hash-sharing.js';
 import type { PieceLeaves } from '../swarm/hashes/known-hashes.js';
+import { fetchLeaves } from '../swarm/hashes/leaf-fetch.js';
 import type { Judgement } from '../swarm/judgement.js';
 import { DEFAULT_METADATA_SHARING_OPTIONS, MetadataSharing } from '../swarm/metadata/metadata-sharing.js';
 import type { Peer } from '../swarm/peer.js';
@@ -81,6 +83,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
       parts.pieceVerified(piece);
     },
     pieceFailed: (piece, data) => downloader.pieceFailed(piece, data),
+    pieceSuspect: (piece, leaves) => downloader.pieceSuspect(piece, leaves),
     blocksStale: (piece, blocks) => downloader.blocksStale(piece, blocks),
     pieceDropped: (piece) => downloader.pieceDropped(piece),
     roomForPieces: () => downloader.roomForPieces(),
@@ -94,6 +97,9 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
   const requests = new RequestBook<Download>(layout, picker, store);
   const hashFetch = joinHashFetch(parts, (connection) => encoder.ban(connection, { kind: 'wrong-hashes' }));
   const hashes = hashFetch === null ? null : new HashMessages(hashFetch, joinHashSharing(parts, store));
+  const source = joinLeafSource(parts, hashFetch, (connection, piece) => downloader.hasPiece(connection, piece));
+  const judged = (piece: PieceIndex, wrong: readonly number[] | null): void => downloader.pieceJudged(piece, wrong);
+  const judge = new BlockJudge({ timers: context, layout, source, judged }, DEFAULT_BLOCK_JUDGE_OPTIONS);
   const downloader = new Downloader(
     {
       timers: context,
@@ -102,6 +108,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
       requests,
       store,
       blame: new Blame<PeerConnection>(layout, DEFAULT_BLAME_OPTIONS),
+      judge,
       limiter: parts.downloadLimiter,
       ban: (connection, evidence) => encoder.ban(connection, evidence),
     },
@@ -158,6 +165,20 @@ function joinHashSharing(parts: SwarmParts, { have }: StorageWrapper): HashShari
     { timers: context, layout, metainfo, source, limiter: uploadLimiter, gotReadFailure: readFailed },
     DEFAULT_HASH_SHARING_OPTIONS,
   );
+}
+
+/** The right leaves of pieces come from peers that have these pieces, and without hash trees from nobody. */
+function joinLeafSource(
+  { layout, metainfo }: SwarmParts,
+  hashFetch: HashFetch | null,
+  hasPiece: (connection: PeerConnection, piece: PieceIndex) => boolean,
+): LeafSource {
+  if (hashFetch === null) return NO_LEAVES;
+  const torrent = { layout, files: metainfo.files };
+  return {
+    fetchLeaves: (piece, done) =>
+      fetchLeaves(hashFetch, torrent, piece, (connection) => hasPiece(connection, piece), done),
+  };
 }
 
 /** Makes the table of connections of a torrent. */

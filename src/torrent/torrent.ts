@@ -404,8 +404,8 @@ function beginPieces(
   mode: TorrentOptions['mode'],
 ): void {
   for (const piece of layout.pieceIndices()) {
-    if (content.hasPiece(piece) && (mode === 'download' || store.have.has(piece))) continue;
-    downloader.setWanted(piece, false);
+    if (!content.hasPiece(piece) || (mode !== 'download' && !store.have.has(piece))) downloader.setWanted(piece, false);
+    else if (!store.have.has(piece) && layout.isPadding(piece)) downloader.beginPadding(piece);
   }
   for (const [piece, sums] of unfinished) if (content.hasPiece(piece)) downloader.resumePiece(piece, [...sums.keys()]);
 }

@@ -55,6 +55,8 @@ export type MseFault = 'public-key' | 'no-sync' | 'unknown-torrent' | 'constant'
 /** What proves that a peer has lied. */
 export type Evidence =
   | { readonly kind: 'wrong-piece'; readonly piece: number }
+  /** `block`: its number in the piece. */
+  | { readonly kind: 'wrong-block'; readonly piece: number; readonly block: number }
   | { readonly kind: 'wrong-metadata' }
   /** Hashes that do not give the root of their tree. */
   | { readonly kind: 'wrong-hashes' };

@@ -2,16 +2,19 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { BlockSpan } from '../../src/disk/storage.js';
-import { BLOCK_LENGTH } from '../../src/metainfo/piece-layout.js';
+import { BLOCK_LENGTH, PieceLayout } from '../../src/metainfo/piece-layout.js';
 import { PiecePicker } from '../../src/pieces/piece-picker.js';
 import { RequestBook } from '../../src/pieces/request-book.js';
 import { Bitfield } from '../../src/wire/bitfield.js';
-import { layoutOf, pieceAt } from '../support/pieces.js';
+import { pieceAt } from '../support/pieces.js';
+import { sampleTorrent } from '../support/sample-torrent.js';
 import { seededRandom } from '../support/simulation/seeded-random.js';
 
 const PIECES = 5;
 const BLOCKS = 3;
 const PEERS = 4;
+/** The blocks of padding in the torrents with padding: some in a piece, and a whole piece. */
+const PADDING: ReadonlySet<number> = new Set([4, 5, 9, 10, 11, 12]);
 
 interface ModelPeer {
   readonly has: Bitfield;
@@ -22,7 +25,8 @@ interface ModelPeer {
  * What the book must know, kept in the plainest way: for each block whether it has arrived, and a list of its askers.
  */
 class Model {
-  readonly layout = layoutOf(PIECES, BLOCKS * BLOCK_LENGTH, PIECES * BLOCKS * BLOCK_LENGTH - 7);
+  readonly layout: PieceLayout;
+  readonly padding: ReadonlySet<number>;
   readonly picker: PiecePicker;
   readonly book: RequestBook<ModelPeer>;
   readonly peers: ModelPeer[] = [];
@@ -33,7 +37,9 @@ class Model {
   readonly opened = new Set<number>();
   hasRoom = true;
 
-  constructor(seed: number) {
+  constructor(seed: number, isPadded: boolean) {
+    this.padding = isPadded ? PADDING : new Set();
+    this.layout = layoutWith(this.padding);
     this.picker = new PiecePicker(PIECES, { randomFirst: 1, sequential: false }, seededRandom(seed));
     this.book = new RequestBook(this.layout, this.picker, {
       openPiece: (piece) => {
@@ -41,8 +47,9 @@ class Model {
         if (this.hasRoom) this.opened.add(piece);
         return this.hasRoom;
       },
-      resumePiece: (piece) => {
+      resumePiece: (piece, there) => {
         assert.ok(!this.opened.has(piece), `piece ${piece} is opened twice`);
+        assert.equal(there.length === 0, this.blocksOf(piece).length === 0, 'a piece is resumed with nothing in it');
         this.opened.add(piece);
       },
       releasePiece: (piece) => {
@@ -59,8 +66,10 @@ class Model {
     return this.asked.get(block) ?? [];
   }
 
+  /** The blocks of the piece that peers are asked for. */
   blocksOf(piece: number): number[] {
-    return Array.from({ length: BLOCKS }, (_, block) => piece * BLOCKS + block);
+    const blocks = Array.from({ length: BLOCKS }, (_, block) => piece * BLOCKS + block);
+    return blocks.filter((block) => !this.padding.has(block));
   }
 
   span(block: number): BlockSpan {
@@ -77,11 +86,17 @@ class Model {
   free(): number[] {
     const blocks = Array.from({ length: PIECES * BLOCKS }, (_, block) => block);
     return blocks.filter(
-      (block) => !this.had.has(this.pieceIn(block)) && !this.arrived.has(block) && this.askersOf(block).length === 0,
+      (block) =>
+        !this.padding.has(block) &&
+        !this.had.has(this.pieceIn(block)) &&
+        !this.arrived.has(block) &&
+        this.askersOf(block).length === 0,
     );
   }
 
+  /** A piece of padding alone is started as soon as it is opened. */
   isStarted(piece: number): boolean {
+    if (this.blocksOf(piece).length === 0) return this.opened.has(piece);
     return this.blocksOf(piece).some((block) => this.arrived.has(block) || this.askersOf(block).length > 0);
   }
 
@@ -96,6 +111,7 @@ class Model {
     }
     const block = span.piece * BLOCKS + span.begin / BLOCK_LENGTH;
     assert.deepEqual(span, this.span(block));
+    assert.ok(!this.padding.has(block), 'padding is asked for');
     assert.ok(peer.has.has(span.piece) && !this.had.has(span.piece) && !this.arrived.has(block));
     const askers = this.askersOf(block);
     assert.ok(!askers.includes(peer), 'asked twice of one peer');
@@ -124,11 +140,13 @@ class Model {
     const { piece } = taken.span;
     assert.ok(this.parole.has(piece) && peer.has.has(piece) && !this.had.has(piece));
     const arrived = this.blocksOf(piece).filter((block) => this.arrived.delete(block));
-    assert.ok(arrived.length < BLOCKS, 'a whole piece is taken over');
+    assert.ok(arrived.length < this.blocksOf(piece).length, 'a whole piece is taken over');
     assert.equal(taken.givenUp, arrived.length);
     for (const block of this.blocksOf(piece)) this.asked.delete(block);
-    this.asked.set(piece * BLOCKS, [peer]);
-    assert.deepEqual(taken.span, this.span(piece * BLOCKS));
+    const [first] = this.blocksOf(piece);
+    assert.ok(first !== undefined, 'padding is on parole');
+    this.asked.set(first, [peer]);
+    assert.deepEqual(taken.span, this.span(first));
   }
 
   #assertAlone(piece: number, peer: ModelPeer): void {
@@ -165,9 +183,8 @@ class Model {
         block,
         this.askersOf(block).filter((asker) => asker !== peer),
       );
-    for (let piece = 0; piece < PIECES; piece += 1) {
+    for (let piece = 0; piece < PIECES; piece += 1)
       if (!this.isStarted(piece) && !this.had.has(piece)) this.assertClosed(piece);
-    }
   }
 
   /** Any block comes in from any peer, asked for or not. */
@@ -178,6 +195,7 @@ class Model {
     if (askers.includes(peer)) assert.equal(arrival.verdict, 'wanted');
     if (arrival.verdict !== 'wanted') return;
     assert.ok(!this.had.has(span.piece) && !this.arrived.has(block), 'taken twice');
+    assert.ok(!this.padding.has(block), 'padding is taken');
     if (this.parole.has(span.piece)) this.#assertAlone(span.piece, peer);
     assert.deepEqual(new Set(arrival.alsoAskedOf), new Set(askers.filter((asker) => asker !== peer)));
     this.asked.delete(block);
@@ -187,9 +205,11 @@ class Model {
   /** Whole pieces are checked, with this result. */
   settle(matches: boolean): void {
     for (let piece = 0; piece < PIECES; piece += 1) {
-      if (this.had.has(piece) || !this.blocksOf(piece).every((block) => this.arrived.has(block))) continue;
+      if (this.had.has(piece) || !this.isStarted(piece)) continue;
+      if (!this.blocksOf(piece).every((block) => this.arrived.has(block))) continue;
       this.opened.delete(piece);
-      if (matches) {
+      // Padding that fails its hash ends the torrent.
+      if (matches || this.blocksOf(piece).length === 0) {
         this.book.pieceVerified(pieceAt(piece));
         this.had.add(piece);
         this.parole.delete(piece);
@@ -204,15 +224,23 @@ class Model {
   /** An earlier run left some blocks of an untouched piece. */
   resume(piece: number, chosen: readonly boolean[]): void {
     const blocks = Array.from({ length: BLOCKS }, (_, block) => block).filter((block) => chosen[block]);
-    if (blocks.length === 0 || this.isStarted(piece) || this.had.has(piece) || this.parole.has(piece)) return;
+    if (this.isStarted(piece) || this.had.has(piece) || this.parole.has(piece)) return;
     this.book.resumePiece(pieceAt(piece), blocks);
-    for (const block of blocks) this.arrived.add(piece * BLOCKS + block);
+    for (const block of blocks.map((each) => piece * BLOCKS + each))
+      if (!this.padding.has(block)) this.arrived.add(block);
   }
 
-  /** Some blocks that had arrived are wrong. */
+  /** A piece of padding alone is begun without a peer. */
+  startPadding(piece: number): void {
+    if (this.blocksOf(piece).length > 0 || this.isStarted(piece) || this.had.has(piece)) return;
+    this.book.startPadding(pieceAt(piece));
+  }
+
+  /** Some blocks that had arrived are known to be wrong. The piece is on parole no longer. */
   lose(piece: number, chosen: readonly boolean[]): void {
     const blocks = this.blocksOf(piece).filter((block) => this.arrived.has(block) && chosen[block % BLOCKS]);
-    if (blocks.length === 0 || this.parole.has(piece)) return;
+    if (blocks.length === 0) return;
+    this.parole.delete(piece);
     this.book.loseBlocks(
       pieceAt(piece),
       blocks.map((block) => block % BLOCKS),
@@ -223,7 +251,7 @@ class Model {
 
   /** The disk loses the blocks that have come of a piece. */
   drop(piece: number): void {
-    if (!this.isStarted(piece)) return;
+    if (!this.isStarted(piece) || this.blocksOf(piece).length === 0) return;
     this.opened.delete(piece);
     this.book.dropPiece(pieceAt(piece));
     for (const block of this.blocksOf(piece)) {
@@ -255,6 +283,17 @@ class Model {
     const started = Array.from({ length: PIECES }, (_, piece) => piece).filter((piece) => this.isStarted(piece));
     assert.deepEqual([...this.opened].sort(), started, 'room is kept for started pieces, and for no others');
   }
+}
+
+/** A layout with pad files in these blocks. */
+function layoutWith(padding: ReadonlySet<number>): PieceLayout {
+  const [pieceLength, length] = [BLOCKS * BLOCK_LENGTH, PIECES * BLOCKS * BLOCK_LENGTH - 7];
+  const files = Array.from({ length: PIECES * BLOCKS }, (_, block) => ({
+    path: `top/${block}`,
+    length: Math.min(BLOCK_LENGTH, length - block * BLOCK_LENGTH),
+    padding: padding.has(block),
+  }));
+  return new PieceLayout({ ...sampleTorrent(files, pieceLength).metainfo, pieces: Buffer.alloc(0) });
 }
 
 type Step = (model: Model) => void;
@@ -357,6 +396,11 @@ const step = fc.oneof(
       (model) =>
         model.lose(piece, chosen),
   ),
+  fc.nat(PIECES - 1).map(
+    (piece): Step =>
+      (model) =>
+        model.startPadding(piece),
+  ),
   fc.boolean().map(
     (hasRoom): Step =>
       (model) => {
@@ -368,8 +412,8 @@ const step = fc.oneof(
 describe('the request book, whatever happens', () => {
   it('agrees with plain book-keeping after every step', () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 150, size: 'max' }), fc.nat(), (steps, seed) => {
-        const model = new Model(seed);
+      fc.property(fc.array(step, { maxLength: 150, size: 'max' }), fc.nat(), fc.boolean(), (steps, seed, isPadded) => {
+        const model = new Model(seed, isPadded);
         for (const action of steps) {
           action(model);
           model.check();

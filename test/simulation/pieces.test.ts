@@ -9,17 +9,26 @@ import { DEFAULT_PIECE_MEMORY_OPTIONS } from '../../src/pieces/piece-memory.js';
 import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../../src/pieces/piece-picker.js';
 import { RequestBook } from '../../src/pieces/request-book.js';
 import { StorageWrapper } from '../../src/pieces/storage-wrapper.js';
+import { BlockJudge, DEFAULT_BLOCK_JUDGE_OPTIONS } from '../../src/swarm/download/block-judge.js';
 import { Bitfield, fullBitfield } from '../../src/wire/bitfield.js';
+import { HonestLeaves } from '../support/fakes/honest-leaves.js';
 import { MemorySlotPool } from '../support/fakes/memory-slot-pool.js';
 import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../support/fakes/memory-storage.js';
-import { sampleTorrent } from '../support/sample-torrent.js';
+import { type SampleTorrent, sampleTorrent } from '../support/sample-torrent.js';
 import { seededRandom } from '../support/simulation/seeded-random.js';
 import { Timeline } from '../support/simulation/timeline.js';
+import { v2Torrent } from '../support/v2-torrent.js';
 
-const PIECE = 3 * BLOCK_LENGTH;
-const SAMPLE = sampleTorrent([{ path: 'film', length: 20 * PIECE - 5000 }], PIECE);
+const SAMPLE = sampleTorrent([{ path: 'film', length: 60 * BLOCK_LENGTH - 5000 }], 3 * BLOCK_LENGTH);
+const FILES = [
+  { path: 'top/a', length: 30 * BLOCK_LENGTH - 5000 },
+  { path: 'top/b', length: 100 },
+  { path: 'top/c', length: 20 * BLOCK_LENGTH + 1 },
+];
+const TREES = [v2Torrent(FILES, 4 * BLOCK_LENGTH, '2'), v2Torrent(FILES, 4 * BLOCK_LENGTH, 'hybrid')] as const;
 
 interface World {
+  readonly torrent: SampleTorrent;
   /** Pieces that fit into memory; with none, every piece is longer than a slot may be. */
   readonly slots: number;
   /** One operation of the disk in so many fails; 0 is none. */
@@ -38,17 +47,20 @@ interface SimulatedPeer {
 
 /** Runs until everything is had, and returns what happened. */
 function download(world: World): string[] {
+  const { torrent } = world;
+  const { pieceLength } = torrent.layout;
   const random = seededRandom(world.seed);
   const timeline = new Timeline();
   const log: string[] = [];
-  const slots = new MemorySlotPool(Math.max(1, world.slots) * PIECE, world.slots === 0 ? PIECE - 1 : PIECE);
-  const disk = new MemoryStorage(SAMPLE.metainfo, timeline, { ...DEFAULT_MEMORY_STORAGE_OPTIONS, latency: 3 });
-  const count = SAMPLE.layout.pieceCount;
+  const slots = new MemorySlotPool(Math.max(1, world.slots) * pieceLength, world.slots === 0 ? 1 : pieceLength);
+  const disk = new MemoryStorage(torrent.metainfo, timeline, { ...DEFAULT_MEMORY_STORAGE_OPTIONS, latency: 3 });
+  const count = torrent.layout.pieceCount;
   const picker = new PiecePicker(count, DEFAULT_PIECE_PICKER_OPTIONS, random);
-  const wrapper = new StorageWrapper(disk, SAMPLE.layout, slots, timeline, DEFAULT_PIECE_MEMORY_OPTIONS, {
+  const wrapper = new StorageWrapper(disk, torrent.layout, slots, timeline, DEFAULT_PIECE_MEMORY_OPTIONS, {
     pieceVerified: (piece, data) => {
       log.push(`${timeline.now()}: verified ${piece}`);
-      if (data !== null) assert.deepEqual(data, SAMPLE.bytesOf(piece));
+      if (data !== null) assert.deepEqual(data, torrent.bytesOf(piece));
+      judge.pieceVerified(piece);
       book.pieceVerified(piece);
       askAll();
     },
@@ -57,9 +69,14 @@ function download(world: World): string[] {
       book.restartPiece(piece);
       askAll();
     },
+    pieceSuspect: (piece, leaves) => {
+      log.push(`${timeline.now()}: suspect ${piece}`);
+      judge.suspect(piece, leaves);
+    },
     blocksStale: (piece) => assert.fail(`nothing of ${piece} is from an earlier run`),
     pieceDropped: (piece) => {
       log.push(`${timeline.now()}: dropped ${piece}`);
+      judge.drop(piece);
       book.dropPiece(piece);
       askAll();
     },
@@ -69,7 +86,32 @@ function download(world: World): string[] {
       timeline.addTask(() => wrapper.retry(), 2000);
     },
   });
-  const book = new RequestBook<SimulatedPeer>(SAMPLE.layout, picker, wrapper);
+  const book = new RequestBook<SimulatedPeer>(torrent.layout, picker, wrapper);
+  // Three of four questions are answered, some of them later than the judge waits.
+  const source = new HonestLeaves(
+    torrent,
+    timeline,
+    () => random.below(25_000),
+    () => random.below(4) > 0,
+  );
+  const judge = new BlockJudge(
+    {
+      timers: timeline,
+      layout: torrent.layout,
+      source,
+      judged: (piece, wrong) => {
+        log.push(`${timeline.now()}: ${wrong === null ? 'unjudged' : 'judged'} ${piece}`);
+        if (wrong === null) {
+          wrapper.failPiece(piece);
+          return;
+        }
+        wrapper.dropBlocks(piece, wrong);
+        book.loseBlocks(piece, wrong);
+        askAll();
+      },
+    },
+    DEFAULT_BLOCK_JUDGE_OPTIONS,
+  );
   const peers: SimulatedPeer[] = [1, 2, 3, 4, 5].map((number) => ({
     name: `peer ${number}`,
     has: number === 1 ? fullBitfield(count) : someOf(count, random),
@@ -94,7 +136,7 @@ function download(world: World): string[] {
     }
     const arrival = book.blockCameIn(peer, span.piece, span.begin, span.length);
     if (arrival.verdict === 'wanted') {
-      const block = Buffer.from(SAMPLE.bytesOf(span.piece).subarray(span.begin, span.begin + span.length));
+      const block = Buffer.from(torrent.bytesOf(span.piece).subarray(span.begin, span.begin + span.length));
       if (world.lying > 0 && random.below(world.lying) === 0) block[0] = (block[0] as number) ^ 1;
       if (world.failing > 0 && random.below(world.failing) === 0) {
         for (const operation of ['writeBlock', 'commitPiece', 'checkPiece'] as const) {
@@ -122,7 +164,7 @@ function download(world: World): string[] {
   timeline.runUntil(() => wrapper.amountLeft === 0, 3_600_000);
   timeline.run(60_000);
   check();
-  assert.deepEqual(disk.contents(), SAMPLE.content);
+  assert.deepEqual(disk.contents(), torrent.content);
   assert.equal(timeline.pending, 0, 'the disk has answered for everything');
   assert.equal(slots.taken, 0, 'every slot is given back');
   assert.equal(book.isEndgame, false);
@@ -144,19 +186,28 @@ describe('pieces, from request to disk', () => {
   for (const slots of [0, 1, 3, 40]) {
     const memory = slots === 0 ? 'no memory for pieces' : `memory for ${slots} pieces`;
     it(`come in whole with ${memory}`, () => {
-      for (const seed of seeds) download({ slots, failing: 0, lying: 0, seed });
+      for (const torrent of [SAMPLE, ...TREES])
+        for (const seed of seeds.slice(torrent === SAMPLE ? 0 : 9))
+          download({ torrent, slots, failing: 0, lying: 0, seed });
     });
     it(`come in whole with ${memory}, wrong blocks and a disk that fails`, () => {
-      for (const seed of seeds) download({ slots, failing: 25, lying: 25, seed });
+      for (const torrent of [SAMPLE, ...TREES])
+        for (const seed of seeds) download({ torrent, slots, failing: 25, lying: 25, seed });
     });
   }
 
-  it('come in the same way each time for the same seed', () => {
-    const world = { slots: 3, failing: 25, lying: 25, seed: 5 };
-    const log = download(world);
-    assert.deepEqual(download(world), log);
-    assert.notDeepEqual(download({ ...world, seed: 6 }), log);
-    const kinds = new Set(log.map((line) => line.replace(/^\d+: /, '').replace(/ \d+$/, '')));
-    assert.ok(kinds.has('failed') && kinds.has('disk-full'), [...kinds].join(' '));
-  });
+  for (const [torrent, also] of [
+    [SAMPLE, []],
+    [TREES[0], ['suspect', 'judged', 'unjudged']],
+    [TREES[1], ['suspect', 'judged', 'unjudged']],
+  ] as const) {
+    it(`come in the same way each time for the same seed (version ${torrent.metainfo.version})`, () => {
+      const world = { torrent, slots: 3, failing: 25, lying: 10, seed: 5 };
+      const log = download(world);
+      assert.deepEqual(download(world), log);
+      assert.notDeepEqual(download({ ...world, seed: 6 }), log);
+      const kinds = new Set(log.map((line) => line.replace(/^\d+: /, '').replace(/ \d+$/, '')));
+      for (const kind of ['failed', 'disk-full', ...also]) assert.ok(kinds.has(kind), [...kinds].join(' '));
+    });
+  }
 });

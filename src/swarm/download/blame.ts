@@ -30,6 +30,8 @@ const MAX_SUSPECTS_PER_BLOCK = 8;
  * - When one sender sent the whole piece, it is guilty at once.
  * - When several senders sent it, the hashes of their blocks are remembered. When the piece passes later, each sender
  *   of a block that differs from the right one is guilty, and no other sender.
+ * - When it is known which blocks are wrong (see `BlockJudge`), their senders are guilty at once, and nobody else is
+ *   suspect.
  * - A block whose sender is unknown (it comes from an earlier run) makes no sender guilty.
  */
 export class Blame<Sender extends object> {
@@ -63,8 +65,8 @@ export class Blame<Sender extends object> {
     const senders = this.#senders.get(piece);
     this.#senders.delete(piece);
     if (senders === undefined) return [];
-    const first = senders[0];
-    if (first !== undefined && senders.every((sender) => sender === first)) return [first];
+    const sole = this.#soleOf(piece, senders);
+    if (sole !== undefined) return [sole];
     if (data !== null) this.#remember(piece, senders, data);
     return [];
   }
@@ -90,6 +92,26 @@ export class Blame<Sender extends object> {
     return [...guilty];
   }
 
+  /** The sender of the whole piece; undefined when there are several, or when blocks are from an earlier run. */
+  soleSender(piece: PieceIndex): Sender | undefined {
+    const senders = this.#senders.get(piece);
+    return senders === undefined ? undefined : this.#soleOf(piece, senders);
+  }
+
+  /**
+   * It is known that these blocks of the piece are wrong, and that the others are right. The blocks come again. Returns
+   * those of them that were sent to us in this run, with their senders.
+   */
+  blocksWrong(piece: PieceIndex, blocks: readonly number[]): readonly (readonly [block: number, sender: Sender])[] {
+    const senders = this.#senders.get(piece);
+    return blocks.flatMap((block) => {
+      const sender = senders?.[block];
+      if (senders === undefined || sender === undefined) return [];
+      senders[block] = undefined;
+      return [[block, sender] as const];
+    });
+  }
+
   /** The blocks of the piece are gone, and no sender is to blame. */
   pieceDropped(piece: PieceIndex): void {
     this.#senders.delete(piece);
@@ -103,6 +125,12 @@ export class Blame<Sender extends object> {
   /** How many hashed blocks are remembered: at most `maxSuspects`, or more when one piece alone has more. */
   get suspectCount(): number {
     return this.#suspectCount;
+  }
+
+  #soleOf(piece: PieceIndex, senders: readonly (Sender | undefined)[]): Sender | undefined {
+    const known = senders.filter((sender) => sender !== undefined);
+    const asked = this.#layout.blockCount(piece) - this.#layout.paddingBlocks(piece).length;
+    return known.length === asked && known.every((sender) => sender === known[0]) ? known[0] : undefined;
   }
 
   #remember(piece: PieceIndex, senders: readonly (Sender | undefined)[], data: Buffer): void {

@@ -13,6 +13,7 @@ import { announces } from '../../wire/reserved.js';
 import type { PeerConnection } from '../connections/peer-connection.js';
 import type { RateLimiter } from '../rate-limiter.js';
 import type { Blame } from './blame.js';
+import type { BlockJudge } from './block-judge.js';
 import { Download, type DownloadOwner, type RequestOptions } from './download.js';
 import { DEFAULT_FAST_DOWNLOAD_OPTIONS, FastDownload } from './fast-download.js';
 
@@ -24,6 +25,7 @@ export interface DownloaderParts {
   readonly requests: RequestBook<Download>;
   readonly store: StorageWrapper;
   readonly blame: Blame<PeerConnection>;
+  readonly judge: BlockJudge;
   readonly limiter: RateLimiter;
   /** Bans a peer that has sent wrong data beyond doubt. Called in a task of its own, so it may close connections. */
   readonly ban: (connection: PeerConnection, evidence: Evidence) => void;
@@ -113,32 +115,67 @@ export class Downloader implements DownloadOwner {
     return true;
   }
 
+  /** Whether the peer says that it has the piece. */
+  hasPiece(connection: PeerConnection, piece: PieceIndex): boolean {
+    return this.#downloads.get(connection)?.has.has(piece) ?? false;
+  }
+
   connectionLost(download: Download): void {
     download.connectionLost();
     this.#idle.delete(download);
     this.#downloads.delete(download.connection);
     this.#parts.picker.peerLeft(download.has);
-    if (this.#downloads.size === 0) this.stop();
+    if (this.#downloads.size === 0) this.#rest();
   }
 
   /** `data` as in `PieceEvents`. */
   pieceVerified(piece: PieceIndex, data: Buffer | null): void {
-    this.#ban(this.#parts.blame.pieceVerified(piece, data), piece);
+    for (const sender of this.#parts.blame.pieceVerified(piece, data))
+      this.#ban(sender, { kind: 'wrong-piece', piece });
+    this.#parts.judge.pieceVerified(piece);
     this.#parts.requests.pieceVerified(piece);
     this.#wakeSoon();
   }
 
   /** `data` as in `PieceEvents`. */
   pieceFailed(piece: PieceIndex, data: Buffer | null): void {
-    this.#wasted += this.#parts.layout.lengthOf(piece);
-    this.#ban(this.#parts.blame.pieceFailed(piece, data), piece);
+    this.#wasted += this.#parts.layout.askedLengthOf(piece);
+    for (const sender of this.#parts.blame.pieceFailed(piece, data)) this.#ban(sender, { kind: 'wrong-piece', piece });
     this.#parts.requests.restartPiece(piece);
+    this.#wakeSoon();
+  }
+
+  /**
+   * The piece failed its hash, and its blocks stay until it is known which of them are wrong. `leaves` as in
+   * `PieceEvents`. A peer that sent all of it has lied, whichever block it was.
+   */
+  pieceSuspect(piece: PieceIndex, leaves: Buffer): void {
+    const { blame, judge } = this.#parts;
+    const sole = blame.soleSender(piece);
+    judge.suspect(piece, leaves);
+    if (sole !== undefined && judge.awaits(piece)) this.#ban(sole, { kind: 'wrong-piece', piece });
+  }
+
+  /** `wrong`: which blocks of a suspect piece are wrong; null when nobody can tell. */
+  pieceJudged(piece: PieceIndex, wrong: readonly number[] | null): void {
+    const { blame, layout, store, requests } = this.#parts;
+    if (wrong === null) {
+      store.failPiece(piece);
+      return;
+    }
+    for (const [block, sender] of blame.blocksWrong(piece, wrong)) {
+      this.#wasted += layout.blockLength(piece, block);
+      this.#ban(sender, { kind: 'wrong-block', piece, block });
+    }
+    store.dropBlocks(piece, wrong);
+    requests.loseBlocks(piece, wrong);
     this.#wakeSoon();
   }
 
   /** The disk lost what had come of the piece. The piece starts again, and no peer is to blame. */
   pieceDropped(piece: PieceIndex): void {
-    this.#wasted += this.#parts.layout.lengthOf(piece);
+    this.#wasted += this.#parts.layout.askedLengthOf(piece);
+    this.#parts.judge.drop(piece);
     this.#parts.blame.pieceDropped(piece);
     this.#parts.requests.dropPiece(piece);
     this.#wakeSoon();
@@ -163,6 +200,11 @@ export class Downloader implements DownloadOwner {
   setWanted(piece: PieceIndex, wanted: boolean): void {
     this.#parts.store.setWanted(piece, wanted);
     this.#parts.picker.setWanted(piece, wanted);
+  }
+
+  /** Begins a wanted piece that we lack and that is nothing but padding. It needs no peer. */
+  beginPadding(piece: PieceIndex): void {
+    this.#parts.requests.startPadding(piece);
   }
 
   /** These blocks of a piece that we lack are on the disk from an earlier run. */
@@ -199,12 +241,10 @@ export class Downloader implements DownloadOwner {
     this.#sweepLater();
   }
 
-  /** Cancels every task. A new download starts them again. */
+  /** Cancels every task. A new download starts them again, but suspect pieces are not judged any more. */
   stop(): void {
-    this.#wakeTask?.cancel();
-    this.#wakeTask = null;
-    this.#sweepTask?.cancel();
-    this.#sweepTask = null;
+    this.#rest();
+    this.#parts.judge.stop();
   }
 
   now(): Millis {
@@ -304,12 +344,17 @@ export class Downloader implements DownloadOwner {
     return taken?.span;
   }
 
-  #ban(guilty: readonly PeerConnection[], piece: PieceIndex): void {
-    for (const connection of guilty) {
-      if (this.#banned.has(connection)) continue;
-      this.#banned.add(connection);
-      this.#parts.timers.addTask(() => this.#parts.ban(connection, { kind: 'wrong-piece', piece }), 0);
-    }
+  #ban(guilty: PeerConnection, evidence: Evidence): void {
+    if (this.#banned.has(guilty)) return;
+    this.#banned.add(guilty);
+    this.#parts.timers.addTask(() => this.#parts.ban(guilty, evidence), 0);
+  }
+
+  #rest(): void {
+    this.#wakeTask?.cancel();
+    this.#wakeTask = null;
+    this.#sweepTask?.cancel();
+    this.#sweepTask = null;
   }
 
   #wakeSoon(): void {

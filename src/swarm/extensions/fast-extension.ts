@@ -68,7 +68,7 @@ export class FastExtension {
       const piece = this.#layout.pieceIndex(at);
       return piece === undefined || download.has.has(piece) ? [] : [piece];
     });
-    const length = pieces.reduce((sum, piece) => sum + this.#layout.lengthOf(piece), 0);
+    const length = pieces.reduce((sum, piece) => sum + this.#layout.servedLengthOf(piece), 0);
     upload.allowFast(pieces, length);
   }
 

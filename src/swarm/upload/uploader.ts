@@ -74,7 +74,8 @@ export class Uploader implements UploadOwner {
 
   pieceOf(piece: number, begin: number, length: number): PieceIndex | undefined {
     const index = this.#parts.layout.pieceIndex(piece);
-    if (index === undefined || length === 0 || begin + length > this.#parts.layout.lengthOf(index)) return undefined;
+    if (index === undefined || length === 0 || begin + length > this.#parts.layout.servedLengthOf(index))
+      return undefined;
     return index;
   }
 

@@ -64,8 +64,11 @@ export function prepareDisk(
     for (const piece of layout.pieceIndices()) {
       if (!content.hasPiece(piece) || isVerified(piece)) continue;
       const sums = unfinished.get(piece);
-      for (let block = 0; block < layout.blockCount(piece); block += 1)
-        if (sums?.has(block) !== true) return { piece, begin: block * BLOCK_LENGTH };
+      for (let block = 0; block < layout.blockCount(piece); block += 1) {
+        // Of padding nothing would be written.
+        const beginsWithPadding = layout.paddingOfBlock(piece, block)[0]?.begin === 0;
+        if (sums?.has(block) !== true && !beginsWithPadding) return { piece, begin: block * BLOCK_LENGTH };
+      }
     }
     return undefined;
   };

@@ -105,6 +105,8 @@ export class DiskPause {
   /** Whether the torrent ends with this failure. */
   #isFinal(failure: BtgetError): boolean {
     if (failure.code === 'foreign-file') return true;
+    // The bytes show that the torrent contradicts itself, and they will again.
+    if (failure.code === 'torrent-invalid') return true;
     // After a failed flush the system may count the bytes as written, though the disk never got them.
     if (isFlush(failure)) return true;
     // A user who cannot write to the disk at all must know that at once.

@@ -16,6 +16,12 @@ import { HalfOpen, MAX_HALF_OPEN } from '../../../src/swarm/connections/half-ope
 import { isOurs } from '../../../src/swarm/connections/identity.js';
 import type { PeerConnection } from '../../../src/swarm/connections/peer-connection.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../../../src/swarm/download/blame.js';
+import {
+  BlockJudge,
+  DEFAULT_BLOCK_JUDGE_OPTIONS,
+  type LeafSource,
+  NO_LEAVES,
+} from '../../../src/swarm/download/block-judge.js';
 import { DEFAULT_REQUEST_OPTIONS, type Download, type RequestOptions } from '../../../src/swarm/download/download.js';
 import { Downloader } from '../../../src/swarm/download/downloader.js';
 import { DontHave } from '../../../src/swarm/extensions/dont-have.js';
@@ -28,6 +34,7 @@ import { DEFAULT_UPLOAD_OPTIONS, type UploadOptions } from '../../../src/swarm/u
 import { Uploader } from '../../../src/swarm/upload/uploader.js';
 import { DEFAULT_WORK_OPTIONS, WorkBudget } from '../../../src/swarm/work-budget.js';
 import { SILENT_HANDSHAKE } from '../../../src/wire/extended.js';
+import type { Evidence } from '../../../src/wire/refusal.js';
 import { type Extension, encodeReserved } from '../../../src/wire/reserved.js';
 import { MemorySlotPool } from '../fakes/memory-slot-pool.js';
 import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../fakes/memory-storage.js';
@@ -47,6 +54,8 @@ export interface SwarmMemberOptions {
   readonly upload: Partial<UploadOptions>;
   readonly download: Partial<RequestOptions>;
   readonly connecter: Partial<ConnecterOptions>;
+  /** Who gives it the right leaves of suspect pieces. */
+  readonly leaves: LeafSource;
   /** What its handshake announces. */
   readonly announced: readonly Extension[];
 }
@@ -61,6 +70,7 @@ export const DEFAULT_SWARM_MEMBER_OPTIONS: SwarmMemberOptions = {
   upload: {},
   download: {},
   connecter: {},
+  leaves: NO_LEAVES,
   announced: [],
 };
 
@@ -84,6 +94,8 @@ export class SwarmMember {
   /** What happened that a torrent would be told, in words. */
   readonly log: string[] = [];
   readonly banned: PeerConnection[] = [];
+  /** What proved each of their lies. */
+  readonly evidence: Evidence[] = [];
   readonly #listener: PortListener;
 
   constructor(
@@ -110,6 +122,10 @@ export class SwarmMember {
       pieceFailed: (piece, data) => {
         this.log.push(`piece ${piece} failed`);
         this.downloader.pieceFailed(piece, data);
+      },
+      pieceSuspect: (piece, leaves) => {
+        this.log.push(`piece ${piece} is suspect`);
+        this.downloader.pieceSuspect(piece, leaves);
       },
       blocksStale: (piece, blocks) => this.downloader.blocksStale(piece, blocks),
       pieceDropped: (piece) => this.downloader.pieceDropped(piece),
@@ -139,9 +155,14 @@ export class SwarmMember {
         requests: this.requests,
         store: this.wrapper,
         blame: new Blame<PeerConnection>(layout, DEFAULT_BLAME_OPTIONS),
+        judge: new BlockJudge(
+          { timers, layout, source: all.leaves, judged: (piece, wrong) => this.downloader.pieceJudged(piece, wrong) },
+          DEFAULT_BLOCK_JUDGE_OPTIONS,
+        ),
         limiter: downloadLimiter,
         ban: (connection, evidence) => {
           this.banned.push(connection);
+          this.evidence.push(evidence);
           this.encoder.ban(connection, evidence);
         },
       },

@@ -47,6 +47,7 @@ class Scene {
       {
         pieceVerified: (piece, data) => say(`verified ${piece} (${dataOf(piece, data)})`),
         pieceFailed: (piece, data) => say(`failed ${piece} (${dataOf(piece, data)})`),
+        pieceSuspect: (piece) => say(`suspect ${piece}`),
         blocksStale: (piece, blocks) => say(`stale ${piece}: ${blocks.join(' ')}`),
         pieceDropped: (piece) => say(`dropped ${piece}`),
         roomForPieces: () => say('room'),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PieceLayout } from '../../../../src/metainfo/piece-layout.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../../../../src/swarm/download/blame.js';
+import { sampleTorrent } from '../../../support/sample-torrent.js';
 
 const BLOCK = 16 * 1024;
 const layout = new PieceLayout({
@@ -131,5 +132,39 @@ describe('Blame', () => {
       blame.pieceFailed(zero, wrongIn(1));
     }
     assert.ok(blame.suspectCount <= 32, `${blame.suspectCount} suspects`);
+  });
+
+  it('names the senders of the blocks that are known to be wrong, and nobody for an earlier run', () => {
+    const blame = new Blame<Sender>(layout, DEFAULT_BLAME_OPTIONS);
+    deliver(blame, 0, [a, b, undefined, c]);
+    assert.equal(blame.soleSender(zero), undefined);
+    assert.deepEqual(blame.blocksWrong(zero, [1, 2]), [[1, b]]);
+    assert.deepEqual(blame.blocksWrong(zero, [1, 2]), [], 'each block once');
+    deliver(blame, 0, [undefined, c, c]);
+    assert.deepEqual(blame.pieceVerified(zero, right), []);
+    assert.deepEqual([blame.creditOf(a), blame.creditOf(b), blame.creditOf(c)], [1, 0, 3]);
+    assert.equal(blame.suspectCount, 0);
+  });
+
+  it('knows the sole sender of a piece, also when a part of the piece is padding', () => {
+    const padded = new PieceLayout({
+      pieceCount: 1,
+      pieceLength: 4 * BLOCK,
+      length: 4 * BLOCK,
+      pieces: Buffer.alloc(20),
+      files: sampleTorrent(
+        [
+          { path: 'top/a', length: BLOCK + 1 },
+          { path: 'top/pad', length: 3 * BLOCK - 1, padding: true },
+        ],
+        4 * BLOCK,
+      ).metainfo.files,
+    });
+    const blame = new Blame<Sender>(padded, DEFAULT_BLAME_OPTIONS);
+    deliver(blame, 0, [a]);
+    assert.equal(blame.soleSender(zero), undefined);
+    deliver(blame, 0, [undefined, a]);
+    assert.equal(blame.soleSender(zero), a);
+    assert.deepEqual(blame.pieceFailed(zero, null), [a]);
   });
 });

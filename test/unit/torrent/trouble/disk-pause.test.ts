@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BtgetError } from '../../../../src/base/failure.js';
+import { InconsistentHashes } from '../../../../src/disk/storage.js';
 import { DEFAULT_DISK_PAUSE_OPTIONS, DiskPause } from '../../../../src/torrent/trouble/disk-pause.js';
+import { pieceAt } from '../../../support/pieces.js';
 import { Timeline } from '../../../support/simulation/timeline.js';
 
 const FULL = new BtgetError('disk-full', 'no space');
@@ -75,9 +77,10 @@ test('a disk that cannot be written to at all ends the torrent at once; later th
   assert.deepEqual(later.log, ['0: hold', '0: paused: cannot-open']);
 });
 
-test('a failed flush and a foreign file in the place of ours end the torrent', () => {
+test('a failed flush, a foreign file in the place of ours, and a torrent that contradicts itself end it', () => {
   const cause = Object.assign(new Error('EIO'), { code: 'EIO', syscall: 'fdatasync' });
-  for (const failure of [new BtgetError('io', 'lost', { cause }), new BtgetError('foreign-file', 'not ours')]) {
+  const lost = new BtgetError('io', 'lost', { cause });
+  for (const failure of [lost, new BtgetError('foreign-file', 'not ours'), new InconsistentHashes(pieceAt(3))]) {
     const { log, pause } = setUp();
     pause.worked();
     pause.refused(failure);
