@@ -185,6 +185,7 @@ function run(
       },
       started: () => undefined,
       fileDone: (_file, path) => paths.push(path),
+      fileReused: () => undefined,
       trackerAnswered: () => undefined,
       warned: (_code, message) => tell(onWarning, message),
       done: () => undefined,

@@ -23,12 +23,20 @@ import { Takeover, type TakeoverParts, type TakeoverPlan } from './takeover.js';
 /** Looks for the torrent's files one folder too high. Answers once: the options that find them there, or null. */
 export type LookAbove = (answered: (place: string | null) => void) => void;
 
+/** Takes files from elsewhere on the disk. Answers once, unless it is stopped, with all that is verified then. */
+export type BeginReuse = (
+  found: ExistingDataFound,
+  answered: (found: ExistingDataFound) => void,
+) => { readonly stop: () => void };
+
 export interface ExistingDataParts extends TakeoverParts, Omit<DataCheckParts, 'believe'> {
   readonly resume: Pick<Resume, 'open' | 'believe' | 'begin' | 'claim' | 'undone'>;
   /** A torrent that only seeds changes nothing on the disk, and no file is in its way. */
   readonly options: TorrentOptions;
   /** Null or absent when the user has said clearly where the files lie. */
   readonly lookAbove?: LookAbove | null;
+  /** For a download that may still change the disk; null or absent: nothing is taken from elsewhere. */
+  readonly reuse?: BeginReuse | null;
   /** Whether another torrent of this process has completed this file. */
   readonly isAnothers: (file: number) => boolean;
   /** The progress: bytes that were hashed or written, and such bytes in all. */
@@ -56,6 +64,7 @@ export class ExistingData {
   /** Files that grow under their part names, while wrong files have their final names. */
   readonly #inTheWay = new Set<number>();
   #takeover: Takeover | null = null;
+  #reuse: { readonly stop: () => void } | null = null;
   #stopped = false;
 
   constructor(parts: ExistingDataParts, answered: (outcome: ExistingDataOutcome) => void) {
@@ -84,6 +93,7 @@ export class ExistingData {
     this.#stopped = true;
     this.#dataCheck?.stop();
     this.#takeover?.stop();
+    this.#reuse?.stop();
   }
 
   #lookAbove(survey: SurveyedFiles): void {
@@ -267,10 +277,18 @@ export class ExistingData {
       toDemote: incomplete,
       kept,
     };
-    this.#takeover = new Takeover(this.#parts, plan, (taken) =>
-      this.#answer(taken.ok ? { ...outcome, verified: taken.verified } : taken),
-    );
+    this.#takeover = new Takeover(this.#parts, plan, (taken) => {
+      if (taken.ok) this.#takeFromElsewhere({ ...outcome, verified: taken.verified });
+      else this.#answer(taken);
+    });
     this.#takeover.begin();
+  }
+
+  /** The journal says by now which files are ours, so a kill in the middle of a copy leaves no stranger's file. */
+  #takeFromElsewhere(found: ExistingDataFound): void {
+    const { reuse } = this.#parts;
+    if (reuse === null || reuse === undefined) this.#answer(found);
+    else this.#reuse = reuse(found, (outcome) => this.#answer(outcome));
   }
 
   /** Why a file with both names stops the download, as a sentence; null when none does. */
