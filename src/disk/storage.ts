@@ -395,12 +395,7 @@ export interface Storage {
    * run should be short. A failure is of the torrent's own file: when the candidate cannot be read, fewer bytes are
    * copied.
    */
-  copyCandidate(
-    run: FileRun,
-    candidate: Candidate,
-    mayShare: boolean,
-    answered: (outcome: CopyOutcome) => void,
-  ): void;
+  copyCandidate(run: FileRun, candidate: Candidate, mayShare: boolean, answered: (outcome: CopyOutcome) => void): void;
 
   /** Removes the border file. Only for a torrent with every file selected, when no piece needs it any more. */
   removeBorderFile(answered: (outcome: DoneOutcome) => void): void;

@@ -15,8 +15,8 @@ import type {
   CopyOutcome,
   DiskRoom,
   DoneOutcome,
-  LeavesOutcome,
   FileRun,
+  LeavesOutcome,
   MakeOutcome,
   PassOverOutcome,
   PieceSlot,
@@ -162,12 +162,7 @@ export class JournaledStorage implements Storage {
     this.#storage.hashCandidate(piece, candidate, this.#untilClosed(answered));
   }
 
-  copyCandidate(
-    run: FileRun,
-    candidate: Candidate,
-    mayShare: boolean,
-    answered: (outcome: CopyOutcome) => void,
-  ): void {
+  copyCandidate(run: FileRun, candidate: Candidate, mayShare: boolean, answered: (outcome: CopyOutcome) => void): void {
     const told = this.#untilClosed(answered);
     this.#storage.copyCandidate(run, candidate, mayShare, (outcome) => {
       if (outcome.ok) this.#journal.bytesWritten(outcome.copied);

@@ -185,7 +185,6 @@ function run(
       },
       started: () => undefined,
       fileDone: (_file, path) => paths.push(path),
-      fileReused: () => undefined,
       trackerAnswered: () => undefined,
       warned: (_code, message) => tell(onWarning, message),
       done: () => undefined,

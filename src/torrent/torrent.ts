@@ -122,7 +122,7 @@ export class Torrent implements HandoverTarget {
     const pieceFound = (piece: PieceIndex): void => this.#pieceFound(piece);
     const fileReused = (index: number, from: string): void => {
       const file = metainfo.files[index] as TorrentFile;
-      events.fileReused(file, inDir(storage.finalName(index), options.dir), from);
+      events.fileReused?.(file, inDir(storage.finalName(index), options.dir), from);
     };
     const reuse: BeginReuse = (found, answered) => {
       const reusing = new Reuse({ ...onDisk, timers: this.#context, checking, warned, fileReused }, found, answered);

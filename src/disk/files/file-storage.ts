@@ -28,9 +28,9 @@ import {
   type DiskRoom,
   type DoneOutcome,
   FileLost,
+  type FileRun,
   InconsistentHashes,
   type LeavesOutcome,
-  type FileRun,
   type MakeOutcome,
   type PassOverOutcome,
   type PieceSlot,
@@ -250,12 +250,7 @@ export class FileStorage implements Storage {
     });
   }
 
-  copyCandidate(
-    run: FileRun,
-    candidate: Candidate,
-    mayShare: boolean,
-    answered: (outcome: CopyOutcome) => void,
-  ): void {
+  copyCandidate(run: FileRun, candidate: Candidate, mayShare: boolean, answered: (outcome: CopyOutcome) => void): void {
     this.#written = true;
     const names = this.#places.names.of(run.file);
     this.#ask('copyCandidate', { place: this.#place, names, run, candidate, mayShare }, [], (told) => {

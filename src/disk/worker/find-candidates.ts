@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { BtgetError } from '../../base/failure.js';
 import { about, fileFailure, isSystemError } from '../failure.js';
 import { isOursBeside } from '../names.js';
@@ -44,8 +43,7 @@ export function findCandidates(operations: Looks, search: CandidateSearch): Cand
 }
 
 /** The real path of a folder that the user names, which may be a link; or why there is none. */
-function namedFolder(operations: Looks, path: string): string | BtgetError {
-  const named = resolve(path);
+function namedFolder(operations: Looks, named: string): string | BtgetError {
   try {
     const real = about(named, () => operations.realPath(named));
     const facts = about(real, () => operations.lookUp(real));

@@ -1,14 +1,21 @@
 import type { Millis, Timers } from '../../../src/base/clock.js';
+import { sha1 } from '../../../src/base/digest.js';
 import { BtgetError } from '../../../src/base/failure.js';
 import type { Random } from '../../../src/base/random.js';
 import { ContentMap, type ContentSegment, PLACE_RULES, type PlaceRule } from '../../../src/disk/content-map.js';
 import {
   type AdoptedFile,
   type BlockRead,
+  type Candidate,
+  type CandidateHashOutcome,
+  type CandidateSearch,
+  type CandidatesOutcome,
   type CheckOutcome,
+  type CopyOutcome,
   type DiskRoom,
   type DoneOutcome,
   type FileIdentity,
+  type FileRun,
   type FileSurvey,
   InconsistentHashes,
   type LeavesOutcome,
