@@ -42,8 +42,10 @@ export const HERE_LIMITS: ReuseLimits = { maxDepth: 6, maxNames: 20_000, maxTime
 
 /** So many candidates are looked at for a file of version 1, each with a hash of its own. */
 const CANDIDATES_OF_V1 = 1000;
-/** How many pieces are given to the disk at once. */
+/** How many pieces of a candidate are given to the disk at once. */
 const AT_ONCE = 64;
+/** How many files are taken at once. */
+const WANTS_AT_ONCE = 8;
 /** Bytes of one copy. The worker that writes for all torrents does nothing else meanwhile. */
 const COPY_LENGTH = 4 * 1024 * 1024;
 /** What was copied is hashed after so many bytes, so that a kill costs no more. */
@@ -119,7 +121,7 @@ export class Reuse {
       this.#lookAt(looks, limits.maxHashed, (matches, isLeftOut) => {
         if (isNamed && (isCut || isLeftOut))
           warned('not-reused', `not everything below ${folders.join(', ')} was looked at: there is too much of it`);
-        this.#tryNext(matches, 0, searched);
+        this.#tryAll(matches, searched);
       });
     });
     this.#search.begin(folders);
@@ -196,25 +198,39 @@ export class Reuse {
     return hash !== null && (root ?? sha1)?.equals(hash) === true;
   }
 
-  /** Tries the matches from `begin` on whose files are still wanted. */
-  #tryNext(matches: readonly Match[], begin: number, tried: () => void): void {
-    const isWanted = (file: number): boolean => !this.#reused.has(file);
-    let at = begin;
-    while (matches[at]?.want.files.some(isWanted) === false) at += 1;
-    const match = matches[at];
-    if (match === undefined) {
+  /** Tries the candidates of some wants at once, since each step waits for a worker, and those of one want in turn. */
+  #tryAll(matches: readonly Match[], tried: () => void): void {
+    const byWant = new Map<Want, Candidate[]>();
+    for (const { want, candidate } of matches) {
+      const candidates = byWant.get(want);
+      if (candidates === undefined) byWant.set(want, [candidate]);
+      else candidates.push(candidate);
+    }
+    const inOrder = [...byWant].sort(([a], [b]) => (a.files[0] as number) - (b.files[0] as number));
+    this.#each(
+      inOrder,
+      ([want, candidates], next) => this.#tryNext(want, candidates, 0, () => next(true)),
+      tried,
+      WANTS_AT_ONCE,
+    );
+  }
+
+  #tryNext(want: Want, candidates: readonly Candidate[], at: number, tried: () => void): void {
+    const candidate = candidates[at];
+    const files = want.files.filter((file) => !this.#reused.has(file));
+    if (candidate === undefined || files.length === 0) {
       tried();
       return;
     }
-    const goOn = (): void => this.#tryNext(matches, at + 1, tried);
-    this.#prove(match, (isRight) => {
-      if (isRight) this.#copyAll(match.want.files.filter(isWanted), match.candidate, goOn);
+    const goOn = (): void => this.#tryNext(want, candidates, at + 1, tried);
+    this.#prove(want, candidate, (isRight) => {
+      if (isRight) this.#copyAll(files, candidate, goOn);
       else goOn();
     });
   }
 
   /** Hashes what has not been hashed yet of the candidate. */
-  #prove({ want, candidate }: Match, proven: (isRight: boolean) => void): void {
+  #prove(want: Want, candidate: Candidate, proven: (isRight: boolean) => void): void {
     const { layout, storage } = this.#parts;
     const rest = want.pieces.slice(1);
     this.#length += lengthOf(rest, layout);
@@ -336,13 +352,14 @@ export class Reuse {
     items: Iterable<T>,
     work: (item: T, next: (goesOn: boolean) => void) => void,
     ended: (allWell: boolean) => void,
+    atOnce: number = AT_ONCE,
   ): void {
     const left = items[Symbol.iterator]();
     let underWay = 0;
     let isWell = true;
     let hasEnded = false;
     const begin = (): void => {
-      while (isWell && underWay < AT_ONCE) {
+      while (isWell && underWay < atOnce) {
         const item = left.next();
         if (item.done === true) break;
         underWay += 1;
@@ -362,6 +379,7 @@ export class Reuse {
 
   #answer(): void {
     if (this.#stopped) return;
+    this.stop();
     this.#answered({ ...this.#found, verified: [...this.#verified], unfinished: this.#unfinished });
   }
 }
