@@ -52,7 +52,7 @@ export function isJournalBeside(journal: string, name: string): boolean {
   return cut !== null && Buffer.byteLength(rest) >= MAX_NAME_LENGTH - 20 && stem.startsWith(cut[1] as string);
 }
 
-/** Whether a file of this name is one that grows, or that we keep beside downloads. Names of others may look the same. */
+/** Whether a file of this name grows, or is one that we keep beside downloads. Names of others may look the same. */
 export function isOursBeside(name: string): boolean {
   return endsLikePart(name) || /\.btget(?:$|\.lock|-border$)/.test(name);
 }

@@ -239,8 +239,8 @@ export type CandidatesOutcome =
 
 export type CandidateHashOutcome =
   /**
-   * The root of the piece's hash tree, or SHA-1 where the torrent tells no root. Null when the candidate is not the file
-   * that was found, or too short.
+   * The root of the piece's hash tree, or SHA-1 where the torrent tells no root. Null when the candidate is not the
+   * file that was found, or too short.
    */
   { readonly ok: true; readonly hash: Buffer | null } | { readonly ok: false; readonly failure: BtgetError };
 

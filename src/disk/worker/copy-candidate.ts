@@ -32,7 +32,7 @@ export function copyCandidate(
     while (copied < run.length) {
       const begin = run.begin + copied;
       const length = Math.min(bytes.length, run.length - copied);
-      const count = readOrNothing(() => operations.read(from.descriptor, bytes, length, begin));
+      const count = countOrNone(() => operations.read(from.descriptor, bytes, length, begin));
       if (count === 0) break;
       files.write([{ file: run.file, names, begin, from: 0, length: count }], bytes);
       copied += count;
@@ -54,7 +54,7 @@ function openCandidate(reading: Pick<FilePool, 'open'>, { path }: { readonly pat
   }
 }
 
-function readOrNothing(read: () => number): number {
+function countOrNone(read: () => number): number {
   try {
     return read();
   } catch (error) {

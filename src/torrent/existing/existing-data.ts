@@ -30,7 +30,8 @@ export type BeginReuse = (
 ) => { readonly stop: () => void };
 
 export interface ExistingDataParts extends TakeoverParts, Omit<DataCheckParts, 'believe'> {
-  readonly resume: Pick<Resume, 'open' | 'believe' | 'begin' | 'claim' | 'undone'>;
+  readonly resume: Pick<Resume, 'open' | 'believe' | 'begin' | 'claim' | 'undone'> &
+    Partial<Pick<Resume, 'othersJournal'>>;
   /** A torrent that only seeds changes nothing on the disk, and no file is in its way. */
   readonly options: TorrentOptions;
   /** Null or absent when the user has said clearly where the files lie. */
@@ -210,9 +211,10 @@ export class ExistingData {
     const foreign = verdicts.indexOf('foreign');
     if (foreign !== -1 && !options.overwrite) {
       const path = filePath(metainfo.files[foreign] as TorrentFile, options);
-      const name = survey.files[foreign]?.found === 'part' ? `${path}.part` : path;
-      const message = `${name} exists and shares nothing with the torrent`;
-      this.#answer({ ok: false, failure: new BtgetError('foreign-file', message) });
+      const isPart = survey.files[foreign]?.found === 'part';
+      const message = `${isPart ? `${path}.part` : path} exists and shares nothing with the torrent`;
+      const other = isPart ? (this.#parts.resume.othersJournal ?? null) : null;
+      this.#answer({ ok: false, failure: new BtgetError('foreign-file', message, hintOf(other)) });
       return;
     }
     const blocked = this.#blocked(verdicts);
@@ -312,6 +314,16 @@ export class ExistingData {
   #answer(outcome: ExistingDataOutcome): void {
     if (!this.#stopped) this.#answered(outcome);
   }
+}
+
+/**
+ * A part of which no piece is proven is not written to, though the other torrent may have the same content: its bytes
+ * are all that that torrent has of the file.
+ */
+function hintOf(othersJournal: string | null): { readonly hint?: string } {
+  if (othersJournal === null) return {};
+  const whose = `another torrent has begun it (${othersJournal})`;
+  return { hint: `${whose}: finish that one first, --overwrite begins anew, -o or -d saves elsewhere` };
 }
 
 function isNothingThere({ files, hasBorderFile }: SurveyedFiles): boolean {

@@ -3,8 +3,8 @@
  * of the right length is hashed, copied into the part of the file, and what was copied is hashed once more there, since
  * another program may change the candidate meanwhile. Candidates are only read.
  *
- * A file of version 2 is proven by its own hashes. Of a torrent of version 1 the pieces that lie wholly in the file must
- * be right. What it shares with its neighbours is copied too, and counts when the neighbours make those pieces right.
+ * A file of version 2 is proven by its own hashes. Of a torrent of version 1 the pieces that lie wholly in the file
+ * must be right. What it shares with its neighbours is copied too, and counts when the neighbours make those pieces right.
  */
 import type { Timers } from '../../base/clock.js';
 import type { Candidate, Storage } from '../../disk/storage.js';
@@ -345,8 +345,8 @@ export class Reuse {
   }
 
   /**
-   * Does `work` for each item, some at once. After the first `next(false)` no other is begun. `ended` is told whether all
-   * went well, when none is under way.
+   * Does `work` for each item, some at once. After the first `next(false)` no other is begun. `ended` is told whether
+   * all went well, when none is under way.
    */
   #each<T>(
     items: Iterable<T>,
