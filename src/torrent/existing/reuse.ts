@@ -21,7 +21,7 @@ export interface ReuseParts {
   readonly layout: PieceLayout;
   readonly content: Pick<WantedContent, 'files' | 'hasPiece'>;
   readonly storage: Pick<Storage, 'findCandidates' | 'hashCandidate' | 'copyCandidate' | 'checkPiece'>;
-  readonly options: Pick<TorrentOptions, 'dir' | 'reuse'>;
+  readonly options: Pick<TorrentOptions, 'dir' | 'reuse' | 'preallocate'>;
   /** The progress: bytes that were hashed or copied, and such bytes in all, as far as that is known. */
   readonly checking: (done: number, length: number) => void;
   readonly warned: (code: string, message: string) => void;
@@ -74,7 +74,7 @@ export class Reuse {
   readonly #verified: Set<PieceIndex>;
   readonly #unfinished: Map<PieceIndex, ReadonlyMap<number, number>>;
   /** By piece: the only file with bytes in it; else `SHARED` or `NO_FILE`. */
-  readonly #owners: Int32Array;
+  #owners: Int32Array = new Int32Array(0);
   /** Pieces that several files share, and that bytes were copied to. */
   readonly #shared = new Set<PieceIndex>();
   readonly #reused = new Set<number>();
@@ -89,11 +89,17 @@ export class Reuse {
     this.#answered = answered;
     this.#verified = new Set(found.verified);
     this.#unfinished = new Map(found.unfinished);
-    this.#owners = ownersOfPieces(parts.metainfo.files, parts.layout);
   }
 
   begin(): void {
-    const { dir, reuse } = this.#parts.options;
+    const { metainfo, layout, options } = this.#parts;
+    const { dir, reuse } = options;
+    // Most downloads need nothing of this, and their files may be very many.
+    if (reuse.length === 0 && !metainfo.files.some(({ piecesRoot }) => piecesRoot !== undefined)) {
+      this.#answer();
+      return;
+    }
+    this.#owners = ownersOfPieces(metainfo.files, layout);
     const here = (): void => this.#searchIn([dir], HERE_LIMITS, () => this.#checkShared());
     if (reuse.length === 0) here();
     else this.#searchIn(reuse, NAMED_LIMITS, here);
@@ -271,7 +277,9 @@ export class Reuse {
     const all = this.#piecesOf(index);
     const missing = all.filter((piece) => !this.#verified.has(piece));
     this.#length += 2 * lengthOf(missing, layout);
-    const mayShare = missing.length === all.length && !all.some((piece) => this.#unfinished.has(piece));
+    // The user who wants the room to be taken wants no shared room.
+    const isEmpty = missing.length === all.length && !all.some((piece) => this.#unfinished.has(piece));
+    const mayShare = isEmpty && !this.#parts.options.preallocate;
     const groups = groupsOf(missing, layout);
     const nextGroup = (at: number, isShared: boolean): void => {
       const group = groups[at];

@@ -68,7 +68,7 @@ function run({ torrent, elsewhere, reuse = ['old'], select = [], found = {}, cop
   const reusing = new Reuse(
     {
       ...{ timers, metainfo, layout, content, storage },
-      options: { dir: '.', reuse },
+      options: { dir: '.', reuse, preallocate: false },
       checking: (done, length) => progress.push([done, length]),
       warned: (code, message) => log.push(`${code}: ${message}`),
       fileReused: (file, from) => reused.push(`${metainfo.files[file]?.path.join('/')} ${from}`),
