@@ -4,7 +4,8 @@
  * another program may change the candidate meanwhile. Candidates are only read.
  *
  * A file of version 2 is proven by its own hashes. Of a torrent of version 1 the pieces that lie wholly in the file
- * must be right. What it shares with its neighbours is copied too, and counts when the neighbours make those pieces right.
+ * must be right. What it shares with its neighbours is copied too, and counts when the neighbours make those pieces
+ * right.
  */
 import type { Timers } from '../../base/clock.js';
 import type { Candidate, Storage } from '../../disk/storage.js';
