@@ -80,6 +80,12 @@ export const OPTIONS = {
     values.readText,
   ),
   exclude: list<string>('Files', '--exclude <pattern>', 'not these files; repeatable', values.readText),
+  reuse: list<string>(
+    'Files',
+    '--reuse <dir>',
+    'take files that lie below this folder instead of fetching them; repeatable',
+    values.readText,
+  ),
   preallocate: flag('Files', '--preallocate', 'take the room on the disk first, instead of as the data comes'),
   check: flag('Files', '--check', 'hash everything again, trust no saved state'),
   overwrite: flag('Files', '--overwrite', "replace a file that is not this torrent's"),

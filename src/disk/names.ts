@@ -52,6 +52,11 @@ export function isJournalBeside(journal: string, name: string): boolean {
   return cut !== null && Buffer.byteLength(rest) >= MAX_NAME_LENGTH - 20 && stem.startsWith(cut[1] as string);
 }
 
+/** Whether a file of this name grows, or is one that we keep beside downloads. Names of others may look the same. */
+export function isOursBeside(name: string): boolean {
+  return endsLikePart(name) || /\.btget(?:$|\.lock|-border$)/.test(name);
+}
+
 /**
  * The name of the border file beside the file or folder `name`. The file does not say which torrent it belongs to, so
  * its name does: another torrent of the same name has another border file.

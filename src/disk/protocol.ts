@@ -2,7 +2,15 @@
 import type { ExactCandidate, FoundName } from './exact-names.js';
 import type { FailureMessage } from './failure.js';
 import type { FileNames } from './names.js';
-import type { AdoptedFile, FileIdentity, FileSurvey } from './storage.js';
+import type {
+  AdoptedFile,
+  Candidate,
+  CandidateSearch,
+  CandidatesFound,
+  FileIdentity,
+  FileRun,
+  FileSurvey,
+} from './storage.js';
 import type { PathRoot } from './system/guard.js';
 import type { FoundJournal, LockDoubt, WatchedLock } from './target.js';
 
@@ -167,6 +175,13 @@ export interface Work {
       proof: CommitProof;
     };
     answer: Judged;
+  };
+  /** `Storage.findCandidates`. */
+  findCandidates: { request: CandidateSearch; answer: CandidatesFound };
+  /** `Storage.copyCandidate`. */
+  copyCandidate: {
+    request: { place: StoragePlace; names: FileNames; run: FileRun; candidate: Candidate; mayShare: boolean };
+    answer: { copied: number; isShared: boolean };
   };
   write: { request: { place: StoragePlace; writes: readonly FileWrite[]; data: Uint8Array }; answer: null };
   /** Makes the files that are not there, and says what each file is like, by its index. */

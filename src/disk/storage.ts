@@ -190,6 +190,77 @@ export interface AdoptedFile {
   readonly isWritten: boolean;
 }
 
+/** A regular file elsewhere on the disk that may hold the bytes of a file of the torrent. It is only ever read. */
+export interface Candidate {
+  /** Absolute, with no link in it when it was found. */
+  readonly path: string;
+  /** Device and inode: another file that comes to the path is not read. */
+  readonly id: string;
+  /** Bytes, when it was found. */
+  readonly length: number;
+}
+
+/** A folder to look for candidates in. */
+export interface SearchedFolder {
+  /** For a folder that the user names: any path. Else absolute, with no link in it. */
+  readonly path: string;
+  /** How many folders of the search lie above it; 0 for one that the user names. */
+  readonly depth: number;
+}
+
+/** What is looked for, and how much at the most. */
+export interface CandidateSearch {
+  readonly folders: readonly SearchedFolder[];
+  /** The lengths that files must have, in any order. */
+  readonly lengths: Float64Array;
+  /** Folders that lie deeper are left out. */
+  readonly maxDepth: number;
+  /** The search pauses after a folder with which so many names were seen, or more. */
+  readonly pauseAfter: number;
+  /** Of one folder at most so many names are seen. */
+  readonly maxNames: number;
+}
+
+export interface CandidatesFound {
+  readonly found: readonly Candidate[];
+  /** The folders that have not been searched yet, for the next call. */
+  readonly rest: readonly SearchedFolder[];
+  /** How many names were seen. */
+  readonly seen: number;
+  /** Folders that the user names and that cannot be read, in a sentence each. */
+  readonly unreadable: readonly string[];
+  /** Whether something was left out because of `maxDepth` or `maxNames`. */
+  readonly isCut: boolean;
+}
+
+export type CandidatesOutcome =
+  | ({ readonly ok: true } & CandidatesFound)
+  | { readonly ok: false; readonly failure: BtgetError };
+
+export type CandidateHashOutcome =
+  /**
+   * The root of the piece's hash tree, or SHA-1 where the torrent tells no root. Null when the candidate is not the
+   * file that was found, or too short.
+   */
+  { readonly ok: true; readonly hash: Buffer | null } | { readonly ok: false; readonly failure: BtgetError };
+
+export type CopyOutcome =
+  /**
+   * `copied`: bytes from the begin of the run. Fewer than asked for when the candidate gives no more. `isShared`: the
+   * file has all bytes of the candidate, and not the run alone.
+   */
+  | { readonly ok: true; readonly copied: number; readonly isShared: boolean }
+  | { readonly ok: false; readonly failure: BtgetError };
+
+/** A run of a file's bytes. */
+export interface FileRun {
+  /** Index in the metainfo. */
+  readonly file: number;
+  /** Offset in the file. */
+  readonly begin: number;
+  readonly length: number;
+}
+
 export interface Storage {
   /**
    * Looks which files are there and how long they are. Writes nothing. It must be the first call: from it the storage
@@ -304,6 +375,27 @@ export interface Storage {
 
   /** Measures what a download needs to know of the disk before it begins. Never fails. */
   measureRoom(answered: (room: DiskRoom) => void): void;
+
+  /**
+   * Looks for files of certain lengths, as far as one request goes. Follows no link below the folders, and leaves out
+   * part names and what btget keeps beside downloads. What cannot be read is no failure.
+   */
+  findCandidates(search: CandidateSearch, answered: (outcome: CandidatesOutcome) => void): void;
+
+  /**
+   * Hashes the piece as it is when the candidate takes the place of its file. Only for a piece without bytes of other
+   * files.
+   */
+  hashCandidate(piece: PieceIndex, candidate: Candidate, answered: (outcome: CandidateHashOutcome) => void): void;
+
+  /**
+   * Copies bytes of the candidate to the same place in a file of the torrent, by the rules of all writes. Verifies
+   * nothing. With `mayShare` nothing that the file holds is needed: where the file system can, the file shares all
+   * bytes of the candidate on the disk, until one of the two is changed. The worker does nothing else meanwhile, so the
+   * run should be short. A failure is of the torrent's own file: when the candidate cannot be read, fewer bytes are
+   * copied.
+   */
+  copyCandidate(run: FileRun, candidate: Candidate, mayShare: boolean, answered: (outcome: CopyOutcome) => void): void;
 
   /** Removes the border file. Only for a torrent with every file selected, when no piece needs it any more. */
   removeBorderFile(answered: (outcome: DoneOutcome) => void): void;

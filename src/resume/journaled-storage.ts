@@ -7,9 +7,15 @@
 import type {
   AdoptedFile,
   BlockRead,
+  Candidate,
+  CandidateHashOutcome,
+  CandidateSearch,
+  CandidatesOutcome,
   CheckOutcome,
+  CopyOutcome,
   DiskRoom,
   DoneOutcome,
+  FileRun,
   LeavesOutcome,
   MakeOutcome,
   PassOverOutcome,
@@ -146,6 +152,22 @@ export class JournaledStorage implements Storage {
 
   measureRoom(answered: (room: DiskRoom) => void): void {
     this.#storage.measureRoom(this.#untilClosed(answered));
+  }
+
+  findCandidates(search: CandidateSearch, answered: (outcome: CandidatesOutcome) => void): void {
+    this.#storage.findCandidates(search, this.#untilClosed(answered));
+  }
+
+  hashCandidate(piece: PieceIndex, candidate: Candidate, answered: (outcome: CandidateHashOutcome) => void): void {
+    this.#storage.hashCandidate(piece, candidate, this.#untilClosed(answered));
+  }
+
+  copyCandidate(run: FileRun, candidate: Candidate, mayShare: boolean, answered: (outcome: CopyOutcome) => void): void {
+    const told = this.#untilClosed(answered);
+    this.#storage.copyCandidate(run, candidate, mayShare, (outcome) => {
+      if (outcome.ok) this.#journal.bytesWritten(outcome.copied);
+      told(outcome);
+    });
   }
 
   removeBorderFile(answered: (outcome: DoneOutcome) => void): void {

@@ -18,6 +18,7 @@ export class OwnJournal implements JournalFile {
   readonly #infoHash: InfoHash;
   readonly #taken: TakenJournals;
   #chosen: JournalFile;
+  #others: string | null = null;
   #hasTaken = false;
   #isReleased = false;
 
@@ -34,6 +35,11 @@ export class OwnJournal implements JournalFile {
     return this.#chosen.path;
   }
 
+  /** The path of the journal of another torrent of the same name, when one lies there; null when none does. */
+  get othersPath(): string | null {
+    return this.#others;
+  }
+
   /** Decides which of the two files is used, and reads it. The caller must call this before any other method. */
   read(answered: (outcome: JournalReadOutcome) => void): void {
     this.#marked.read((marked) => {
@@ -46,6 +52,7 @@ export class OwnJournal implements JournalFile {
       this.#plain.read((plain) => {
         const isOthers = plain.ok && plain.found !== null && this.#isAnothers(plain.found.bytes);
         if (isOthers || this.#taken.has(this.#plain.path)) {
+          if (isOthers) this.#others = this.#plain.path;
           this.#chosen = this.#marked;
           answered(marked);
           return;

@@ -62,6 +62,7 @@ export const TORRENT_READERS: Readers<TorrentOptions> = {
     fields({ ratio: orNull(seedRatio), time: orNull(seedTime) }, 'a goal such as { ratio: 2, time: null }'),
   ),
   sequential: truth,
+  reuse: listOf(path),
   overwrite: truth,
   partNames: truth,
   selection: fields({

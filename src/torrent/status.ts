@@ -61,6 +61,8 @@ export interface TorrentEvents {
    * is where the file lies.
    */
   fileDone(file: TorrentFile, path: string): void;
+  /** The file was taken from `from`, an absolute path, and not fetched. `path` as in `fileDone`, which follows. */
+  fileReused?(file: TorrentFile, path: string, from: string): void;
   trackerAnswered(report: TrackerAnswer): void;
   /** Something that the user should know. It does not end the torrent. */
   warned(code: string, message: string): void;

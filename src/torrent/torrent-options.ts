@@ -31,6 +31,11 @@ export interface TorrentOptions {
   readonly selection: SelectionRequest;
   /** Take the room on the disk before the first request; else files grow as their pieces come. */
   readonly preallocate: boolean;
+  /**
+   * Folders with files that are taken instead of fetched, once their hashes have proven them. The download folder is
+   * searched after them, a little, for files of version 2.
+   */
+  readonly reuse: readonly string[];
   /** Hash everything on the disk, and believe no journal. */
   readonly check: boolean;
   /** The greatest number of connections at the same time. */
@@ -59,6 +64,7 @@ export const DEFAULT_TORRENT_OPTIONS: TorrentOptions = {
   partNames: true,
   selection: { select: [], exclude: [], ranges: null },
   preallocate: false,
+  reuse: [],
   check: false,
   maxPeers: 80,
   uploadSlots: null,

@@ -9,7 +9,7 @@ import type { PeerSource } from '../discovery/peer-source.js';
 import type { TrackerAnswer } from '../discovery/trackers/rerequester.js';
 import { FileLost } from '../disk/storage.js';
 import { RateMeasure } from '../measure/rate-measure.js';
-import type { Metainfo } from '../metainfo/metainfo.js';
+import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
 import { type PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { RawServerContext } from '../net/raw-server.js';
 import type { UnfinishedPieces } from '../resume/journal-format.js';
@@ -22,12 +22,13 @@ import { Completion } from './content/completion.js';
 import { ContentProgress, WantedContent } from './content/wanted-content.js';
 import { lookForContentAbove, topFolder } from './content-above.js';
 import { createContentSources, dialNamed } from './create-peer-sources.js';
-import { ExistingData, type ExistingDataFound, type LookAbove } from './existing/existing-data.js';
+import { type BeginReuse, ExistingData, type ExistingDataFound, type LookAbove } from './existing/existing-data.js';
+import { Reuse } from './existing/reuse.js';
 import { joinDisk } from './join-disk.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
 import { Pace } from './pace.js';
 import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
-import type { TorrentOptions } from './torrent-options.js';
+import { inDir, type TorrentOptions } from './torrent-options.js';
 import type { HandoverTarget, MetadataHandover, TorrentParts } from './torrent-parts.js';
 import { DiskCare } from './trouble/disk-care.js';
 
@@ -119,7 +120,16 @@ export class Torrent implements HandoverTarget {
     };
     const lookAbove = this.#lookAbove(options);
     const pieceFound = (piece: PieceIndex): void => this.#pieceFound(piece);
-    const existing = { ...onDisk, lookAbove, prepares: true, warned, checking, pieceFound };
+    const fileReused = (index: number, from: string): void => {
+      const file = metainfo.files[index] as TorrentFile;
+      events.fileReused?.(file, inDir(storage.finalName(index), options.dir), from);
+    };
+    const reuse: BeginReuse = (found, answered) => {
+      const reusing = new Reuse({ ...onDisk, timers: this.#context, checking, warned, fileReused }, found, answered);
+      reusing.begin();
+      return reusing;
+    };
+    const existing = { ...onDisk, lookAbove, reuse, prepares: true, warned, checking, pieceFound };
     this.#existing = new ExistingData(existing, (outcome) => {
       if (outcome.ok) this.#run(outcome);
       else this.#fail(outcome.failure);

@@ -160,6 +160,7 @@ const EVENTS: { readonly [T in RunEvent['type']]: RunEvent & { readonly type: T 
   checking: { type: 'checking', about, checked: 0, length: 0 },
   progress: { type: 'progress', about, status },
   file: { type: 'file', about, path: '', length: 0 },
+  reused: { type: 'reused', about, path: '', from: '', length: 0 },
   tracker: { type: 'tracker', about, report },
   stalled: { type: 'stalled', about, reasons: [] },
   'port-mapping': { type: 'port-mapping', mapping },

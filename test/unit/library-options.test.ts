@@ -135,6 +135,10 @@ const TORRENT_OF_DOWNLOAD: Wrong<Omit<TorrentOptions, 'mode' | 'seedGoal'>> = {
     [{ select: [], exclude: [], ranges: [{ first: 2, last: 1 }] }, 'selection.ranges[0]: {"first":2,"last":1} is not'],
   ],
   preallocate: truth('preallocate'),
+  reuse: [
+    ['old', "reuse: 'old' is not a list"],
+    [['old', ''], "reuse[1]: '' is not a path"],
+  ],
   check: truth('check'),
   maxPeers: [
     ['80', "maxPeers: '80' is not a whole number from 1 to 10000"],

@@ -137,6 +137,7 @@ function torrentOptions(mode: 'download' | 'seed', values: Values<typeof OPTIONS
     mode,
     seedGoal: seeds ? { ratio: seedRatio === Number.POSITIVE_INFINITY ? null : seedRatio, time: seedTime } : null,
     sequential: values.sequential,
+    reuse: values.reuse,
     overwrite: values.overwrite,
     partNames: !values.noPart,
     selection: { select: values.select, exclude: values.exclude, ranges: null },

@@ -9,6 +9,7 @@ const INITIAL = {
   preallocate: OPTIONS.preallocate.initial,
   noPart: OPTIONS.noPart.initial,
   sequential: OPTIONS.sequential.initial,
+  reuse: OPTIONS.reuse.initial,
   onComplete: OPTIONS.onComplete.initial,
   seed: OPTIONS.seed.initial,
   maxDownload: OPTIONS.maxDownload.initial,

@@ -69,6 +69,13 @@ export type RunEvent =
   | { readonly type: 'checking'; readonly about: Subject; readonly checked: number; readonly length: number }
   | { readonly type: 'progress'; readonly about: Subject; readonly status: TorrentStatus }
   | { readonly type: 'file'; readonly about: Subject; readonly path: string; readonly length: number }
+  | {
+      readonly type: 'reused';
+      readonly about: Subject;
+      readonly path: string;
+      readonly from: string;
+      readonly length: number;
+    }
   | { readonly type: 'tracker'; readonly about: Subject; readonly report: TrackerAnswer }
   | { readonly type: 'stalled'; readonly about: Subject; readonly reasons: readonly StallReason[] }
   | {

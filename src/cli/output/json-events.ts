@@ -31,6 +31,8 @@ function fieldsOf(event: RunEvent): Readonly<Record<string, unknown>> | undefine
     }
     case 'file':
       return { path: event.path, length: event.length };
+    case 'reused':
+      return { path: event.path, from: event.from, length: event.length };
     case 'tracker': {
       const { url, ok, message, peers, seeds, leeches, next, externalIp, swarm } = event.report;
       return { url, ok, message, peers, seeds, leeches, next, externalIp, ...(swarm === null ? {} : { swarm }) };

@@ -41,6 +41,8 @@ export function sentencesFor(event: RunEvent, verbosity: Verbosity): readonly st
     }
     case 'file':
       return verbosity === 'verbose' ? [`${printable(event.path)}: ${formatSize(event.length)}, whole`] : [];
+    case 'reused':
+      return [`${printable(event.path)}: taken from ${printable(event.from)}, ${formatSize(event.length)}`];
     case 'port-mapping':
       return verbosity === 'verbose' ? [printable(portMappingLine(event.mapping))] : [];
     case 'summary':

@@ -209,6 +209,10 @@ export class TorrentJob implements MagnetEvents {
     this.#owner.tell({ type: 'file', about: this.about, path, length: file.length });
   }
 
+  fileReused(file: TorrentFile, path: string, from: string): void {
+    if (!this.#over) this.#owner.tell({ type: 'reused', about: this.about, path, from, length: file.length });
+  }
+
   trackerAnswered(report: TrackerAnswer): void {
     this.#stall.trackerAnswered(report);
     this.#owner.tell({ type: 'tracker', about: this.about, report });

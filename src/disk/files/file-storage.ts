@@ -19,10 +19,16 @@ import type {
 import {
   type AdoptedFile,
   type BlockRead,
+  type Candidate,
+  type CandidateHashOutcome,
+  type CandidateSearch,
+  type CandidatesOutcome,
   type CheckOutcome,
+  type CopyOutcome,
   type DiskRoom,
   type DoneOutcome,
   FileLost,
+  type FileRun,
   InconsistentHashes,
   type LeavesOutcome,
   type MakeOutcome,
@@ -34,6 +40,7 @@ import {
   type SyncOutcome,
 } from '../storage.js';
 import type { RootAnchor, RootAnchors } from '../system/anchor.js';
+import { fromTop } from '../system/guard.js';
 import type { ReadOperations } from '../system/operations.js';
 import { verdictOf } from '../verdict.js';
 import { type BlockReaderParts, readBlocks } from './block-reader.js';
@@ -47,7 +54,7 @@ import type { WorkerThread } from './worker-thread.js';
 export interface SharedDisk {
   readonly timers: Timers;
   readonly writer: Pick<WorkerThread, 'ask' | 'started'>;
-  readonly hashing: Pick<HashQueue, 'add' | 'drop' | 'closeFiles'> & {
+  readonly hashing: Pick<HashQueue, 'add' | 'findCandidates' | 'drop' | 'closeFiles'> & {
     readonly running: SharedDisk['writer'] | undefined;
   };
   readonly readPool: FileReadPool;
@@ -214,6 +221,41 @@ export class FileStorage implements Storage {
           answered(outcomeOf(piece, { verdict, leaves: proof.root === null ? null : answer.leaves }));
         }
       });
+    });
+  }
+
+  findCandidates(search: CandidateSearch, answered: (outcome: CandidatesOutcome) => void): void {
+    this.#refuseWhenClosed();
+    this.#due += 1;
+    this.#disk.hashing.findCandidates(search, (told) => {
+      this.#later(() => answered(told.ok ? { ok: true, ...told.value } : this.#failed(told)));
+      this.#gotDue();
+    });
+  }
+
+  hashCandidate(piece: PieceIndex, candidate: Candidate, answered: (outcome: CandidateHashOutcome) => void): void {
+    this.#refuseWhenClosed();
+    const { path, id } = candidate;
+    const { root, width } = this.#layout.proofOf(piece);
+    const length = root === null ? this.#layout.lengthOf(piece) : this.#layout.contentLengthOf(piece);
+    const sources = this.#places.sourcesIn({ ...fromTop(path), id }, piece, length);
+    const tree = root === null ? null : { width, leaves: false };
+    const job: HashJob = { sources, pieceLength: this.#layout.pieceLength, sha1: root === null, tree };
+    this.#disk.hashing.add(this, job, (answer) => {
+      this.#later(() => {
+        if (answer.kind === 'failed') answered({ ok: false, failure: decodeFailure(answer.failure) });
+        else if (answer.kind === 'missing') answered({ ok: true, hash: null });
+        else answered({ ok: true, hash: Buffer.from(root === null ? answer.hashes : answer.roots) });
+      });
+    });
+  }
+
+  copyCandidate(run: FileRun, candidate: Candidate, mayShare: boolean, answered: (outcome: CopyOutcome) => void): void {
+    this.#written = true;
+    const names = this.#places.names.of(run.file);
+    this.#ask('copyCandidate', { place: this.#place, names, run, candidate, mayShare }, [], (told) => {
+      if (told.ok) this.#places.written(run.file);
+      this.#later(() => answered(told.ok ? { ok: true, ...told.value } : this.#failed(told)));
     });
   }
 

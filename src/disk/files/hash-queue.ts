@@ -1,5 +1,5 @@
 /** Hashes what lies on the disk, with as many workers as there are cores. */
-import type { HashAnswer, HashJob } from '../protocol.js';
+import type { HashAnswer, HashJob, Told, Work } from '../protocol.js';
 import type { WorkerThread } from './worker-thread.js';
 
 // A message costs as much as hashing some 20 KiB, so small jobs travel together. A batch ends at so many bytes or jobs.
@@ -41,6 +41,20 @@ export class HashQueue {
   add(owner: HashOwner, job: HashJob, answered: (answer: HashAnswer) => void): void {
     this.#waiting.push({ owner, job, answered });
     this.#handOut();
+  }
+
+  /** Has the thread with the least work look for candidates, since that may take long. */
+  findCandidates(
+    request: Work['findCandidates']['request'],
+    answered: (told: Told<Work['findCandidates']['answer']>) => void,
+  ): void {
+    const [first, ...others] = this.#threads;
+    if (first === undefined) throw new Error('there is no thread that hashes');
+    const idlest = others.reduce((least, thread) => (thread.due < least.due ? thread : least), first);
+    idlest.ask('findCandidates', request, [], (told) => {
+      answered(told);
+      this.#handOut();
+    });
   }
 
   /** Forgets the jobs of the owner that no worker has yet. Its other jobs are still answered. */

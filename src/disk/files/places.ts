@@ -152,6 +152,14 @@ export class FilePlaces {
     });
   }
 
+  /** As `sources`, for a piece of one file alone, with `place` in the place of that file. */
+  sourcesIn(place: ReadPlace, piece: PieceIndex, length: number): HashSource[] {
+    return this.map.segmentsBy('kept', this.#layout.beginOf(piece), length).map((segment) => {
+      if (segment.kind === 'zeros') return segment;
+      return { kind: 'file', places: [place], begin: segment.begin, length: segment.length };
+    });
+  }
+
   /**
    * Where the file may be read, the likeliest place first. `ours` is the file that the worker writes, as in
    * `FileFacts`; null where that need not be known.

@@ -60,6 +60,14 @@ export interface FileOperations {
   readonly inFolder: typeof inFolder;
   /** The names in a folder, in no order. */
   list(path: string): readonly string[];
+  /** As `list`, for a folder that may be endless: at most `most` names. */
+  listSome(path: string, most: number): readonly string[];
+  /**
+   * Makes the file behind `to` share all bytes of the file behind `from` on the disk, until one of them is changed.
+   * False where the file system or the modes of the two files do not allow it: then the file behind `to` may be empty
+   * afterwards. Its mode stays.
+   */
+  share(from: number, to: number): boolean;
   setLength(descriptor: number, length: number): void;
   setMode(descriptor: number, mode: number): void;
   /**
@@ -148,6 +156,8 @@ export const systemFileOperations: FileOperations = {
   realPath,
   inFolder,
   list: (path) => fs.readdirSync(systemPath(path)),
+  listSome,
+  share,
   setLength: (descriptor, length) => fs.ftruncateSync(descriptor, length),
   setMode: (descriptor, mode) => fs.fchmodSync(descriptor, mode),
   flush: (descriptor, answered) => fs.fdatasync(descriptor, answered),
@@ -180,6 +190,46 @@ export const systemReadOperations: ReadOperations = {
   realPath,
   holdFolder,
 };
+
+function listSome(path: string, most: number): readonly string[] {
+  // The types of Node know names as text only.
+  const encoding = 'buffer' as BufferEncoding;
+  const folder = fs.opendirSync(systemPath(path), { encoding, bufferSize: 256 });
+  try {
+    const names: string[] = [];
+    while (names.length < most) {
+      const entry = folder.readSync();
+      if (entry === null) break;
+      names.push(nameText(entry.name as unknown as Buffer));
+    }
+    return names;
+  } finally {
+    folder.closeSync();
+  }
+}
+
+// Write permission for others, and bits with which a program runs as its owner.
+const RISKY_MODE = 0o7022;
+
+/**
+ * Only Linux has names for descriptors, and so a way to share bytes with the very file that is open. While it works,
+ * Node gives the new file the mode of the old one: a mode that lets other users write to it, or another user choose a
+ * mode in that moment, would be a hole.
+ */
+function share(from: number, to: number): boolean {
+  if (process.platform !== 'linux') return false;
+  const [old, made] = [fs.fstatSync(from), fs.fstatSync(to)];
+  if (!OURS.has(old.uid) || (old.mode & RISKY_MODE & ~made.mode) !== 0) return false;
+  try {
+    fs.copyFileSync(`/proc/self/fd/${from}`, `/proc/self/fd/${to}`, fs.constants.COPYFILE_FICLONE_FORCE);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error) return false;
+    throw error;
+  } finally {
+    fs.fchmodSync(to, made.mode & 0o7777);
+  }
+}
 
 function realPath(path: string): string {
   return nameText(fs.realpathSync.native(systemPath(path), 'buffer'));

@@ -98,6 +98,22 @@ export class OwnFiles {
   }
 
   /**
+   * Makes the file share the bytes of the file behind `from`, which is as long as the file will be. What the file held
+   * is lost, whether this works or not. False when it does not work: then the file is empty.
+   */
+  share(index: number, names: FileNames, from: OpenFile): boolean {
+    const { file, open } = this.#openOurs(names);
+    if (file.id === from.facts.id) return false;
+    const name = below(this.place.root, file.path);
+    this.#unflushed.add(name);
+    this.#touched.set(index, { names, id: file.id });
+    file.extent = 0;
+    const isShared = about(name, () => this.#operations.share(from.descriptor, open.descriptor));
+    if (isShared) file.extent = about(name, () => this.#operations.facts(open.descriptor)).length;
+    return isShared;
+  }
+
+  /**
    * Makes the files that are not there, and says what each file is like. Throws the first failure; what was made stays.
    */
   make(files: readonly NamedFile[]): Identities {

@@ -9,8 +9,10 @@ import { below, rootId } from '../system/guard.js';
 import type { FileOperations } from '../system/operations.js';
 import type { ProcessFacts } from '../system/processes.js';
 import type { LockDoubt } from '../target.js';
+import { copyCandidate } from './copy-candidate.js';
 import { FileHasher } from './file-hasher.js';
 import { FilePool } from './file-pool.js';
+import { findCandidates } from './find-candidates.js';
 import { demoteFile, finishFile, removeFile, surveyFiles } from './finish-file.js';
 import { FileFlusher, MadeFolders } from './flusher.js';
 import { FileJournal } from './journal.js';
@@ -94,6 +96,9 @@ function createHandlers(given: FileOperations, processes: ProcessFacts): Handler
       filesOf(place).write(writes, data);
       answered(DONE);
     },
+    findCandidates: (request, answered) => answered({ ok: true, value: findCandidates(operations, request) }),
+    copyCandidate: ({ place, ...request }, answered) =>
+      answered({ ok: true, value: copyCandidate(operations, reading, filesOf(place), request) }),
     make: ({ place, files }, answered) => answered({ ok: true, value: filesOf(place).make(files) }),
     inspect: ({ place, names }, answered) => {
       filesOf(place).inspect(names);

@@ -23,12 +23,21 @@ import { Takeover, type TakeoverParts, type TakeoverPlan } from './takeover.js';
 /** Looks for the torrent's files one folder too high. Answers once: the options that find them there, or null. */
 export type LookAbove = (answered: (place: string | null) => void) => void;
 
+/** Takes files from elsewhere on the disk. Answers once, unless it is stopped, with all that is verified then. */
+export type BeginReuse = (
+  found: ExistingDataFound,
+  answered: (found: ExistingDataFound) => void,
+) => { readonly stop: () => void };
+
 export interface ExistingDataParts extends TakeoverParts, Omit<DataCheckParts, 'believe'> {
-  readonly resume: Pick<Resume, 'open' | 'believe' | 'begin' | 'claim' | 'undone'>;
+  readonly resume: Pick<Resume, 'open' | 'believe' | 'begin' | 'claim' | 'undone'> &
+    Partial<Pick<Resume, 'othersJournal'>>;
   /** A torrent that only seeds changes nothing on the disk, and no file is in its way. */
   readonly options: TorrentOptions;
   /** Null or absent when the user has said clearly where the files lie. */
   readonly lookAbove?: LookAbove | null;
+  /** For a download that may still change the disk; null or absent: nothing is taken from elsewhere. */
+  readonly reuse?: BeginReuse | null;
   /** Whether another torrent of this process has completed this file. */
   readonly isAnothers: (file: number) => boolean;
   /** The progress: bytes that were hashed or written, and such bytes in all. */
@@ -56,6 +65,7 @@ export class ExistingData {
   /** Files that grow under their part names, while wrong files have their final names. */
   readonly #inTheWay = new Set<number>();
   #takeover: Takeover | null = null;
+  #reuse: { readonly stop: () => void } | null = null;
   #stopped = false;
 
   constructor(parts: ExistingDataParts, answered: (outcome: ExistingDataOutcome) => void) {
@@ -84,6 +94,7 @@ export class ExistingData {
     this.#stopped = true;
     this.#dataCheck?.stop();
     this.#takeover?.stop();
+    this.#reuse?.stop();
   }
 
   #lookAbove(survey: SurveyedFiles): void {
@@ -200,9 +211,10 @@ export class ExistingData {
     const foreign = verdicts.indexOf('foreign');
     if (foreign !== -1 && !options.overwrite) {
       const path = filePath(metainfo.files[foreign] as TorrentFile, options);
-      const name = survey.files[foreign]?.found === 'part' ? `${path}.part` : path;
-      const message = `${name} exists and shares nothing with the torrent`;
-      this.#answer({ ok: false, failure: new BtgetError('foreign-file', message) });
+      const isPart = survey.files[foreign]?.found === 'part';
+      const message = `${isPart ? `${path}.part` : path} exists and shares nothing with the torrent`;
+      const other = isPart ? (this.#parts.resume.othersJournal ?? null) : null;
+      this.#answer({ ok: false, failure: new BtgetError('foreign-file', message, hintOf(other)) });
       return;
     }
     const blocked = this.#blocked(verdicts);
@@ -267,10 +279,18 @@ export class ExistingData {
       toDemote: incomplete,
       kept,
     };
-    this.#takeover = new Takeover(this.#parts, plan, (taken) =>
-      this.#answer(taken.ok ? { ...outcome, verified: taken.verified } : taken),
-    );
+    this.#takeover = new Takeover(this.#parts, plan, (taken) => {
+      if (taken.ok) this.#takeFromElsewhere({ ...outcome, verified: taken.verified });
+      else this.#answer(taken);
+    });
     this.#takeover.begin();
+  }
+
+  /** The journal says by now which files are ours, so a kill in the middle of a copy leaves no stranger's file. */
+  #takeFromElsewhere(found: ExistingDataFound): void {
+    const { reuse } = this.#parts;
+    if (reuse === null || reuse === undefined) this.#answer(found);
+    else this.#reuse = reuse(found, (outcome) => this.#answer(outcome));
   }
 
   /** Why a file with both names stops the download, as a sentence; null when none does. */
@@ -294,6 +314,16 @@ export class ExistingData {
   #answer(outcome: ExistingDataOutcome): void {
     if (!this.#stopped) this.#answered(outcome);
   }
+}
+
+/**
+ * A part of which no piece is proven is not written to, though the other torrent may have the same content: its bytes
+ * are all that that torrent has of the file.
+ */
+function hintOf(othersJournal: string | null): { readonly hint?: string } {
+  if (othersJournal === null) return {};
+  const whose = `another torrent has begun it (${othersJournal})`;
+  return { hint: `${whose}: finish that one first, --overwrite begins anew, -o or -d saves elsewhere` };
 }
 
 function isNothingThere({ files, hasBorderFile }: SurveyedFiles): boolean {

@@ -69,6 +69,7 @@ export class DiskClient {
       {
         started: () => this.log.push('started'),
         fileDone: (file) => this.log.push(`file ${file.path.join('/')}`),
+        fileReused: (file, _path, from) => this.log.push(`reused ${file.path.join('/')} ${from}`),
         trackerAnswered: () => undefined,
         warned: (code, message) => this.log.push(`${code}: ${message}`),
         done: () => {

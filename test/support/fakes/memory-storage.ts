@@ -1,14 +1,21 @@
 import type { Millis, Timers } from '../../../src/base/clock.js';
+import { sha1 } from '../../../src/base/digest.js';
 import { BtgetError } from '../../../src/base/failure.js';
 import type { Random } from '../../../src/base/random.js';
 import { ContentMap, type ContentSegment, PLACE_RULES, type PlaceRule } from '../../../src/disk/content-map.js';
 import {
   type AdoptedFile,
   type BlockRead,
+  type Candidate,
+  type CandidateHashOutcome,
+  type CandidateSearch,
+  type CandidatesOutcome,
   type CheckOutcome,
+  type CopyOutcome,
   type DiskRoom,
   type DoneOutcome,
   type FileIdentity,
+  type FileRun,
   type FileSurvey,
   InconsistentHashes,
   type LeavesOutcome,
@@ -41,7 +48,10 @@ export type StorageOperation =
   | 'releaseFile'
   | 'sync'
   | 'measureRoom'
-  | 'removeBorderFile';
+  | 'removeBorderFile'
+  | 'findCandidates'
+  | 'hashCandidate'
+  | 'copyCandidate';
 
 export interface MemoryStorageOptions {
   /** The timers whose tasks give all answers but that of `close`, as in `OpenStorageOptions`; null: the disk's own. */
@@ -58,6 +68,8 @@ export interface MemoryStorageOptions {
   readonly selected: ReadonlySet<number> | null;
   /** Free bytes, or null when the disk cannot tell. */
   readonly free: number | null;
+  /** Files elsewhere on the disk, by path. A test may change them meanwhile. */
+  readonly elsewhere: ReadonlyMap<string, Buffer>;
   /** Gets a line for each operation as it begins, such as 'commitPiece 3'; null for no log. */
   readonly log: string[] | null;
 }
@@ -70,6 +82,7 @@ export const DEFAULT_MEMORY_STORAGE_OPTIONS: MemoryStorageOptions = {
   image: null,
   selected: null,
   free: null,
+  elsewhere: new Map(),
   log: null,
 };
 
@@ -403,6 +416,43 @@ export class MemoryStorage implements Storage {
       },
       () => DONE,
     );
+  }
+
+  /** Every file elsewhere lies below every folder. */
+  findCandidates({ lengths }: CandidateSearch, answered: (outcome: CandidatesOutcome) => void): void {
+    this.#run<CandidatesOutcome>('findCandidates', '', answered, () => {
+      const found = [...this.#options.elsewhere].map(([path, { length }]) => ({ path, id: path, length }));
+      const right = found.filter(({ length }) => lengths.includes(length));
+      return { ok: true, found: right, rest: [], seen: found.length, unreadable: [], isCut: false };
+    });
+  }
+
+  hashCandidate(piece: PieceIndex, { path }: Candidate, answered: (outcome: CandidateHashOutcome) => void): void {
+    this.#run<CandidateHashOutcome>('hashCandidate', `${piece} ${path}`, answered, () => {
+      const bytes = this.#options.elsewhere.get(path);
+      const { root, width } = this.#layout.proofOf(piece);
+      const length = root === null ? this.#layout.lengthOf(piece) : this.#layout.contentLengthOf(piece);
+      const content = this.#map.segments(this.#layout.beginOf(piece), length).map((segment) => {
+        if (segment.kind === 'zeros') return Buffer.alloc(segment.length);
+        return bytes?.subarray(segment.begin, segment.begin + segment.length) ?? Buffer.alloc(0);
+      });
+      const data = Buffer.concat(content);
+      if (bytes === undefined || data.length < length) return { ok: true, hash: null };
+      return { ok: true, hash: root === null ? sha1(data) : merkleRoot(leavesOf(data), width, 0) };
+    });
+  }
+
+  copyCandidate(
+    { file, begin, length }: FileRun,
+    { path }: Candidate,
+    _mayShare: boolean,
+    answered: (outcome: CopyOutcome) => void,
+  ): void {
+    this.#run<CopyOutcome>('copyCandidate', `${file} ${begin} ${path}`, answered, () => {
+      const bytes = this.#options.elsewhere.get(path)?.subarray(begin, begin + length) ?? Buffer.alloc(0);
+      this.#write(this.#file(file).file.begin + begin, bytes);
+      return { ok: true, copied: bytes.length, isShared: false };
+    });
   }
 
   removeBorderFile(answered: (outcome: DoneOutcome) => void): void {

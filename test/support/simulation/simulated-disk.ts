@@ -48,6 +48,7 @@ export function simulatedDisk(timers: Timers, operations: FileOperations): Simul
           const answer = told.ok ? told.value[0] : { kind: 'failed' as const, failure: told.failure };
           if (answer !== undefined) answered(answer);
         }),
+      findCandidates: (request, answered) => hashing('findCandidates', request, [], answered),
       drop: () => undefined,
       closeFiles: (answered) => hashing('closeFiles', {}, [], answered),
     },

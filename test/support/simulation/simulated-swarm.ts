@@ -237,6 +237,7 @@ export class SimulatedSwarm {
     const outcome: { client: ClientEnd | null } = { client: null };
     const events = {
       started: () => say('started'),
+      fileReused: (_file: unknown, path: string, from: string) => say(`reused ${path} ${from}`),
       fileDone: (_file: unknown, path: string) => say(`file ${path}`),
       trackerAnswered: ({ peers, swarm }: TrackerAnswer) =>
         say(`tracker ${swarm === null ? '' : `of ${swarm} `}names ${peers}`),

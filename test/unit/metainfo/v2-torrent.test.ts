@@ -34,3 +34,12 @@ for (const version of ['2', 'hybrid'] as const) {
     for (const [index, { length }] of metainfo.files.entries()) assert.equal(fileBytes(index).length, length);
   });
 }
+
+test('files whose names are numbers come in the order of the bytes of these names', () => {
+  const named = ['10', '9', '1/2', '1/10', 'a'].map((name) => ({ path: `top/${name}`, length: 20 }));
+  const { metainfo } = v2Torrent(named, 16 * KIB, '2');
+  assert.deepEqual(
+    metainfo.files.map(({ path }) => path.slice(1).join('/')),
+    ['1/10', '1/2', '10', '9', 'a'],
+  );
+});
