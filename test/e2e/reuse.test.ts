@@ -87,6 +87,8 @@ function torrentOf(version: '1' | '2' | 'hybrid', pieceLength: number): Buffer {
 }
 
 const NOTHING_SAID = {
+  metaVersion: '1',
+  pieceRoots: null,
   trackers: [],
   webSeeds: [],
   private: false,
@@ -94,7 +96,7 @@ const NOTHING_SAID = {
   comment: null,
   createdBy: null,
   createdAt: null,
-};
+} as const;
 
 function tree(dir: string): readonly string[] {
   return (readdirSync(dir, { recursive: true, encoding: 'utf8' }) as string[]).sort();
