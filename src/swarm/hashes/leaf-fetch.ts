@@ -14,9 +14,9 @@ export interface LeafTorrent {
 }
 
 /**
- * Fetches the leaves of a piece whose root is known. `done` gets the SHA-256 of each block of the piece's content, and
- * zeros for padding up to the width of its tree, 32 bytes each; all are proven by that root. It gets null when no peer
- * gives them. It is called within this call only for a piece of one block, whose leaf is its root.
+ * Fetches the leaves of a piece whose root is known. `done` gets the SHA-256 of each block of the piece's content, 32
+ * bytes each, proven by that root. It gets null when no peer gives them. It is called within this call only for a piece
+ * of one block, whose leaf is its root.
  */
 export function fetchLeaves(
   fetch: Pick<HashFetch, 'fetch'>,
@@ -34,8 +34,7 @@ export function fetchLeaves(
   }
   const count = Math.ceil(layout.contentLengthOf(piece) / BLOCK_LENGTH);
   const first = (layout.beginOf(piece) - file.begin) / BLOCK_LENGTH;
-  const leaves = Buffer.alloc(width * NODE_LENGTH);
-  const ofContent = leaves.subarray(0, count * NODE_LENGTH);
+  const leaves = Buffer.alloc(count * NODE_LENGTH);
   const ranges = rangesBelow({ root: file.piecesRoot, base: 0, first, width, count }, MAX_RANGE);
   let missing = ranges.length;
   const questions: HashQuestion[] = [];
@@ -43,7 +42,7 @@ export function fetchLeaves(
     for (const question of questions.splice(0)) question.cancel();
   };
   const got = (range: RangeBelow, hashes: Buffer | null): void => {
-    if (hashes === null || !keepHashes(ofContent, hashes, range, first)) {
+    if (hashes === null || !keepHashes(leaves, hashes, range, first)) {
       cancel();
       done(null);
       return;
