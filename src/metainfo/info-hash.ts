@@ -1,7 +1,6 @@
 /**
  * The forms of an info-hash. A torrent has one for each version that it speaks; on the wire each is 20 bytes long.
  */
-import { sha1, sha256 } from '../base/digest.js';
 
 /** 20 bytes by which peers and trackers know a torrent: a v1 hash, or the first 20 bytes of a v2 hash (BEP 52). */
 export type InfoHash = Buffer & { readonly __infoHash?: 'wire' };
@@ -28,15 +27,6 @@ export function infoHashV2(bytes: Buffer): InfoHashV2 {
 /** The hash as peers and trackers say it. BEP 52: "truncated to 20 bytes". */
 export function wireForm(hash: InfoHashV1 | InfoHashV2): InfoHash {
   return hash.subarray(0, V1_HASH_LENGTH) as InfoHash;
-}
-
-/**
- * Whether `hash` names the torrent with these bytes of `info`: 20 bytes as a v1 hash or as the wire form of a v2 hash,
- * 32 bytes as a v2 hash.
- */
-export function isHashOf(hash: InfoHash | InfoHashV1 | InfoHashV2, info: Buffer): boolean {
-  if (hash.length === V1_HASH_LENGTH && sha1(info).equals(hash)) return true;
-  return sha256(info).subarray(0, hash.length).equals(hash);
 }
 
 /** The hashes of one torrent. At least one of them is there. */

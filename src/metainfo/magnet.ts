@@ -5,15 +5,7 @@
 import { toHex } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
 import { redactText, redactUrl } from '../base/redaction.js';
-import {
-  type InfoHash,
-  type InfoHashV1,
-  type InfoHashV2,
-  infoHashV1,
-  infoHashV2,
-  isHashOf,
-  mainHash,
-} from './info-hash.js';
+import { type InfoHash, type InfoHashV1, type InfoHashV2, infoHashV1, infoHashV2, mainHash } from './info-hash.js';
 import type { Metainfo } from './metainfo.js';
 import { isTrackerUrl, isWebSeedUrl } from './parse-sources.js';
 
@@ -30,7 +22,7 @@ export interface MagnetLink {
   /**
    * The hash of `urn:btih`, null when the link names the torrent by its v2 hash alone. No link without one of the two
    * hashes exists. A link with this hash alone may name a hybrid, or with the first 20 bytes of a v2 hash a torrent of
-   * version 2: only the metadata tells (`isMetadataOf`).
+   * version 2: only the metadata tells (`isInfoOf`).
    */
   readonly infoHashV1: InfoHashV1 | null;
   /** The hash of `urn:btmh` (BEP 52), or null. */
@@ -117,16 +109,6 @@ function linkOfHash(text: string): MagnetLink {
     return { ...namedBy(null, infoHashV2(Buffer.from(text, 'hex'))), ...SAYS_NOTHING };
   }
   throw new BtgetError('magnet-invalid', `neither a magnet link nor an info-hash: ${shownLink(text)}`);
-}
-
-/**
- * Whether `info` is the metadata that the link names. A link with both hashes wants both to be right. The hash of 20
- * bytes is right as a v1 hash or as the beginning of a v2 hash, which some programs write into `urn:btih`.
- */
-export function isMetadataOf(link: NamedTorrent, info: Buffer): boolean {
-  const { infoHash, infoHashV1: v1, infoHashV2: v2 } = link;
-  if (v2 === null) return isHashOf(infoHash, info);
-  return isHashOf(v2, info) && (v1 === null || isHashOf(v1, info));
 }
 
 /** The 20 bytes that `text` spells in 40 digits of hex or 32 digits of base32 (BEP 9); undefined for other text. */

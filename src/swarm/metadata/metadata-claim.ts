@@ -9,6 +9,7 @@
  *   again, of any peer, and each digest shows at once whether the peer lies.
  */
 import type { Millis } from '../../base/clock.js';
+import type { NamedHashes } from '../../metainfo/named-hashes.js';
 import { METADATA_PIECE_LENGTH } from '../../wire/metadata-message.js';
 import type { ExtendedPeer } from '../extensions/extensions.js';
 import { MetadataColumn } from './metadata-column.js';
@@ -37,6 +38,7 @@ export class MetadataClaim {
   /** The right pieces, once they are known. */
   #proven: MetadataColumn | null = null;
   readonly #pieceCount: number;
+  readonly #hashes: NamedHashes;
   readonly #versions = new MetadataVersions();
   /** The pieces for which we may ask one more peer. */
   readonly #wanted: Set<number>;
@@ -44,11 +46,12 @@ export class MetadataClaim {
   readonly #awaited: Uint16Array;
   readonly #failures: Uint16Array;
 
-  /** `size` is the length of the metadata in bytes, 1 or more. */
-  constructor(size: number) {
+  /** `size` is the length of the metadata in bytes, 1 or more. `hashes` say what the right metadata is. */
+  constructor(size: number, hashes: NamedHashes) {
     this.size = size;
+    this.#hashes = hashes;
     this.#pieceCount = Math.ceil(size / METADATA_PIECE_LENGTH);
-    this.#mix = new MetadataColumn(this.#versions, this.#pieceCount);
+    this.#mix = this.#newColumn();
     this.#wanted = new Set(new Array(this.#pieceCount).keys());
     this.#awaited = new Uint16Array(this.#pieceCount);
     this.#failures = new Uint16Array(this.#pieceCount);
@@ -69,7 +72,7 @@ export class MetadataClaim {
   }
 
   join(peer: ExtendedPeer, options: MetadataSourceOptions): MetadataSource {
-    const source = new Source<MetadataClaim>(peer, this, new MetadataColumn(this.#versions, this.#pieceCount), options);
+    const source = new Source<MetadataClaim>(peer, this, this.#newColumn(), options);
     this.sources.add(source);
     return source;
   }
@@ -183,6 +186,10 @@ export class MetadataClaim {
   remainingOf(source: MetadataSource): number {
     const missing = this.#proven === null ? (this.#mix ?? source.column).missing : this.#wanted.size;
     return missing * METADATA_PIECE_LENGTH;
+  }
+
+  #newColumn(): MetadataColumn {
+    return new MetadataColumn(this.#versions, this.#pieceCount, this.#hashes);
   }
 
   #takeWanted(source: MetadataSource): number | undefined {

@@ -1,4 +1,5 @@
-import { RunningSha1, sha1 } from '../../base/digest.js';
+import { sha1 } from '../../base/digest.js';
+import { InfoProof, type NamedHashes } from '../../metainfo/named-hashes.js';
 import type { MetadataVersions, PieceVersion } from './metadata-versions.js';
 
 /**
@@ -8,17 +9,18 @@ import type { MetadataVersions, PieceVersion } from './metadata-versions.js';
 export class MetadataColumn {
   readonly #versions: MetadataVersions;
   readonly #pieces: (PieceVersion | undefined)[];
-  readonly #hash = new RunningSha1();
-  #digest: Buffer | null = null;
+  readonly #proof: InfoProof;
+  #isRight: boolean | null = null;
   /** How many pieces the column has, and how many are hashed, from the front. */
   #count = 0;
   #hashed = 0;
   /** Whether its bytes must stay in memory. */
   #keepsData = true;
 
-  /** `versions` belong to all columns of one size. */
-  constructor(versions: MetadataVersions, pieceCount: number) {
+  /** `versions` belong to all columns of one size. `hashes` say what the right metadata is. */
+  constructor(versions: MetadataVersions, pieceCount: number, hashes: NamedHashes) {
     this.#versions = versions;
+    this.#proof = new InfoProof(hashes);
     this.#pieces = new Array<PieceVersion | undefined>(pieceCount).fill(undefined);
   }
 
@@ -42,10 +44,10 @@ export class MetadataColumn {
     return this.#pieces[this.#hashed] !== undefined;
   }
 
-  /** The SHA-1 of the whole, 20 bytes; null while not all of it is hashed. */
-  get digest(): Buffer | null {
-    if (this.#hashed === this.#pieces.length) this.#digest ??= this.#hash.digest();
-    return this.#digest;
+  /** Whether the whole has the hashes that the link names; null while not all of it is hashed. */
+  get isRight(): boolean | null {
+    if (this.#hashed === this.#pieces.length) this.#isRight ??= this.#proof.isRight();
+    return this.#isRight;
   }
 
   has(piece: number): boolean {
@@ -81,7 +83,7 @@ export class MetadataColumn {
         this.#drop(this.#hashed);
         return count;
       }
-      this.#hash.update(version.data);
+      this.#proof.update(version.data);
       this.#hashed += 1;
       if (!this.#keepsData) this.#versions.forgetUnkept(version);
     }

@@ -11,6 +11,7 @@
  * the bytes of the peer that has sent nothing new for longest.
  */
 import type { Millis, Task, Timers } from '../../base/clock.js';
+import type { NamedHashes } from '../../metainfo/named-hashes.js';
 import { decodeMetadataMessage, encodeMetadataMessage, UT_METADATA } from '../../wire/metadata-message.js';
 import type { PeerConnection } from '../connections/peer-connection.js';
 import type { ExtendedPeer, Extension } from '../extensions/extensions.js';
@@ -53,9 +54,9 @@ export const DEFAULT_METADATA_FETCH_OPTIONS: MetadataFetchOptions = {
 
 export interface MetadataFetchParts {
   readonly timers: Timers;
-  /** The SHA-1 of the info dictionary, 20 bytes. */
-  readonly infoHash: Buffer;
-  /** The info dictionary is here, and its hash is right. Called once, in a task of its own. */
+  /** The metadata is right when it has each of these hashes. */
+  readonly hashes: NamedHashes;
+  /** The info dictionary is here, and its hashes are right. Called once, in a task of its own. */
   readonly gotInfo: (info: Buffer) => void;
   /** This peer has certainly sent wrong metadata. Called in a task of its own. */
   readonly ban: (connection: PeerConnection) => void;
@@ -96,7 +97,7 @@ export class MetadataFetch implements Extension {
     // The metadata has one size. When a peer claims another one later, only its first claim counts.
     if (this.#sources.has(peer.connection)) return;
     if (this.#proven !== null && this.#proven.size !== size) return;
-    const claim = this.#claims.get(size) ?? new MetadataClaim(size);
+    const claim = this.#claims.get(size) ?? new MetadataClaim(size, this.#parts.hashes);
     this.#claims.set(size, claim);
     this.#sources.set(peer.connection, claim.join(peer, this.#options));
     this.#assign(claim);
@@ -179,10 +180,10 @@ export class MetadataFetch implements Extension {
   /** Hashes a slice of what has come, and judges a whole that is hashed. */
   #advance(claim: MetadataClaim, column: MetadataColumn): void {
     claim.mix?.advance(SLICE);
-    if (claim.mix !== null && claim.mix.digest !== null) this.#judgeMix(claim, claim.mix);
+    if (claim.mix !== null && claim.mix.isRight !== null) this.#judgeMix(claim, claim.mix);
     if (claim.apartSince !== null) column.advance(SLICE);
     if (this.#done || claim.isProven) return;
-    if (column.digest !== null) this.#judgeColumn(claim, column);
+    if (column.isRight !== null) this.#judgeColumn(claim, column);
     else if (column.canAdvance || claim.mix?.canAdvance === true) this.#hashLater();
   }
 
@@ -203,12 +204,12 @@ export class MetadataFetch implements Extension {
   }
 
   #judgeMix(claim: MetadataClaim, mix: MetadataColumn): void {
-    if (mix.digest?.equals(this.#parts.infoHash) === true) this.#prove(claim, mix);
+    if (mix.isRight === true) this.#prove(claim, mix);
     else this.#goApart(claim);
   }
 
   #judgeColumn(claim: MetadataClaim, column: MetadataColumn): void {
-    if (column.digest?.equals(this.#parts.infoHash) === true) {
+    if (column.isRight === true) {
       this.#prove(claim, column);
       return;
     }

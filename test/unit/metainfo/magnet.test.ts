@@ -6,13 +6,13 @@ import { BtgetError } from '../../../src/base/failure.js';
 import { infoHashV1, infoHashV2, mainHash } from '../../../src/metainfo/info-hash.js';
 import {
   formatMagnet,
-  isMetadataOf,
   MAX_MAGNET_LENGTH,
   type MagnetLink,
   parseInfoHash,
   parseLink,
   parseMagnet,
 } from '../../../src/metainfo/magnet.js';
+import { isInfoOf } from '../../../src/metainfo/named-hashes.js';
 import { hasCorpus, readCorpus } from '../../support/corpus.js';
 
 const HASH = 'cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd';
@@ -80,7 +80,7 @@ test('a multihash of another kind names no torrent, but does no harm beside a ha
 test('metadata is right when every hash of the link is, and 20 bytes alone may be of either version', () => {
   const info = Buffer.from('d4:infoi1ee');
   const [v1, v2] = [sha1(info).toString('hex'), sha256(info).toString('hex')];
-  const isRight = (text: string) => isMetadataOf(parseLink(text), info);
+  const isRight = (text: string) => isInfoOf(info, parseLink(text));
   for (const text of [v1, v2, v2.slice(0, 40), `magnet:?xt=urn:btih:${v1}&xt=urn:btmh:1220${v2}`]) {
     assert.equal(isRight(text), true, text);
     assert.equal(isRight(text.replace(/[0-9a-f]{4}$/, '0000')), false, text);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Millis } from '../../../../src/base/clock.js';
-import { sha1 } from '../../../../src/base/digest.js';
+import { sha1, sha256 } from '../../../../src/base/digest.js';
 import type { Random } from '../../../../src/base/random.js';
+import type { NamedHashes } from '../../../../src/metainfo/named-hashes.js';
 import type { PeerConnection } from '../../../../src/swarm/connections/peer-connection.js';
 import type { ExtendedPeer, Payload } from '../../../../src/swarm/extensions/extensions.js';
 import { FINE, JUNK } from '../../../../src/swarm/judgement.js';
@@ -28,6 +29,8 @@ const INFO = Buffer.concat(Array.from({ length: PIECES }, (_, at) => Buffer.allo
   0,
   -1000,
 );
+
+const BY_SHA1: NamedHashes = { infoHashV1: sha1(INFO), infoHashV2: null };
 
 type Answer = (message: MetadataMessage, world: World, peer: FakeMetadataPeer) => void;
 
@@ -71,11 +74,11 @@ class World {
   readonly peers = new Map<PeerConnection, FakeMetadataPeer>();
   readonly fetch: MetadataFetch;
 
-  constructor(options: Partial<MetadataFetchOptions> = {}) {
+  constructor(options: Partial<MetadataFetchOptions> = {}, hashes: NamedHashes = BY_SHA1) {
     this.fetch = new MetadataFetch(
       {
         timers: this.timeline,
-        infoHash: sha1(INFO),
+        hashes,
         gotInfo: (info) => {
           this.info = info;
         },
@@ -127,6 +130,39 @@ function slow(totalSize: number): Answer {
 }
 
 describe('the metadata of a magnet link', () => {
+  for (const [name, hashes] of [
+    ['its v2 hash', { infoHashV1: null, infoHashV2: sha256(INFO) }],
+    ['the first 20 bytes of its v2 hash', { infoHashV1: sha256(INFO).subarray(0, 20), infoHashV2: null }],
+    ['both of its hashes', { infoHashV1: sha1(INFO), infoHashV2: sha256(INFO) }],
+    [
+      'its v2 hash and the first 20 bytes of it',
+      { infoHashV1: sha256(INFO).subarray(0, 20), infoHashV2: sha256(INFO) },
+    ],
+  ] as const) {
+    test(`is proven by ${name}`, () => {
+      const world = new World({}, hashes);
+      world.join('liar', liar);
+      world.join('honest', honest);
+      world.timeline.runUntil(() => world.info !== null, 10_000);
+      assert.deepEqual(world.info, INFO);
+      world.timeline.run(10_000);
+      assert.deepEqual(world.log, ['liar banned']);
+    });
+  }
+
+  for (const [name, hashes] of [
+    ['a wrong v2 hash beside the v1 hash', { infoHashV1: sha1(INFO), infoHashV2: sha256(sha1(INFO)) }],
+    ['a wrong v1 hash beside the v2 hash', { infoHashV1: sha1(sha1(INFO)), infoHashV2: sha256(INFO) }],
+  ] as const) {
+    test(`is of no use under ${name}`, () => {
+      const world = new World({}, hashes);
+      world.join('honest', honest);
+      world.timeline.run(10_000);
+      assert.equal(world.info, null);
+      assert.deepEqual(world.log, ['honest banned']);
+    });
+  }
+
   test('comes from several peers at once, each asked for other pieces', () => {
     const world = new World();
     const peers = ['a', 'b'].map((name) => world.join(name, honest));
