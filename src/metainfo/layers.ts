@@ -1,6 +1,6 @@
 /** What becomes of a torrent of version 2 whose metainfo lacks piece layers (BEP 52). */
 import type { Metainfo } from './metainfo.js';
-import { isLayerOf, layerOf } from './v2-tree.js';
+import { hasLayer, isLayerOf, layerOf } from './v2-tree.js';
 
 /**
  * The metainfo with piece layers for files of `missingLayers`. `layers` has them by the index of the file. A layer
@@ -29,6 +29,17 @@ export function withLayers(metainfo: Metainfo, layers: ReadonlyMap<number, Buffe
     return false;
   });
   return { ...metainfo, pieceRoots: complete, missingLayers: stillMissing };
+}
+
+/** The piece layer of each file that has one and whose layer is not missing, by the index of the file. */
+export function knownLayers({ files, pieceLength, pieceRoots, missingLayers }: Metainfo): ReadonlyMap<number, Buffer> {
+  const layers = new Map<number, Buffer>();
+  if (pieceRoots === null) return layers;
+  const missing = new Set(missingLayers);
+  for (const [index, file] of files.entries()) {
+    if (hasLayer(file, pieceLength) && !missing.has(index)) layers.set(index, layerOf(file, pieceRoots, pieceLength));
+  }
+  return layers;
 }
 
 /**

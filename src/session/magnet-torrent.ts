@@ -1,23 +1,30 @@
 /**
- * A torrent that begins with a magnet link. It has two lives: first it fetches the metadata, then the content. To the
+ * A torrent that begins without all of its metadata: with a magnet link, or with a .torrent that does not tell the
+ * piece layers of version 2. It has two lives: first it fetches the metadata and the layers, then the content. To the
  * session it is one torrent.
  */
 import { BtgetError } from '../base/failure.js';
-import type { MagnetLink } from '../metainfo/magnet.js';
+import { wireHashes } from '../metainfo/info-hash.js';
+import { knownLayers, withLayers } from '../metainfo/layers.js';
+import { linkOf, type MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
-import { parseMetadata } from '../metainfo/parse-metadata.js';
 import type { Parsing } from '../metainfo/parsing.js';
 import { KeptMetadata } from '../resume/kept-metadata.js';
 import type { Encoder } from '../swarm/connections/encoder.js';
+import { LocalLayers } from '../torrent/existing/local-layers.js';
 import { MetadataTorrent } from '../torrent/metadata-torrent.js';
 import type { TorrentEvents, TorrentStatus } from '../torrent/status.js';
 import { Torrent } from '../torrent/torrent.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
-import type { MetadataHandover, TorrentParts } from '../torrent/torrent-parts.js';
+import type { TorrentParts } from '../torrent/torrent-parts.js';
+import type { RefusalCode } from '../wire/refusal.js';
 
 /** What happens to a torrent in both of its lives. */
 export interface MagnetEvents extends TorrentEvents {
-  /** The metadata is known. From here on the events are those of any torrent. */
+  /**
+   * The metadata is known, with the piece layers of version 2. From here on the events are those of any torrent. Of a
+   * hybrid whose layers nobody gives, `pieceRoots` is null.
+   */
   gotMetadata(metainfo: Metainfo): void;
 }
 
@@ -26,22 +33,40 @@ export type TorrentLife =
   | { readonly life: 'metadata'; readonly torrent: MetadataTorrent }
   | { readonly life: 'content'; readonly torrent: Torrent };
 
+/** What the torrent begins with: a link, or a metainfo some of whose layers are missing. */
+export type Origin =
+  | { readonly kind: 'link'; readonly link: MagnetLink }
+  | { readonly kind: 'torrent'; readonly metainfo: Metainfo };
+
 export class MagnetTorrent {
   readonly #parts: TorrentParts;
+  readonly #origin: Origin;
+  /** What names the torrent. */
+  readonly #link: MagnetLink;
   readonly #options: TorrentOptions;
-  readonly #events: MagnetEvents;
+  readonly #events: TorrentEvents & Partial<MagnetEvents>;
   readonly #kept: KeptMetadata;
   #current: TorrentLife;
-  #parsing: Parsing | null = null;
+  #reading: Parsing | null = null;
+  #hashing: LocalLayers | null = null;
   #stopped = false;
 
-  constructor(parts: TorrentParts, link: MagnetLink, options: TorrentOptions, events: MagnetEvents) {
+  constructor(
+    parts: TorrentParts,
+    origin: Origin,
+    options: TorrentOptions,
+    events: TorrentEvents & Partial<MagnetEvents>,
+  ) {
     this.#parts = parts;
+    this.#origin = origin;
     this.#options = options;
     this.#events = events;
-    this.#kept = new KeptMetadata(parts.rawServer, parts.openTarget, link.infoHash, options.dir);
-    const torrent = new MetadataTorrent(parts, link, options, {
-      gotMetadata: (metainfo) => this.#begin(metainfo, torrent.handOver(metainfo)),
+    const known = origin.kind === 'torrent' ? origin.metainfo : null;
+    const link = origin.kind === 'torrent' ? linkOf(origin.metainfo) : origin.link;
+    this.#link = link;
+    this.#kept = new KeptMetadata({ ...parts, timers: parts.rawServer }, link, options.dir);
+    const torrent = new MetadataTorrent(parts, link, known, options, {
+      gotMetadata: (metainfo) => this.#begin(metainfo, torrent),
       trackerAnswered: (report) => events.trackerAnswered(report),
       warned: (code, message) => events.warned(code, message),
       failed: (failure) => events.failed(failure),
@@ -59,50 +84,82 @@ export class MagnetTorrent {
     return this.#current.torrent.encoder;
   }
 
-  /** Begins with the metadata that an earlier run kept, or fetches it. */
+  /** How many peers were refused so far, by refusal code. */
+  get refusals(): ReadonlyMap<RefusalCode, number> {
+    return this.#current.torrent.refusals;
+  }
+
+  /**
+   * Begins with the metadata that an earlier run kept and with the layers of the files that are there, and fetches what
+   * is missing then.
+   */
   start(): void {
-    this.#kept.read((info) => {
+    this.#reading = this.#kept.read(this.#link, (kept) => {
+      this.#reading = null;
       if (this.#stopped || this.#current.life === 'content') return;
       const { torrent } = this.#current;
-      if (info === null) torrent.start();
-      else this.#parseKept(info, torrent);
+      const known = this.#join(kept);
+      if (known === null) torrent.start();
+      else this.#know(known, torrent);
     });
   }
 
   status(): TorrentStatus {
-    return this.#current.torrent.status();
+    const status = this.#current.torrent.status();
+    const progress = this.#current.life === 'metadata' ? this.#hashing?.progress : undefined;
+    if (progress === undefined || progress.length === 0) return status;
+    return { ...status, state: 'checking', checked: progress.checked, checkLength: progress.length };
   }
 
   /** Stops the present life. Answers as that torrent does. */
   stop(answered: () => void): void {
     this.#stopped = true;
-    this.#parsing?.cancel();
+    this.#reading?.cancel();
+    this.#hashing?.stop();
     this.#current.torrent.stop(answered);
   }
 
-  #parseKept(info: Buffer, torrent: MetadataTorrent): void {
-    const { rawServer, parse } = this.#parts;
-    this.#parsing = parseMetadata(parse, info, torrent.link, (outcome) => {
-      rawServer.addTask(() => {
-        // Meanwhile a peer that dialled us may have sent the metadata.
+  /** What we know before any peer has said something. */
+  #join(kept: Metainfo | null): Metainfo | null {
+    if (this.#origin.kind === 'link') return kept;
+    const { metainfo } = this.#origin;
+    return kept === null ? metainfo : (withLayers(metainfo, knownLayers(kept)) ?? metainfo);
+  }
+
+  #know(known: Metainfo, torrent: MetadataTorrent): void {
+    if (known.missingLayers.length === 0) {
+      this.#begin(known, torrent);
+      return;
+    }
+    const { openStorage } = this.#parts;
+    this.#hashing = new LocalLayers(openStorage, known, this.#options, (layers) => {
+      this.#parts.rawServer.addTask(() => {
+        this.#hashing = null;
+        // Meanwhile peers that dialled us may have sent all of it.
         if (this.#stopped || this.#current.life === 'content') return;
-        if (outcome.ok) this.#begin(outcome.metainfo, torrent.handOver(outcome.metainfo));
-        // The kept metadata is of no use. The torrent fetches it again, and that says what is wrong with it.
-        else if (outcome.failure instanceof BtgetError) torrent.start();
-        else throw outcome.failure;
+        const more = withLayers(known, layers) ?? known;
+        if (more.missingLayers.length === 0) this.#begin(more, torrent);
+        else torrent.start(more);
       }, 0);
     });
   }
 
-  #begin(metainfo: Metainfo, handover: MetadataHandover): void {
+  #begin(metainfo: Metainfo, first: MetadataTorrent): void {
     if (this.#stopped) return;
+    this.#hashing?.stop();
+    this.#hashing = null;
+    this.#kept.learn(metainfo);
     try {
-      const torrent = new Torrent(this.#parts, metainfo, this.#options, this.#events, this.#kept, handover);
+      first.setHashes(wireHashes(metainfo));
+      const handover = first.handOver(metainfo);
+      // The metadata may have shown another main hash than that of the link.
+      const parts = { ...this.#parts, identity: handover.encoder.identity };
+      const torrent = new Torrent(parts, metainfo, this.#options, this.#events, this.#kept, handover);
       this.#current = { life: 'content', torrent };
-      this.#events.gotMetadata(metainfo);
+      this.#events.gotMetadata?.(metainfo);
       torrent.start();
     } catch (failure) {
-      // The torrent has none of the files that the user selected.
+      // The session has the torrent already under another hash, or it has none of the files that the user selected.
       if (!(failure instanceof BtgetError)) throw failure;
       this.#current.torrent.stop(() => undefined);
       this.#events.failed(failure);

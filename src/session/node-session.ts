@@ -29,15 +29,13 @@ import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../net/node-raw-
 import type { RawServer } from '../net/raw-server.js';
 import type { UrlStep } from '../net/url-rule.js';
 import type { MetadataEvents, MetadataTorrent } from '../torrent/metadata-torrent.js';
-import type { TorrentEvents } from '../torrent/status.js';
-import type { Torrent } from '../torrent/torrent.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../torrent/torrent-options.js';
 import { PRIME } from '../wire/mse/key-exchange.js';
 import type { MagnetEvents, MagnetTorrent } from './magnet-torrent.js';
 import { optionsForLink } from './node-link-peers.js';
 import { SESSION_READERS, TORRENT_READERS, userAgentText } from './option-readers.js';
 import { callback, having, orNull, type Readers, readOptions, wrong } from './read-options.js';
-import { Session } from './session.js';
+import { type AddedEvents, type AddedTorrent, Session } from './session.js';
 import type { DhtAdapters } from './session-dht.js';
 import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from './session-options.js';
 
@@ -80,10 +78,11 @@ const NODE_SESSION_READERS: Readers<NodeSessionOptions> = {
  */
 export class NodeSession extends Session {
   /**
-   * Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. Throws a 'usage' failure for
-   * a wrong option and for a selection that means no file, and 'target-busy' when the session has this torrent already.
+   * Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. Piece layers of version 2
+   * that its .torrent does not tell are made of the data or fetched first. Throws a 'usage' failure for a wrong option
+   * and for a selection that means no file, and 'target-busy' when the session has this torrent already.
    */
-  override addTorrent(metainfo: Metainfo, options: Partial<TorrentOptions>, events: TorrentEvents): Torrent {
+  override addTorrent(metainfo: Metainfo, options: Partial<TorrentOptions>, events: AddedEvents): AddedTorrent {
     if (!isMetainfo(metainfo)) throw wrong('metainfo', metainfo, 'what parseMetainfo makes of a .torrent');
     return super.addTorrent(metainfo, readTorrentOptions(options), events);
   }

@@ -11,6 +11,7 @@ import type { PortMapping } from '../discovery/port-mapping/port-mapper.js';
 import { swarmsOf, type WireHashes, wireForm, wireHashes } from '../metainfo/info-hash.js';
 import type { MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
+import { selectFiles } from '../metainfo/selection.js';
 import { KeptMetadata } from '../resume/kept-metadata.js';
 import { chooseMethod, DialWays, type EncryptionPolicy } from '../swarm/connections/dial-ways.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../swarm/connections/half-open.js';
@@ -56,6 +57,15 @@ export interface SessionParts extends WorldParts {
 export type ListenAnswer =
   | { readonly ok: true; readonly port: number }
   | { readonly ok: false; readonly failure: BtgetError };
+
+/** What happens to a torrent that is added with its .torrent. */
+export interface AddedEvents extends TorrentEvents {
+  /** The layers that the .torrent does not tell are here. A torrent with a whole .torrent does not call this. */
+  gotMetadata?(metainfo: Metainfo): void;
+}
+
+/** A torrent that was added with its .torrent: the second kind when layers are missing in it. */
+export type AddedTorrent = Torrent | MagnetTorrent;
 
 /** What the session must know of a torrent before it makes it. */
 interface Subject extends Pick<Metainfo, 'name' | 'nodes' | 'private'> {
@@ -166,30 +176,40 @@ export class Session {
   }
 
   /**
-   * Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. Throws a 'usage' failure when
-   * the torrent has none of the selected files, and 'target-busy' when the session has this torrent already.
+   * Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. When its .torrent does not
+   * tell all piece layers of version 2, they are made of the data or fetched first, as the metadata of a link is.
+   * Throws a 'usage' failure when the torrent has none of the selected files, and 'target-busy' when the session has
+   * this torrent already.
    */
-  addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): Torrent {
-    return this.#begin({ ...metainfo, hashes: wireHashes(metainfo) }, (parts) => {
-      const kept = new KeptMetadata(parts.rawServer, parts.openTarget, metainfo.infoHash, options.dir);
+  addTorrent(metainfo: Metainfo, options: TorrentOptions, events: AddedEvents): AddedTorrent {
+    const subject = { ...metainfo, hashes: wireHashes(metainfo) };
+    if (metainfo.missingLayers.length > 0) {
+      selectFiles(metainfo, options.selection);
+      return this.#begin<MagnetTorrent>(subject, (parts) => {
+        return new MagnetTorrent(parts, { kind: 'torrent', metainfo }, options, events);
+      });
+    }
+    return this.#begin<Torrent>(subject, (parts) => {
+      const kept = new KeptMetadata({ ...parts, timers: parts.rawServer }, metainfo, options.dir);
       return new Torrent(parts, metainfo, options, events, kept);
     });
   }
 
   /**
    * Begins a torrent whose metadata is fetched first, unless an earlier run kept it. Then it goes on as with
-   * `addTorrent`. Throws 'target-busy' when the session has this torrent already.
+   * `addTorrent`. Throws 'target-busy' when the session has this torrent already. When only the metadata shows that it
+   * has, `failed` hears of it.
    */
   addMagnet(link: MagnetLink, options: TorrentOptions, events: MagnetEvents): MagnetTorrent {
-    return this.#begin(subjectOf(link), (parts) => new MagnetTorrent(parts, link, options, events));
+    return this.#begin(subjectOf(link), (parts) => new MagnetTorrent(parts, { kind: 'link', link }, options, events));
   }
 
   /**
-   * Fetches metadata, and neither reads nor writes the disk. When the metadata has come, the torrent waits for its
-   * `stop`. Throws 'target-busy' when the session has this torrent already.
+   * Fetches metadata and the piece layers of version 2, and neither reads nor writes the disk. When they have come, the
+   * torrent waits for its `stop`. Throws 'target-busy' when the session has this torrent already.
    */
   fetchMetadata(link: MagnetLink, options: TorrentOptions, events: MetadataEvents): MetadataTorrent {
-    return this.#begin(subjectOf(link), (parts) => new MetadataTorrent(parts, link, options, events));
+    return this.#begin(subjectOf(link), (parts) => new MetadataTorrent(parts, link, null, options, events));
   }
 
   /** Stops one torrent and forgets it. When `answered` is called, the same torrent may be added again. */
@@ -268,7 +288,13 @@ export class Session {
       nodePorts: dht === null ? null : this.#nodePorts,
       identity: { ...hashes, ...ours },
       renameTo: (changed) => {
-        this.#refuseTwin(changed, name, torrent);
+        try {
+          this.#refuseTwin(changed, name, torrent);
+        } catch (failure) {
+          // The other torrent may take this one's hashes now, and goes on alone.
+          this.#forget(torrent);
+          throw failure;
+        }
         // A torrent that is stopped already is found by no hash any more.
         if ([...this.#torrents.values()].includes(torrent)) this.#register(torrent, changed);
         return { ...changed, ...ours };

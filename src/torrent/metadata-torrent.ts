@@ -1,13 +1,16 @@
 /**
- * A torrent's first life, which begins with a magnet link. It finds peers and fetches the metadata from them, and has
- * neither pieces nor files. When it has the `Metainfo`, it hands its connections and trackers over to a `Torrent`.
+ * A torrent's first life, which begins with a magnet link, or with a .torrent that does not tell all piece layers of
+ * version 2. It finds peers and fetches from them the metadata and then the layers, and has neither pieces nor files.
+ * When it has the whole `Metainfo`, it hands its connections and trackers over to a `Torrent`.
  */
 
+import type { Millis } from '../base/clock.js';
 import { BtgetError } from '../base/failure.js';
-import { PeerSources } from '../discovery/peer-source.js';
+import { type PeerSource, PeerSources } from '../discovery/peer-source.js';
 import type { SwarmSources } from '../discovery/swarm-sources.js';
 import type { TrackerAnswer } from '../discovery/trackers/rerequester.js';
-import { type Swarm, swarmsOf, type WireHashes } from '../metainfo/info-hash.js';
+import { type Swarm, swarmsOf, type WireHashes, wireHashes } from '../metainfo/info-hash.js';
+import { withLayers, withoutV2 } from '../metainfo/layers.js';
 import type { MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetadata } from '../metainfo/parse-metadata.js';
@@ -16,9 +19,13 @@ import { ipOfBytes } from '../net/ip-address.js';
 import type { PeerAddress, RawServerContext } from '../net/raw-server.js';
 import type { AddressSource } from '../net/reach-rule.js';
 import type { Encoder } from '../swarm/connections/encoder.js';
+import type { PeerConnection } from '../swarm/connections/peer-connection.js';
 import { addressKey } from '../swarm/connections/spares.js';
 import { type Extension, Extensions } from '../swarm/extensions/extensions.js';
 import { DEFAULT_PEER_EXCHANGE_OPTIONS, PeerExchange, type PexPeer } from '../swarm/extensions/peer-exchange.js';
+import { DEFAULT_HASH_FETCH_OPTIONS, HashFetch } from '../swarm/hashes/hash-fetch.js';
+import { HashMessages, KNOWS_NO_HASHES } from '../swarm/hashes/hash-messages.js';
+import { DEFAULT_LAYER_FETCH_OPTIONS, LayerFetch, type LayerFetchOptions } from '../swarm/hashes/layer-fetch.js';
 import { DEFAULT_METADATA_FETCH_OPTIONS, MetadataFetch } from '../swarm/metadata/metadata-fetch.js';
 import { DEFAULT_METADATA_PEERS_OPTIONS, MetadataPeers } from '../swarm/metadata/metadata-peers.js';
 import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload/upload.js';
@@ -31,7 +38,10 @@ import type { HandoverTarget, MetadataHandover, TorrentParts } from './torrent-p
 
 /** What happens to a torrent in its first life. */
 export interface MetadataEvents {
-  /** The metadata is here, and its hash is right. The listener must then call `handOver` or `stop`. */
+  /**
+   * The metadata is here, and its hash is right, and no layer is missing. Of a hybrid whose layers nobody gives,
+   * `pieceRoots` is null. The listener must then call `handOver` or `stop`.
+   */
   gotMetadata(metainfo: Metainfo): void;
   trackerAnswered(report: TrackerAnswer): void;
   /** Something that the user should know. It does not end the torrent. */
@@ -48,6 +58,8 @@ const LEFT_UNKNOWN = 16 * 1024;
 const NOTHING_YET = { uploaded: 0, downloaded: 0, left: LEFT_UNKNOWN };
 /** How often, in milliseconds, peers that were dialled in vain give their places to addresses that wait. */
 const MAKE_WAY_INTERVAL = 250;
+/** A peer that has rejected so many questions about hashes in a row, or not answered them, is of no more use. */
+const MAX_STRIKES = 2;
 /** How many peers that trackers named are remembered: a private torrent dials them again. */
 const MAX_NAMED = 200;
 
@@ -55,9 +67,12 @@ export class MetadataTorrent {
   readonly link: MagnetLink;
   readonly #parts: TorrentParts;
   readonly #options: TorrentOptions;
+  readonly #layerOptions: LayerFetchOptions;
   readonly #events: MetadataEvents;
   readonly #context: RawServerContext;
   readonly #fetch: MetadataFetch;
+  readonly #hashes: HashFetch;
+  readonly #hashMessages: HashMessages;
   readonly #peers: MetadataPeers;
   readonly #encoder: Encoder;
   readonly #trackers: SwarmSources;
@@ -68,10 +83,25 @@ export class MetadataTorrent {
   /** The second life, once it has taken over. */
   #target: HandoverTarget | null = null;
   #parsing: Parsing | null = null;
+  /** The metadata, some of whose layers are missing; null while it is not known. */
+  #metainfo: Metainfo | null = null;
+  #layers: LayerFetch | null = null;
+  /** The torrent is private, and we know it. */
+  #isPrivate: boolean;
   readonly #whenEnded: (() => void)[] = [];
 
-  constructor(parts: TorrentParts, link: MagnetLink, options: TorrentOptions, events: MetadataEvents) {
+  /** `known`: what we know of the torrent already, but for some layers; null for nothing but the link. */
+  constructor(
+    parts: TorrentParts,
+    link: MagnetLink,
+    known: Metainfo | null,
+    options: TorrentOptions,
+    events: MetadataEvents,
+    layerOptions: LayerFetchOptions = DEFAULT_LAYER_FETCH_OPTIONS,
+  ) {
     this.link = link;
+    this.#isPrivate = known?.private ?? false;
+    this.#layerOptions = layerOptions;
     this.#parts = parts;
     this.#options = options;
     this.#events = events;
@@ -80,31 +110,37 @@ export class MetadataTorrent {
     this.#fetch = new MetadataFetch(
       {
         timers: context,
-        infoHash: link.infoHash,
+        hashes: link,
         gotInfo: (info) => this.#gotInfo(info),
         ban: (connection) => this.#encoder.ban(connection, { kind: 'wrong-metadata' }),
       },
       DEFAULT_METADATA_FETCH_OPTIONS,
     );
+    this.#hashes = new HashFetch(
+      { timers: context, ban: (connection) => this.#encoder.ban(connection, { kind: 'wrong-hashes' }) },
+      DEFAULT_HASH_FETCH_OPTIONS,
+    );
+    this.#hashMessages = new HashMessages(this.#hashes, KNOWS_NO_HASHES);
     this.#peers = new MetadataPeers(
       {
         timers: context,
         extensions: this.#createExtensions(),
         nodePorts: parts.nodePorts,
-        outlook: (connection) => this.#fetch.outlook(connection),
+        hashes: this.#hashMessages,
+        outlook: (connection) => this.#outlook(connection),
       },
       DEFAULT_METADATA_PEERS_OPTIONS,
     );
     this.#encoder = createEncoder({ ...parts, context, options }, this.#peers);
     const { trackers, others } = createPeerSources({
       ...parts,
-      trackers: link.trackers.map((url) => [url]),
+      trackers: known?.trackers ?? link.trackers.map((url) => [url]),
       options,
       timers: context,
       encoder: this.#encoder,
       trackerNamed: (address, source, peerId, found) => this.#trackerNamed(address, source, peerId, found),
-      // We do not know yet whether the torrent is private.
-      others: parts.peerSources,
+      // Of a link we do not know yet whether the torrent is private.
+      others: this.#isPrivate ? [] : parts.peerSources,
       announceSource: {
         totals: () => this.#target?.totals() ?? NOTHING_YET,
         isComplete: () => this.#target?.isComplete() ?? false,
@@ -125,9 +161,13 @@ export class MetadataTorrent {
     return this.#encoder.refusals;
   }
 
-  start(): void {
+  /** `known`: what we know of the torrent by now, but for some layers; null for nothing but the link. */
+  start(known: Metainfo | null = null): void {
     this.#stage = 'running';
     this.#context.addTask(() => {
+      if (this.#stage !== 'running') return;
+      // A peer that dialled us may have told the metadata before.
+      if (known !== null && this.#metainfo === null) this.#know(known);
       if (this.#stage !== 'running') return;
       dialNamed(this.#encoder, this.#options, (message) => this.#events.warned('link-peer-refused', message));
       for (const source of [this.#trackers, ...this.#others]) source.begin();
@@ -148,10 +188,9 @@ export class MetadataTorrent {
     if (this.#stage === 'stopping') return;
     const begun = this.#stage === 'running';
     this.#stage = 'stopping';
-    this.#fetch.stop();
-    this.#parsing?.cancel();
+    this.#stopFetching();
     this.#encoder.close();
-    if (begun) new PeerSources([this.#trackers, ...this.#others]).stop(() => this.#end());
+    if (begun) this.#sources().stop(() => this.#end());
     else this.#context.addTask(() => this.#end(), 0);
   }
 
@@ -163,6 +202,9 @@ export class MetadataTorrent {
    */
   setHashes(hashes: WireHashes): void {
     const swarms = swarmsOf(hashes);
+    const { infoHash, infoHashV2 } = this.#encoder.identity;
+    const isSameV2 = hashes.infoHashV2 === null ? infoHashV2 === null : infoHashV2?.equals(hashes.infoHashV2) === true;
+    if (isSameV2 && infoHash.equals(hashes.infoHash)) return;
     this.#encoder.setIdentity(this.#parts.renameTo(hashes));
     for (const source of [this.#trackers, ...this.#others]) source.setSwarms(swarms);
   }
@@ -172,17 +214,18 @@ export class MetadataTorrent {
    * `start`.
    */
   handOver(metainfo: Metainfo): MetadataHandover {
-    const { private: isPrivate } = metainfo;
     const isSeeking = this.#stage === 'running';
     return {
       context: this.#context,
       encoder: this.#encoder,
       isSeeking,
-      sources: isPrivate ? this.#trackers : new PeerSources([this.#trackers, ...this.#others]),
+      sources: metainfo.private ? this.#trackers : this.#sources(),
       takeEvents: (target) => {
+        // Peers may still answer what we have asked them about hashes. That is no fault of theirs.
+        this.#stopAsking();
         this.#stage = 'handed-over';
         this.#target = target;
-        if (isPrivate) this.#becomePrivate(isSeeking);
+        if (metainfo.private) this.#becomePrivate(isSeeking);
       },
       takePeers: (successor) => {
         this.#encoder.handTo(successor);
@@ -194,7 +237,7 @@ export class MetadataTorrent {
   status(): TorrentStatus {
     return {
       state: this.#stage === 'stopping' || this.#stage === 'ended' ? 'stopped' : 'metadata',
-      length: 0,
+      length: this.#metainfo === null ? 0 : lengthOf(this.#metainfo),
       wanted: 0,
       have: 0,
       checked: 0,
@@ -227,10 +270,10 @@ export class MetadataTorrent {
 
   #createExtensions(): Extensions {
     const spoken: Extension[] = [this.#fetch];
-    if (this.#options.usePex) {
+    if (this.#options.usePex && !this.#isPrivate) {
       const startConnection = ({ address, prefersEncryption }: PexPeer, source: AddressSource): void => {
         if (prefersEncryption) this.#parts.encryption.ways.said(addressKey(address));
-        if (this.#stage === 'running') this.#encoder.startConnection(address, source, null);
+        if (this.#stage === 'running' && !this.#isPrivate) this.#encoder.startConnection(address, source, null);
       };
       // We tell no peer of others before we know that the torrent is not private.
       const parts = { timers: this.#context, peers: () => [], startConnection };
@@ -267,14 +310,89 @@ export class MetadataTorrent {
 
   #parsed(outcome: ParseOutcome): void {
     if (!this.#isAlive) return;
-    if (outcome.ok) {
-      this.#events.gotMetadata(outcome.metainfo);
+    if (outcome.ok) this.#know(outcome.metainfo);
+    else if (outcome.failure instanceof BtgetError) this.#fail(outcome.failure);
+    else throw outcome.failure;
+  }
+
+  /** The metadata is known. What is missing now are layers, if anything. */
+  #know(metainfo: Metainfo): void {
+    this.#fetch.stop();
+    this.#metainfo = metainfo;
+    if (metainfo.missingLayers.length === 0) {
+      this.#events.gotMetadata(metainfo);
       return;
     }
-    const { failure } = outcome;
-    if (!(failure instanceof BtgetError)) throw failure;
+    if (metainfo.private) this.#becomePrivate(this.#stage === 'running');
+    if (!this.#tryToSetHashes(metainfo)) return;
+    // A connection may have turned out to be one of version 2.
+    for (const connection of this.#peers.connections) this.#hashMessages.connectionMade(connection);
+    this.#layers = new LayerFetch(
+      {
+        timers: this.#context,
+        fetch: this.#hashes,
+        metainfo,
+        gotLayers: (layers) => this.#gotLayers(metainfo, layers),
+        nobodyGives: () => this.#nobodyGivesLayers(metainfo),
+      },
+      this.#layerOptions,
+    );
+    this.#layers.begin();
+  }
+
+  #gotLayers(metainfo: Metainfo, layers: ReadonlyMap<number, Buffer>): void {
+    const whole = withLayers(metainfo, layers);
+    if (whole === undefined || whole.missingLayers.length > 0) throw new Error('the layers are not those of the files');
+    this.#events.gotMetadata(whole);
+  }
+
+  /** A torrent of version 2 alone waits, as a link does whose metadata nobody gives. */
+  #nobodyGivesLayers(metainfo: Metainfo): void {
+    if (metainfo.version !== 'hybrid') return;
+    const alone = withoutV2(metainfo);
+    if (!this.#tryToSetHashes(alone)) return;
+    const message = 'no peer gives the hashes of version 2; the torrent goes on as version 1 alone';
+    this.#events.warned('no-layers', message);
+    this.#events.gotMetadata(alone);
+  }
+
+  /** False when the torrent has failed, because the session has it already under another hash. */
+  #tryToSetHashes(metainfo: Metainfo): boolean {
+    try {
+      this.setHashes(wireHashes(metainfo));
+      return true;
+    } catch (failure) {
+      if (!(failure instanceof BtgetError)) throw failure;
+      this.#fail(failure);
+      return false;
+    }
+  }
+
+  #fail(failure: BtgetError): void {
     this.stop(() => undefined);
     this.#events.failed(failure);
+  }
+
+  #stopAsking(): void {
+    this.#fetch.stop();
+    this.#parsing?.cancel();
+    this.#layers?.stop();
+  }
+
+  #stopFetching(): void {
+    this.#stopAsking();
+    this.#hashes.stop();
+  }
+
+  #sources(): PeerSource {
+    return this.#isPrivate ? this.#trackers : new PeerSources([this.#trackers, ...this.#others]);
+  }
+
+  /** How much too long the peer would take, as in `MetadataFetch.outlook`: for the metadata, or for the layers. */
+  #outlook(connection: PeerConnection): Millis | null {
+    if (this.#layers === null) return this.#fetch.outlook(connection);
+    const isOfUse = connection.isV2 && this.#hashes.strikesOf(connection) <= MAX_STRIKES;
+    return isOfUse ? null : Number.POSITIVE_INFINITY;
   }
 
   #trackerNamed(address: PeerAddress, source: AddressSource, peerId: Buffer | null, found: Swarm): void {
@@ -286,6 +404,9 @@ export class MetadataTorrent {
    * Closes all connections, dials the peers again that trackers named, and stops all other sources of peers (BEP 27).
    */
   #becomePrivate(isSeeking: boolean): void {
+    if (this.#isPrivate) return;
+    this.#isPrivate = true;
+    this.#peers.becomePrivate();
     if (isSeeking) for (const source of this.#others) source.stop(() => undefined);
     this.#encoder.partFromAll();
     for (const named of this.#named.values()) this.#encoder.startConnection(...named);
@@ -299,8 +420,7 @@ export class MetadataTorrent {
     }
     if (this.#stage === 'ended') return;
     this.#context.end();
-    this.#fetch.stop();
-    this.#parsing?.cancel();
+    this.#stopFetching();
     this.#encoder.close();
     this.#end();
     this.#events.failed(error instanceof Error ? error : new Error(String(error)));
@@ -311,4 +431,9 @@ export class MetadataTorrent {
     this.#context.end();
     for (const answered of this.#whenEnded.splice(0)) answered();
   }
+}
+
+/** Bytes of content, padding not counted. */
+function lengthOf({ files }: Metainfo): number {
+  return files.reduce((sum, file) => sum + (file.padding ? 0 : file.length), 0);
 }

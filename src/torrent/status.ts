@@ -4,7 +4,10 @@ import type { TorrentFile } from '../metainfo/metainfo.js';
 import type { Wait } from '../resume/resume.js';
 import type { PeerReach } from '../swarm/connections/reach-counter.js';
 
-/** 'metadata': the torrent began with a magnet link, and fetches its metadata. */
+/**
+ * 'metadata': the torrent fetches its metadata, or after it the piece layers of version 2. While the metadata itself is
+ * not here, `length` is 0.
+ */
 export type TorrentState = 'metadata' | 'checking' | 'downloading' | 'seeding' | 'stalled' | 'paused' | 'stopped';
 
 /**

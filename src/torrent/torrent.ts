@@ -302,7 +302,7 @@ export class Torrent implements HandoverTarget {
     if (this.#handover === null || this.#progress.have === this.#progress.wanted) return;
     const failed = (message: string): void =>
       this.#events.warned('no-metadata-kept', `no metadata is kept: ${message}`);
-    this.#kept?.write(this.metainfo.info, failed);
+    this.#kept?.write(this.metainfo, failed);
   }
 
   #pieceFound(piece: PieceIndex): void {

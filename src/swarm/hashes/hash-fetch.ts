@@ -108,6 +108,11 @@ export class HashFetch {
     if (peer !== undefined) this.#remove(peer);
   }
 
+  /** How often in a row the peer did not answer in time, or rejected what we asked for; 0 for one that is not asked. */
+  strikesOf(connection: PeerConnection): number {
+    return this.#peers.get(connection)?.strikes ?? 0;
+  }
+
   /**
    * Fetches the `length` hashes of the range. They are proven when they and their uncles give `known`, 32 bytes: the
    * root of the tree, unless the proof ends below it at a hash that the caller knows. `done` gets a copy of its own.

@@ -63,7 +63,7 @@ export interface MetadataPeersParts {
 export class MetadataPeers implements PeerEvents {
   readonly #timers: Timers;
   readonly #extensions: Extensions;
-  readonly #nodePorts: NodePorts | null;
+  #nodePorts: NodePorts | null;
   readonly #outlook: MetadataPeersParts['outlook'];
   readonly #hashes: HashMessages | null;
   readonly #options: MetadataPeersOptions;
@@ -80,6 +80,15 @@ export class MetadataPeers implements PeerEvents {
 
   get count(): number {
     return this.#peers.size;
+  }
+
+  get connections(): Iterable<PeerConnection> {
+    return this.#peers.keys();
+  }
+
+  /** From now on no peer is told of our node in the DHT, and none tells us of its own. */
+  becomePrivate(): void {
+    this.#nodePorts = null;
   }
 
   /** Of these, with which everything goes through a cipher. */

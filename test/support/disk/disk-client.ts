@@ -1,7 +1,7 @@
 import type { FileOperations } from '../../../src/disk/system/operations.js';
 import { parseAtOnce } from '../../../src/metainfo/parsing.js';
 import { NO_OWN_NETWORKS } from '../../../src/net/reach-rule.js';
-import { Session } from '../../../src/session/session.js';
+import { type AddedTorrent, Session } from '../../../src/session/session.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
 import type { TorrentStatus } from '../../../src/torrent/status.js';
 import type { Torrent } from '../../../src/torrent/torrent.js';
@@ -32,7 +32,7 @@ export class DiskClient {
   failure: Error | null = null;
   readonly #swarm: SimulatedSwarm;
   readonly #session: Session;
-  readonly #torrent: Torrent;
+  readonly #torrent: AddedTorrent;
 
   constructor(swarm: SimulatedSwarm, sample: SampleTorrent, options: DiskClientOptions) {
     this.#swarm = swarm;

@@ -3,10 +3,12 @@ import type { RawServer, SingleSocket, SocketFailure, SocketHandler } from '../.
 import { Framer, type Step } from '../../../src/wire/framer.js';
 import { encodeHandshake, readHandshakeHead, readPeerId } from '../../../src/wire/handshake.js';
 import { decodeMessage, encodeMessage, KEEP_ALIVE, type PeerMessage } from '../../../src/wire/message.js';
-import { encodeReserved } from '../../../src/wire/reserved.js';
+import { announces, encodeReserved, withV2 } from '../../../src/wire/reserved.js';
 
 export interface FakeIdentity {
   readonly infoHash: Buffer;
+  /** The second hash of a hybrid, 20 bytes: a peer that dials us as one that knows version 2 gets it for an answer. */
+  readonly infoHashV2?: Buffer;
   readonly peerId: Buffer;
 }
 
@@ -31,6 +33,8 @@ export class FakeTalk implements SocketHandler {
   readonly #rawServer: RawServer;
   readonly #identity: FakeIdentity;
   readonly #script: FakeScript;
+  /** The hash that we answer with; null for the main one. */
+  #infoHash: Buffer | null = null;
   readonly #framer: Framer;
   readonly #chunks: Buffer[] = [];
   #socket: SingleSocket | null = null;
@@ -40,8 +44,11 @@ export class FakeTalk implements SocketHandler {
     this.#rawServer = rawServer;
     this.#identity = identity;
     this.#script = script;
-    const first = readHandshakeHead((infoHash) => {
-      if (!infoHash.equals(identity.infoHash)) this.#note(`info-hash ${infoHash.toString('hex')}`);
+    const { infoHashV2 } = identity;
+    const first = readHandshakeHead((infoHash, reserved) => {
+      const isV2 = infoHashV2 !== undefined && (infoHash.equals(infoHashV2) || announces(reserved, 'v2'));
+      if (isV2) this.#infoHash = infoHashV2;
+      else if (!infoHash.equals(identity.infoHash)) this.#note(`info-hash ${infoHash.toString('hex')}`);
       return readPeerId((peerId) => {
         this.#note(`handshake ${peerId.toString('latin1')}`);
         script.gotHandshake?.(this);
@@ -91,7 +98,9 @@ export class FakeTalk implements SocketHandler {
 
   /** The whole handshake that `sayHandshake` sends. */
   handshake(reserved: Buffer = encodeReserved([])): Buffer {
-    return encodeHandshake(this.#identity.infoHash, this.#identity.peerId, reserved);
+    const { infoHash, infoHashV2, peerId } = this.#identity;
+    const ours = this.#infoHash ?? infoHash;
+    return encodeHandshake(ours, peerId, infoHashV2 !== undefined && ours === infoHash ? withV2(reserved) : reserved);
   }
 
   sayHandshake(): void {

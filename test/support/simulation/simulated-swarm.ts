@@ -6,15 +6,16 @@ import type { TrackerClient } from '../../../src/discovery/trackers/tracker-clie
 import type { FoundJournal } from '../../../src/disk/target.js';
 import type { MagnetLink } from '../../../src/metainfo/magnet.js';
 import type { Metainfo } from '../../../src/metainfo/metainfo.js';
+import { wireNames } from '../../../src/metainfo/named-hashes.js';
 import { parseAtOnce } from '../../../src/metainfo/parsing.js';
 import type { PeerAddress } from '../../../src/net/raw-server.js';
 import { NO_OWN_NETWORKS, type OwnNetworks } from '../../../src/net/reach-rule.js';
 import { metadataTarget } from '../../../src/resume/kept-metadata.js';
-import type { MagnetTorrent } from '../../../src/session/magnet-torrent.js';
+import { MagnetTorrent } from '../../../src/session/magnet-torrent.js';
 import { Session } from '../../../src/session/session.js';
 import type { DhtAdapters } from '../../../src/session/session-dht.js';
 import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from '../../../src/session/session-options.js';
-import type { Torrent } from '../../../src/torrent/torrent.js';
+import { Torrent } from '../../../src/torrent/torrent.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../../src/torrent/torrent-options.js';
 import { DEFAULT_MEMORY_JOURNAL_OPTIONS, MemoryJournal } from '../fakes/memory-journal.js';
 import { LockedTarget, MemoryLock } from '../fakes/memory-lock.js';
@@ -140,6 +141,7 @@ export class SimulatedSwarm {
     const opened = this.#open(options);
     const { session, events, torrentOptions } = opened;
     const torrent = session.addTorrent(options.metainfo ?? this.#sample.metainfo, torrentOptions, events);
+    if (!(torrent instanceof Torrent)) throw new Error('a .torrent without its layers');
     const storage = opened.storage();
     if (storage === null) throw new Error('a torrent without a storage');
     const client: Client = { ...opened.client, torrent, storage };
@@ -156,6 +158,21 @@ export class SimulatedSwarm {
       this.log.push(`${Math.round(this.timeline.now())} ${about.name}: metadata of ${name}`);
     };
     const torrent = session.addMagnet(link, torrentOptions, { ...events, gotMetadata });
+    const client: MagnetClient = { ...about, torrent, storage, metadataAt: null };
+    joined(client);
+    this.magnetClients.push(client);
+    return client;
+  }
+
+  /** Starts a client whose .torrent does not tell all piece layers. `options` are as for `start`. */
+  startWithout(metainfo: Metainfo, options: Partial<ClientOptions> = {}): MagnetClient {
+    const { client: about, session, events, torrentOptions, storage, joined } = this.#open(options);
+    const gotMetadata = ({ name }: Metainfo): void => {
+      client.metadataAt = this.timeline.now();
+      this.log.push(`${Math.round(this.timeline.now())} ${about.name}: layers of ${name}`);
+    };
+    const torrent = session.addTorrent(metainfo, torrentOptions, { ...events, gotMetadata });
+    if (!(torrent instanceof MagnetTorrent)) throw new Error('a .torrent with its layers');
     const client: MagnetClient = { ...about, torrent, storage, metadataAt: null };
     joined(client);
     this.magnetClients.push(client);
@@ -194,14 +211,15 @@ export class SimulatedSwarm {
     const fresh = { ...DEFAULT_MEMORY_JOURNAL_OPTIONS, latency: diskLatency };
     const journal = new MemoryJournal(rawServer, { ...fresh, found: all.journal });
     const metadata = new MemoryJournal(rawServer, { ...fresh, found: all.metadata });
+    const names = new Set(wireNames(metainfo).map(metadataTarget));
     const joined = new Session(
       {
         rawServer,
         makeKeyPair,
         random: seededRandom(this.#seed * 1_000 + number),
         slots,
-        openStorage: ({ timers, selected }) => {
-          storage = new MemoryStorage(metainfo, rawServer, {
+        openStorage: ({ timers, metainfo: opened, selected }) => {
+          storage = new MemoryStorage(opened, rawServer, {
             ...DEFAULT_MEMORY_STORAGE_OPTIONS,
             answers: timers,
             latency: diskLatency,
@@ -215,7 +233,7 @@ export class SimulatedSwarm {
         },
         folderName: () => null,
         openTarget: ({ name: target }) => ({
-          journal: target === metadataTarget(metainfo.infoHash) ? metadata : journal,
+          journal: names.has(target) ? metadata : journal,
           lock: new MemoryLock(rawServer, all.target ?? new LockedTarget()),
         }),
         parse: parseAtOnce,

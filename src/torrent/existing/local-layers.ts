@@ -1,0 +1,130 @@
+/**
+ * Makes piece layers (BEP 52) from the files on the disk, for a torrent that does not tell them. The file's root, which
+ * the torrent does tell, proves what is made.
+ */
+import type { CheckOutcome, FileSurvey, OpenStorage, Storage } from '../../disk/storage.js';
+import { merkleRoot } from '../../metainfo/merkle.js';
+import type { Metainfo } from '../../metainfo/metainfo.js';
+import { type PieceIndex, PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
+import { isLayerOf } from '../../metainfo/v2-tree.js';
+import type { TorrentOptions } from '../torrent-options.js';
+
+/** The layers that are known, by index of the file. */
+export type FoundLayers = ReadonlyMap<number, Buffer>;
+
+/** How many pieces are hashed at the same time: more than the cores of most machines that serve files. */
+const AT_ONCE = 8;
+
+export class LocalLayers {
+  readonly #metainfo: Metainfo;
+  readonly #layout: PieceLayout;
+  readonly #storage: Storage;
+  readonly #answered: (layers: FoundLayers) => void;
+  readonly #layers = new Map<number, Buffer>();
+  /** The files that are still to be hashed, by index. */
+  #files: number[] = [];
+  #checked = 0;
+  #checkLength = 0;
+  #stopped = false;
+
+  /**
+   * Hashes files of `metainfo.missingLayers` that have their final name and their whole length. It writes nothing.
+   * Answers once, later, and not after `stop`. It never fails: a file that cannot be read has no layer.
+   */
+  constructor(
+    openStorage: OpenStorage,
+    metainfo: Metainfo,
+    options: TorrentOptions,
+    answered: (layers: FoundLayers) => void,
+  ) {
+    // Of a hybrid too, we want the leaves of the hash trees and nothing else. Roots of zeros give the leaves of each
+    // piece, because no piece has such a root.
+    const ofTrees: Metainfo = {
+      ...metainfo,
+      version: '2',
+      pieces: Buffer.alloc(0),
+      pieceRoots: Buffer.alloc(metainfo.pieceCount * 32),
+    };
+    this.#metainfo = ofTrees;
+    this.#layout = new PieceLayout(ofTrees);
+    this.#answered = answered;
+    const { dir, outputName: output, partNames } = options;
+    const places = { dir, output, partNames, overwrite: false, selected: null };
+    this.#storage = openStorage({ timers: null, metainfo: ofTrees, layout: this.#layout, ...places });
+    this.#storage.survey(
+      (outcome) => {
+        if (outcome.ok) this.#begin(outcome.files);
+        else this.#end();
+      },
+      () => undefined,
+    );
+  }
+
+  /** How many bytes are hashed so far, of how many. */
+  get progress(): { readonly checked: number; readonly length: number } {
+    return { checked: this.#checked, length: this.#checkLength };
+  }
+
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#storage.close(() => undefined);
+  }
+
+  #begin(found: readonly FileSurvey[]): void {
+    const { files, missingLayers } = this.#metainfo;
+    this.#files = missingLayers.filter((file) => {
+      const there = found[file];
+      return there?.found === 'final' && there.length === files[file]?.length;
+    });
+    for (const file of this.#files) this.#checkLength += files[file]?.length ?? 0;
+    this.#nextFile();
+  }
+
+  #nextFile(): void {
+    if (this.#stopped) return;
+    const index = this.#files.shift();
+    const file = index === undefined ? undefined : this.#metainfo.files[index];
+    if (index === undefined || file === undefined) {
+      this.#end();
+      return;
+    }
+    const { first, end } = piecesOfFile(file, this.#layout);
+    const roots: Buffer[] = [];
+    let next = first;
+    let due = 0;
+    let isHere = true;
+    const check = (): void => {
+      while (isHere && due < AT_ONCE && next < end) {
+        const piece = next as PieceIndex;
+        next += 1;
+        due += 1;
+        this.#storage.checkPiece(piece, (outcome) => {
+          due -= 1;
+          this.#checked += this.#layout.lengthOf(piece);
+          const root = this.#rootOf(piece, outcome);
+          if (root === null) isHere = false;
+          else roots[piece - first] = root;
+          check();
+        });
+      }
+      if (due > 0) return;
+      const layer = isHere ? Buffer.concat(roots) : null;
+      if (layer !== null && isLayerOf(file, layer, this.#metainfo.pieceLength)) this.#layers.set(index, layer);
+      this.#nextFile();
+    };
+    check();
+  }
+
+  /** Null when the bytes of the piece are not there. */
+  #rootOf(piece: PieceIndex, outcome: CheckOutcome): Buffer | null {
+    if (!outcome.ok || outcome.leaves === undefined || outcome.leaves.length === 0) return null;
+    return merkleRoot(outcome.leaves, this.#layout.proofOf(piece).width, 0);
+  }
+
+  #end(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#storage.close(() => this.#answered(this.#layers));
+  }
+}

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { describe, test } from 'node:test';
+import type { Metainfo } from '../../../../src/metainfo/metainfo.js';
+import { parseMetainfo } from '../../../../src/metainfo/parse-metainfo.js';
+import { type FoundLayers, LocalLayers } from '../../../../src/torrent/existing/local-layers.js';
+import { DEFAULT_TORRENT_OPTIONS } from '../../../../src/torrent/torrent-options.js';
+import { type DiskFolder, diskFolder } from '../../../support/disk/file-disk.js';
+import { type V2SampleTorrent, v2Torrent } from '../../../support/v2-torrent.js';
+
+const FILES = [
+  { path: 'top/a', length: 5 * 32_768 + 1 },
+  { path: 'top/b', length: 32_768 },
+  { path: 'top/c', length: 7 * 32_768 },
+  { path: 'top/d', length: 0 },
+  { path: 'top/e', length: 2 * 32_768 },
+];
+
+function withoutLayers(sample: V2SampleTorrent): Metainfo {
+  const begin = sample.torrent.indexOf('12:piece layers');
+  return parseMetainfo(Buffer.concat([sample.torrent.subarray(0, begin), Buffer.from('e')]));
+}
+
+function write(folder: DiskFolder, sample: V2SampleTorrent, change: (path: string, bytes: Buffer) => Buffer | null) {
+  for (const [index, { path, padding }] of sample.metainfo.files.entries()) {
+    const name = path.join('/');
+    const bytes = padding ? null : change(name, Buffer.from(sample.fileBytes(index)));
+    if (bytes === null) continue;
+    mkdirSync(dirname(folder.at(name)), { recursive: true });
+    writeFileSync(folder.at(name), bytes);
+  }
+}
+
+function find(folder: DiskFolder, metainfo: Metainfo): Promise<{ layers: FoundLayers; local: LocalLayers }> {
+  return new Promise((resolve) => {
+    const options = { ...DEFAULT_TORRENT_OPTIONS, dir: folder.dir };
+    const open: ConstructorParameters<typeof LocalLayers>[0] = (given) => folder.disk.openStorage(given);
+    const local = new LocalLayers(open, metainfo, options, (layers) => resolve({ layers, local }));
+  });
+}
+
+describe('piece layers of the files that are there', () => {
+  for (const version of ['2', 'hybrid'] as const) {
+    const sample = v2Torrent(FILES, 32_768, version);
+
+    test(`are made of whole files, version ${version}`, async () => {
+      const folder = diskFolder();
+      write(folder, sample, (_path, bytes) => bytes);
+      const { layers, local } = await find(folder, withoutLayers(sample));
+      assert.deepEqual(layers, sample.layers);
+      const length = 5 * 32_768 + 1 + 7 * 32_768 + 2 * 32_768;
+      assert.deepEqual(local.progress, { checked: length, length });
+      await folder.end();
+    });
+
+    test(`are not made of files that are missing, short or wrong, version ${version}`, async () => {
+      const folder = diskFolder();
+      write(folder, sample, (path, bytes) => {
+        if (path === 'top/a') bytes[5 * 32_768] = (bytes[5 * 32_768] ?? 0) ^ 1;
+        return path === 'top/c' ? bytes.subarray(1) : path === 'top/e' ? null : bytes;
+      });
+      const before = readdirSync(folder.dir, { recursive: true }).sort();
+      assert.deepEqual((await find(folder, withoutLayers(sample))).layers, new Map());
+      assert.deepEqual(readdirSync(folder.dir, { recursive: true }).sort(), before, 'nothing is written');
+      await folder.end();
+    });
+  }
+
+  test('are none where no folder is', async () => {
+    const folder = diskFolder();
+    const sample = v2Torrent(FILES, 32_768, '2');
+    assert.deepEqual((await find(folder, withoutLayers(sample))).layers, new Map());
+    await folder.end();
+  });
+});
