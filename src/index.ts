@@ -28,7 +28,7 @@ export {
   type NodeSession,
   type NodeSessionOptions,
 } from './session/node-session.js';
-export type { ListenAnswer } from './session/session.js';
+export type { AddedEvents, AddedTorrent, ListenAnswer } from './session/session.js';
 export { DEFAULT_SESSION_OPTIONS, type SessionOptions } from './session/session-options.js';
 export type { EncryptionPolicy } from './swarm/connections/dial-ways.js';
 export type { PeerReach } from './swarm/connections/reach-counter.js';

@@ -64,8 +64,10 @@ function withoutMode<T extends { readonly mode: unknown; readonly seedGoal: unkn
 export interface DownloadResult {
   /** The torrent's own name. */
   readonly name: string;
-  /** 40 digits, lower case hexadecimal. */
+  /** 40 digits, lower case hexadecimal: that of version 1, or the first 40 of version 2 when there is no other. */
   readonly infoHash: string;
+  /** 64 digits; null when the torrent is of version 1 alone. */
+  readonly infoHashV2: string | null;
   /** The wanted files where they are, below `dir`; each is whole, verified and flushed. */
   readonly paths: readonly string[];
   /** Bytes of the files that were asked for. */
@@ -196,6 +198,7 @@ function run(
         const result = {
           name: metainfo.name,
           infoHash: toHex(metainfo.infoHash),
+          infoHashV2: metainfo.infoHashV2 === null ? null : toHex(metainfo.infoHashV2),
           paths,
           length,
           downloaded,

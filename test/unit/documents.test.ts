@@ -156,7 +156,7 @@ const mapping = {
 } as const;
 const EVENTS: { readonly [T in RunEvent['type']]: RunEvent & { readonly type: T } } = {
   listening: { type: 'listening', host: null, port: 1, onlySeeds: false },
-  added: { type: 'added', about, length: 0, wanted: 0, have: 0, files: 0, pieces: 0, dir: '' },
+  added: { type: 'added', about, infoHashV2: null, length: 0, wanted: 0, have: 0, files: 0, pieces: 0, dir: '' },
   checking: { type: 'checking', about, checked: 0, length: 0 },
   progress: { type: 'progress', about, status },
   file: { type: 'file', about, path: '', length: 0 },
@@ -269,6 +269,7 @@ describe('the documents', { timeout: HANGS_AFTER }, () => {
       'disk-paused': true,
       limited: true,
       'no-metadata': true,
+      'no-layers': true,
       encryption: true,
       'peers-unreachable': true,
       'peers-lack-pieces': true,

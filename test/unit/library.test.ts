@@ -41,7 +41,7 @@ describe('a script', { timeout: HANGS_AFTER }, () => {
     const path = join(to, 'one-file.txt');
     const infoHash = parseMetainfo(TORRENT).infoHash.toString('hex');
     const amounts = { length: 163_783, downloaded: 163_783, uploaded: 0 };
-    assert.deepEqual(result, { name: 'one-file.txt', infoHash, paths: [path], ...amounts });
+    assert.deepEqual(result, { name: 'one-file.txt', infoHash, infoHashV2: null, paths: [path], ...amounts });
     assert.deepEqual(readFileSync(path), readFileSync(join(FIXTURES, 'one-file.txt')));
     assert.deepEqual([statuses[0]?.state, statuses.at(-1)?.have], ['checking', 163_783]);
     assert.equal((await download(parseMetainfo(TORRENT), { ...LOOPBACK, dir: to })).downloaded, 0);

@@ -100,8 +100,8 @@ export async function runTorrents(
         hook === null
           ? null
           : (job, answered) => {
-              const { about, path, paths, wanted } = job;
-              const result = { ...about, dir: values.dir, path: path ?? values.dir, paths, length: wanted };
+              const { about, infoHashV2, path, paths, wanted } = job;
+              const result = { ...about, infoHashV2, dir: values.dir, path: path ?? values.dir, paths, length: wanted };
               runHook(hook, result, io.env, (message) => output.tell({ type: 'note', message }), answered);
             },
     };

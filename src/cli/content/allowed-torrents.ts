@@ -5,6 +5,7 @@ import { toHex } from '../../base/bytes.js';
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import { MAX_TORRENT_LENGTH } from '../../metainfo/metainfo.js';
+import { wireNames } from '../../metainfo/named-hashes.js';
 import { parseMetainfo } from '../../metainfo/parse-metainfo.js';
 
 const READ_AGAIN_EVERY: Millis = 60_000;
@@ -12,8 +13,8 @@ const READ_AGAIN_EVERY: Millis = 60_000;
 interface KnownFile {
   /** The time of the last change, in milliseconds since 1970. */
   readonly changed: number;
-  /** In hexadecimal; null when the file is no torrent. */
-  readonly infoHash: string | null;
+  /** The info-hashes as peers say them, in hexadecimal: two for a hybrid, none when the file is no torrent. */
+  readonly infoHashes: readonly string[];
 }
 
 /** A file that breaks keeps the torrent that it held before. A torrent ends when its file goes. */
@@ -46,18 +47,18 @@ export class AllowedTorrents {
           found.set(path, known);
           continue;
         }
-        found.set(path, { changed: mtimeMs, infoHash: known?.infoHash ?? null });
+        found.set(path, { changed: mtimeMs, infoHashes: known?.infoHashes ?? [] });
         if (size > MAX_TORRENT_LENGTH) throw new BtgetError('torrent-invalid', 'it is too long');
-        found.set(path, { changed: mtimeMs, infoHash: toHex(parseMetainfo(await readFile(path)).infoHash) });
+        found.set(path, { changed: mtimeMs, infoHashes: wireNames(parseMetainfo(await readFile(path))) });
       } catch (error) {
         // The file may have gone, or be half written. The next reading looks at it again.
         if (!(error instanceof BtgetError) && !(error instanceof Error && 'code' in error)) throw error;
-        const isKept = (found.get(path)?.infoHash ?? null) !== null;
+        const isKept = (found.get(path)?.infoHashes.length ?? 0) > 0;
         say(`warning: ${path} ${isKept ? 'is served as it was before' : 'is not served'}: ${error.message}`);
       }
     }
     this.#known = found;
-    this.#allowed = new Set([...found.values()].flatMap(({ infoHash }) => (infoHash === null ? [] : [infoHash])));
+    this.#allowed = new Set([...found.values()].flatMap(({ infoHashes }) => infoHashes));
   }
 
   /** As `read`, but never rejects: when the folder cannot be read, `say` gets a warning and all torrents stay. */

@@ -9,7 +9,7 @@ import type { TorrentStatus } from '../../torrent/status.js';
 /** The torrent that an event is about. */
 export interface Subject {
   readonly name: string;
-  /** In hexadecimal. */
+  /** The main one, 40 digits; until the metadata of a link is here, that of the link. */
   readonly infoHash: string;
 }
 
@@ -24,6 +24,7 @@ export interface StallReason {
     | 'trackers-failing'
     | 'no-peers'
     | 'no-metadata'
+    | 'no-layers'
     | 'private'
     | 'dht-off'
     | 'dht-unreached'
@@ -59,6 +60,8 @@ export type RunEvent =
   | {
       readonly type: 'added';
       readonly about: Subject;
+      /** 64 digits; null when the torrent is of version 1 alone. */
+      readonly infoHashV2: string | null;
       readonly length: number;
       readonly wanted: number;
       readonly have: number;
@@ -109,7 +112,7 @@ export type RunEvent =
   | { readonly type: 'port-mapping'; readonly mapping: PortMapping & { readonly state: 'mapped' | 'failed' } }
   /** For people: the torrent serves what it has. */
   | { readonly type: 'seeding'; readonly about: Subject; readonly have: number; readonly wanted: number }
-  /** For people: no more progress comes of this torrent. */
+  /** For people: no more progress comes of this torrent under this info-hash. */
   | { readonly type: 'over'; readonly about: Subject }
   /** For people: a sentence. */
   | { readonly type: 'note'; readonly message: string }

@@ -19,8 +19,8 @@ export function createJsonOutput(write: (text: string) => void, now: () => strin
 function fieldsOf(event: RunEvent): Readonly<Record<string, unknown>> | undefined {
   switch (event.type) {
     case 'added': {
-      const { length, wanted, have, files, pieces, dir } = event;
-      return { name: event.about.name, length, wanted, have, files, pieces, dir };
+      const { infoHashV2, length, wanted, have, files, pieces, dir } = event;
+      return { infoHashV2, name: event.about.name, length, wanted, have, files, pieces, dir };
     }
     case 'checking':
       return { checked: event.checked, length: event.length };

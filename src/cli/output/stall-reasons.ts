@@ -68,9 +68,14 @@ function lonelyReasons({ status, trackers, dht, limits }: StallFacts): StallReas
 }
 
 function metadataReasons({ status, trackers }: StallFacts): StallReason[] {
-  const message = `${formatCount(status.peers, 'peer')} connected, none has given the metadata yet`;
+  const connected = `${formatCount(status.peers, 'peer')} connected`;
   const failing = trackers.reports.filter((report) => !report.ok);
-  return [{ code: 'no-metadata', message }, ...(failing.length > 0 ? [failingTrackers(failing)] : [])];
+  // The length is known from the metadata.
+  const reason: StallReason =
+    status.length > 0
+      ? { code: 'no-layers', message: `${connected}, none has given the piece hashes of version 2 yet` }
+      : { code: 'no-metadata', message: `${connected}, none has given the metadata yet` };
+  return [reason, ...(failing.length > 0 ? [failingTrackers(failing)] : [])];
 }
 
 function peerReasons({ status, trackers }: StallFacts): StallReason[] {

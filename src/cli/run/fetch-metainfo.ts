@@ -95,6 +95,10 @@ export function fetchMetainfo(
     const { timeout } = options;
     if (timeout === null) return;
     const limit = formatDuration(timeout / 1000);
-    after(timeout, () => fail(new BtgetError('gave-up', `gave up: no metadata after ${limit}`)));
+    after(timeout, () => {
+      // The length is known from the metadata.
+      const what = (torrent?.status().length ?? 0) > 0 ? 'piece hashes of version 2' : 'metadata';
+      fail(new BtgetError('gave-up', `gave up: no ${what} after ${limit}`));
+    });
   });
 }

@@ -6,8 +6,10 @@ import { jsonLine } from '../output/escape.js';
 /** What the program learns of the torrent that is done. */
 export interface HookResult {
   readonly name: string;
-  /** In hexadecimal. */
+  /** The main one, 40 digits. */
   readonly infoHash: string;
+  /** 64 digits; null when the torrent is of version 1 alone. */
+  readonly infoHashV2: string | null;
   /** The folder that `--dir` names. */
   readonly dir: string;
   /** The torrent's file or top folder. */
@@ -63,6 +65,7 @@ export function runHook(
       ...env,
       BTGET_NAME: result.name,
       BTGET_INFO_HASH: result.infoHash,
+      ...(result.infoHashV2 === null ? {} : { BTGET_INFO_HASH_V2: result.infoHashV2 }),
       BTGET_DIR: result.dir,
       BTGET_PATH: result.path,
       ...(json.length <= MAX_VARIABLE ? { BTGET_RESULT: json } : {}),

@@ -5,10 +5,10 @@ import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
 import type { MagnetLink } from '../../metainfo/magnet.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import type { MagnetEvents } from '../../session/magnet-torrent.js';
-import type { ListenAnswer } from '../../session/session.js';
+import type { AddedEvents, ListenAnswer } from '../../session/session.js';
 import type { SessionOptions } from '../../session/session-options.js';
 import type { MetadataEvents } from '../../torrent/metadata-torrent.js';
-import type { TorrentEvents, TorrentStatus } from '../../torrent/status.js';
+import type { TorrentStatus } from '../../torrent/status.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
 
 /** How long a command waits for its session to tell the trackers and to close everything. */
@@ -24,7 +24,8 @@ export interface CommandSession {
   listen(answered: (outcome: ListenAnswer) => void): void;
   /** How the gateway of each family has answered our wish to let peers in. */
   portMapping(): readonly PortMapping[];
-  addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): CommandTorrent;
+  /** When its .torrent lacks piece layers, `gotMetadata` is called once they are here. */
+  addTorrent(metainfo: Metainfo, options: TorrentOptions, events: AddedEvents): CommandTorrent;
   addMagnet(link: MagnetLink, options: TorrentOptions, events: MagnetEvents): CommandTorrent;
   fetchMetadata(link: MagnetLink, options: TorrentOptions, events: MetadataEvents): CommandTorrent;
   /** Null when the session does not use the DHT. */

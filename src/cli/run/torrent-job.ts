@@ -55,7 +55,7 @@ export class TorrentJob implements MagnetEvents {
   readonly #stall: StallWatch;
   readonly #startedAt: Millis;
   #about: Subject;
-  /** Null while we fetch the metadata of a magnet link. */
+  /** Null while we fetch the metadata of a magnet link, or piece layers. */
   #content: JobContent | null = null;
   #torrent: CommandTorrent | undefined;
   #status: TorrentStatus | undefined;
@@ -81,6 +81,12 @@ export class TorrentJob implements MagnetEvents {
 
   get about(): Subject {
     return this.#about;
+  }
+
+  /** 64 digits. Null when the torrent is of version 1 alone, and while we do not know. */
+  get infoHashV2(): string | null {
+    const hash = this.#content?.metainfo.infoHashV2 ?? null;
+    return hash === null ? null : toHex(hash);
   }
 
   /** Where the content is. Null while we do not know its name. */
@@ -122,7 +128,10 @@ export class TorrentJob implements MagnetEvents {
 
   gotMetadata(metainfo: Metainfo): void {
     const { dir, outputName } = this.#place;
-    this.#about = { ...this.#about, name: metainfo.name };
+    const infoHash = toHex(metainfo.infoHash);
+    // Displays know a torrent by its hash. A link may have named a hybrid by another one than the main hash.
+    if (infoHash !== this.#about.infoHash) this.#owner.tell({ type: 'over', about: this.about });
+    this.#about = { name: metainfo.name, infoHash };
     this.#content = { metainfo, path: join(dir, outputName ?? metainfo.name) };
     this.#lastDataAt = this.#owner.now();
     const status = this.#takeStatus();
@@ -130,7 +139,8 @@ export class TorrentJob implements MagnetEvents {
     const { length, wanted, have } = status;
     const files = metainfo.files.filter((file) => !file.padding).length;
     const pieces = metainfo.pieceCount;
-    this.#owner.tell({ type: 'added', about: this.about, length, wanted, have, files, pieces, dir });
+    const { infoHashV2 } = this;
+    this.#owner.tell({ type: 'added', about: this.about, infoHashV2, length, wanted, have, files, pieces, dir });
   }
 
   /** The owner calls it each second while the run goes on. */
@@ -316,7 +326,8 @@ export function beginJob(
   const job = new TorrentJob(source.input, subjectOf(source), options, hasTrackers, owner);
   if (source.kind === 'torrent') {
     job.joined(session.addTorrent(source.metainfo, options, job));
-    job.gotMetadata(source.metainfo);
+    // The layers that are missing come first, and then the torrent tells of its metadata itself.
+    if (source.metainfo.missingLayers.length === 0) job.gotMetadata(source.metainfo);
   } else job.joined(session.addMagnet(source.link, optionsForLink(source.link, source.peers, options), job));
   return job;
 }

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import type { Timers } from '../../../src/base/clock.js';
 import { AllowedTorrents } from '../../../src/cli/content/allowed-torrents.js';
 import { Timeline } from '../../support/simulation/timeline.js';
+import { v2Torrent } from '../../support/v2-torrent.js';
 
 const info = (name: string) => `d6:lengthi1e4:name1:${name}12:piece lengthi16384e6:pieces20:${'h'.repeat(20)}e`;
 const hashOf = (name: string) => createHash('sha1').update(info(name)).digest();
@@ -35,6 +36,20 @@ test('a new .torrent is served, a broken one is served as before, and a removed 
     said.map((line) => line.replace(path, 'x').split(': ').slice(0, 2).join(': ')),
     ['warning: x is not served', 'warning: x is served as it was before'],
   );
+});
+
+test('a hybrid is served under both of its hashes, and a torrent of version 2 under the first 20 bytes of its own', async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'allowed-'));
+  t.after(() => rm(dir, { recursive: true }));
+  const files = [{ path: 'a', length: 5 }];
+  const hybrid = v2Torrent(files, 16_384, 'hybrid');
+  const v2 = v2Torrent(files, 16_384, '2');
+  await writeFile(join(dir, 'h.torrent'), hybrid.torrent);
+  await writeFile(join(dir, 'v2.torrent'), v2.torrent);
+  const allowed = new AllowedTorrents(dir);
+  await allowed.read((line) => assert.fail(line));
+  for (const hash of [hybrid.metainfo.infoHashV1, hybrid.metainfo.infoHashV2, v2.metainfo.infoHashV2])
+    assert.equal(allowed.has(hash?.subarray(0, 20) ?? Buffer.alloc(0)), true);
 });
 
 test('the folder is read again each minute until that is cancelled, even after failures', async (t) => {

@@ -17,6 +17,7 @@ test('a command is split into words without any shell', () => {
 const result = {
   name: '$(touch evil) -n',
   infoHash: 'ab'.repeat(20),
+  infoHashV2: null,
   dir: '.',
   path: './$(touch evil) -n',
   paths: ['./$(touch evil) -n'],

@@ -36,7 +36,17 @@ const result = {
 /** One event of each type, in the order of a run. */
 const EVENTS: readonly RunEvent[] = [
   { type: 'listening', host: null, port: 6881, onlySeeds: true },
-  { type: 'added', about, length: 1024, wanted: 1024, have: 0, files: 2, pieces: 1, dir: '.' },
+  {
+    type: 'added',
+    about,
+    infoHashV2: 'cd'.repeat(32),
+    length: 1024,
+    wanted: 1024,
+    have: 0,
+    files: 2,
+    pieces: 1,
+    dir: '.',
+  },
   { type: 'checking', about, checked: 10, length: 1024 },
   { type: 'progress', about, status: makeStatus({ state: 'checking', downRate: 1.5 }) },
   { type: 'tracker', about, report },
@@ -119,6 +129,7 @@ test('--json prints an object in each line with the promised fields, and nothing
         type: 'added',
         time,
         infoHash,
+        infoHashV2: 'cd'.repeat(32),
         name: about.name,
         length: 1024,
         wanted: 1024,

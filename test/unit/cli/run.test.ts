@@ -5,10 +5,11 @@ import type { Output, RunEvent } from '../../../src/cli/output/events.js';
 import { sentencesFor } from '../../../src/cli/output/sentences.js';
 import { Run, type RunEnd, type RunOptions } from '../../../src/cli/run/run.js';
 import type { LoadedSource } from '../../../src/cli/source/load-source.js';
-import type { MagnetLink } from '../../../src/metainfo/magnet.js';
+import { type MagnetLink, parseLink } from '../../../src/metainfo/magnet.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../../src/torrent/torrent-options.js';
 import { Timeline } from '../../support/simulation/timeline.js';
+import { v2Torrent } from '../../support/v2-torrent.js';
 import { linkTo } from '../../support/worlds/magnet-world.js';
 import { FakeSession, makeMetainfo, makeStatus } from './support/fake-session.js';
 
@@ -312,6 +313,42 @@ test('a link is told as added once its metadata has come, and has the name from 
   time.run(1_000);
   assert.deepEqual(types().slice(2), ['added', 'checking', 'progress']);
   assert.deepEqual(names().slice(1), ['real', 'real', 'real']);
+});
+
+test('a .torrent without its layers is told as added once they have come, and says why they do not come', () => {
+  const sample = v2Torrent([{ path: 'film', length: 100_000 }], 16_384, 'hybrid');
+  const bare = v2Torrent([{ path: 'film', length: 100_000 }], 16_384, 'hybrid', { layers: false }).metainfo;
+  const source: LoadedSource = { input: 'film.torrent', ok: true, kind: 'torrent', metainfo: bare };
+  const { session, time, events, types } = play([source]);
+  const torrent = session.torrents[0]!;
+  torrent.current = makeStatus({ state: 'metadata', length: 100_000, wanted: 0, peers: 2 });
+  time.run(31_000);
+  const stalled = events.filter((event) => event.type === 'stalled');
+  assert.deepEqual(
+    stalled.flatMap(({ reasons }) => reasons),
+    [{ code: 'no-layers', message: '2 peers connected, none has given the piece hashes of version 2 yet' }],
+  );
+  assert.ok(!types().includes('added'));
+  torrent.current = makeStatus({ state: 'checking' });
+  torrent.events.gotMetadata?.(sample.metainfo);
+  const added = events.find((event) => event.type === 'added');
+  assert.equal(added?.infoHashV2, sample.metainfo.infoHashV2?.toString('hex'));
+});
+
+test('a link of a hybrid by its v2 hash has the main hash from the metadata on', () => {
+  const { metainfo } = v2Torrent([{ path: 'film', length: 100_000 }], 16_384, 'hybrid');
+  const v2 = metainfo.infoHashV2?.toString('hex') ?? '';
+  const source: LoadedSource = { input: v2, ok: true, kind: 'magnet', link: parseLink(v2), peers: [] };
+  const { session, time, events } = play([source]);
+  const hashes = () => [
+    ...new Set(events.flatMap((event) => ('about' in event && event.about !== null ? [event.about.infoHash] : []))),
+  ];
+  assert.deepEqual(hashes(), [v2.slice(0, 40)]);
+  session.magnets[0]!.events.gotMetadata(metainfo);
+  time.run(1_000);
+  assert.deepEqual(hashes(), [v2.slice(0, 40), metainfo.infoHash.toString('hex')]);
+  const over = events.filter((event) => event.type === 'over').map(({ about }) => about.infoHash);
+  assert.deepEqual(over, [v2.slice(0, 40)], 'no display shows it under both');
 });
 
 test('a link that gets no metadata tells the reason after ten seconds without a peer, or after thirty with one', () => {

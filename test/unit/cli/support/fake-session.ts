@@ -7,10 +7,10 @@ import { infoHashV1 } from '../../../../src/metainfo/info-hash.js';
 import type { MagnetLink } from '../../../../src/metainfo/magnet.js';
 import type { Metainfo, TorrentFile } from '../../../../src/metainfo/metainfo.js';
 import type { MagnetEvents } from '../../../../src/session/magnet-torrent.js';
-import type { ListenAnswer } from '../../../../src/session/session.js';
+import type { AddedEvents, ListenAnswer } from '../../../../src/session/session.js';
 import type { SessionOptions } from '../../../../src/session/session-options.js';
 import type { MetadataEvents } from '../../../../src/torrent/metadata-torrent.js';
-import type { TorrentEvents, TorrentStatus } from '../../../../src/torrent/status.js';
+import type { TorrentStatus } from '../../../../src/torrent/status.js';
 import type { TorrentOptions } from '../../../../src/torrent/torrent-options.js';
 
 export function makeMetainfo(
@@ -82,11 +82,11 @@ export function makeStatus(more: Partial<TorrentStatus> = {}): TorrentStatus {
 export class FakeTorrent implements CommandTorrent {
   readonly metainfo: Metainfo;
   readonly options: TorrentOptions;
-  readonly events: TorrentEvents;
+  readonly events: AddedEvents;
   readonly #log: string[];
   current = makeStatus();
 
-  constructor(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents, log: string[]) {
+  constructor(metainfo: Metainfo, options: TorrentOptions, events: AddedEvents, log: string[]) {
     this.metainfo = metainfo;
     this.options = options;
     this.events = events;
@@ -169,7 +169,7 @@ export class FakeSession implements CommandSession {
     return this.portMappings;
   }
 
-  addTorrent(metainfo: Metainfo, options: TorrentOptions, events: TorrentEvents): FakeTorrent {
+  addTorrent(metainfo: Metainfo, options: TorrentOptions, events: AddedEvents): FakeTorrent {
     const torrent = new FakeTorrent(metainfo, options, events, this.log);
     this.torrents.push(torrent);
     return torrent;
