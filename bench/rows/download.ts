@@ -26,6 +26,20 @@ export function download(pieceLength: string): MakeRow {
   };
 }
 
+/** The same of a torrent of version 2, or of a hybrid. aria2 and Transmission know neither. */
+export function downloadOfVersion(metaVersion: '2' | 'hybrid'): MakeRow {
+  return async (bench) => {
+    const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M', metaVersion });
+    const peers = await startPeers(bench, leanSeeds(torrent, bench.content(bench.length).path, 1));
+    const title = `Download in pieces of 1M from one fast seed, ${metaVersion === '2' ? 'version 2' : 'a hybrid'}`;
+    const row = await makeDownloadRow(bench, { torrent, peers }, title, [
+      { contestant: 'btget', metric: 'wall', ratioTo: 'libtorrent', atMost: 0.8 },
+      { contestant: 'btget', metric: 'memory', unit: 'MiB', digits: 0, atMost: 160 },
+    ]);
+    return { ...row, contestants: row.contestants.filter(({ name }) => name !== 'aria2') };
+  };
+}
+
 /** Each client downloads the same file from fifty lean seeds at once. */
 export const manyPeers: MakeRow = async (bench) => {
   const SEEDS = 50;
