@@ -33,7 +33,7 @@ export class Padding {
   within(from: number, length: number): readonly ByteRun[] {
     let at = this.#firstEndingAfter(from);
     // Most blocks have none, and are told so without a list of their own.
-    if (at === this.#begins.length || (this.#begins[at] as number) - from >= length) return NONE;
+    if (length === 0 || at === this.#begins.length || (this.#begins[at] as number) - from >= length) return NONE;
     const runs: ByteRun[] = [];
     for (; at < this.#begins.length; at += 1) {
       const begin = (this.#begins[at] as number) - from;

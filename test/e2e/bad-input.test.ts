@@ -97,10 +97,10 @@ const rows: Readonly<Record<string, Row>> = {
     code: 26,
     says: 'no-pieces.torrent: torrent is not valid: pieces is not a string',
   },
-  'a torrent of version 2 only': {
+  'a torrent of version 2 whose file has no root': {
     args: ['v2.torrent'],
     code: 26,
-    says: 'v2.torrent: torrent is not valid: meta version is 2, and torrents of version 2 alone are not supported yet',
+    says: 'v2.torrent: torrent is not valid: file tree[a].pieces root is missing',
   },
   'an option that is nearly right': {
     args: ['hello.torrent', '--sequentiall'],
@@ -188,15 +188,15 @@ const rows: Readonly<Record<string, Row>> = {
     code: 27,
     says: 'the magnet link has an xt that is no info-hash (urn:btih:c12f): magnet:?xt=urn:btih:c12f',
   },
-  'a magnet link to a torrent of version 2 alone': {
-    args: [`magnet:?xt=urn:btmh:1220${'ab'.repeat(32)}`],
-    code: 26,
-    says: `torrents of version 2 alone are not supported yet: magnet:?xt=urn:btmh:1220${'ab'.repeat(32)}`,
+  'a magnet link by another hash function than SHA-256': {
+    args: [`magnet:?xt=urn:btmh:1114${'ab'.repeat(20)}`],
+    code: 27,
+    says: `the magnet link has a urn:btmh that is not 1220 (SHA-256, 32 bytes) and 64 hexadecimal digits (urn:btmh:1114${'ab'.repeat(20)}): magnet:?xt=urn:btmh:1114${'ab'.repeat(20)}`,
   },
-  'an info-hash of version 2': {
-    args: ['ab'.repeat(32)],
-    code: 26,
-    says: `torrents of version 2 alone are not supported yet: ${'ab'.repeat(32)}`,
+  'an info-hash of version 2 and no time': {
+    args: ['ab'.repeat(32), '--timeout', '1'],
+    code: 2,
+    says: `${'ab'.repeat(20)}: gave up: not done after 1s (the same command again goes on)`,
   },
   'no peer and no tracker': {
     args: ['hello.torrent', '-d', 'lonely', '--stop-timeout', '1'],
