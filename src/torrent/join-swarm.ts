@@ -56,6 +56,8 @@ export interface SwarmParts extends Omit<TorrentParts, 'rawServer'> {
    * one.
    */
   readonly encoder: Encoder | null;
+  /** From the torrent's first life too; null to make one. */
+  readonly hashFetch: HashFetch | null;
   /** The hash of the piece is right, and the disk has it. */
   readonly pieceVerified: (piece: PieceIndex) => void;
   /** The disk refused to write downloaded bytes. */
@@ -153,8 +155,12 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
 }
 
 /** Null when the torrent has no hash trees. */
-function joinHashFetch({ context, metainfo }: SwarmParts, ban: (connection: PeerConnection) => void): HashFetch | null {
-  return metainfo.pieceRoots === null ? null : new HashFetch({ timers: context, ban }, DEFAULT_HASH_FETCH_OPTIONS);
+function joinHashFetch(
+  { context, metainfo, hashFetch }: SwarmParts,
+  ban: (connection: PeerConnection) => void,
+): HashFetch | null {
+  if (metainfo.pieceRoots === null) return null;
+  return hashFetch ?? new HashFetch({ timers: context, ban }, DEFAULT_HASH_FETCH_OPTIONS);
 }
 
 /** Gives the hashes of the torrent to peers. */

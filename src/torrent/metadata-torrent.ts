@@ -218,10 +218,10 @@ export class MetadataTorrent {
     return {
       context: this.#context,
       encoder: this.#encoder,
+      hashFetch: this.#hashes,
       isSeeking,
       sources: metainfo.private ? this.#trackers : this.#sources(),
       takeEvents: (target) => {
-        // Peers may still answer what we have asked them about hashes. That is no fault of theirs.
         this.#stopAsking();
         this.#stage = 'handed-over';
         this.#target = target;

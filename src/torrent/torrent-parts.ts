@@ -15,6 +15,7 @@ import type { Encoder } from '../swarm/connections/encoder.js';
 import type { HalfOpen } from '../swarm/connections/half-open.js';
 import type { Identity } from '../swarm/connections/identity.js';
 import type { NodePorts } from '../swarm/extensions/node-ports.js';
+import type { HashFetch } from '../swarm/hashes/hash-fetch.js';
 import type { Successor } from '../swarm/metadata/metadata-peers.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
 import type { SendMemory } from '../swarm/upload/send-memory.js';
@@ -94,6 +95,8 @@ export interface MetadataHandover {
   readonly context: RawServerContext;
   readonly encoder: Encoder;
   readonly sources: PeerSource;
+  /** It knows which hashes peers still owe: their answers may come when the second life has begun. */
+  readonly hashFetch: HashFetch;
   /** Whether the sources have begun already. */
   readonly isSeeking: boolean;
   /**

@@ -106,6 +106,7 @@ export class Torrent implements HandoverTarget {
       layout,
       options,
       encoder: handover?.encoder ?? null,
+      hashFetch: handover?.hashFetch ?? null,
       pieceVerified: (piece) => this.#pieceVerified(piece),
       diskFailed: (failure) => this.#disk.refused(failure),
       readFailed: (failure) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Timers } from '../../src/base/clock.js';
 import { sha1 } from '../../src/base/digest.js';
 import { BtgetError } from '../../src/base/failure.js';
 import type { SeekingTorrent } from '../../src/discovery/peer-source.js';
@@ -7,6 +8,7 @@ import { linkOf, type MagnetLink } from '../../src/metainfo/magnet.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../src/torrent/torrent-options.js';
 import { FakePeer } from '../support/fakes/fake-peer.js';
+import type { FakeScript } from '../support/fakes/fake-talk.js';
 import { HashTrees } from '../support/fakes/hash-trees.js';
 import { LAYER_LIAR_KINDS, type LayerLiarKind, withHashes } from '../support/fakes/layer-liars.js';
 import { LIAR_KINDS, type LiarKind, metadataScript } from '../support/fakes/metadata-liars.js';
@@ -37,6 +39,23 @@ interface Peer {
   /** 'none': it does not know what a request for hashes is. */
   readonly layers?: LayerLiarKind | 'none' | null;
   readonly number?: number;
+  /** How long after a request for hashes it answers, in milliseconds; at once without it. */
+  readonly answersAfter?: number;
+}
+
+/** Answers requests for hashes so many milliseconds late. */
+function delayed(script: FakeScript, timers: Timers, delay: number): FakeScript {
+  return {
+    ...script,
+    gotMessage: (talk, message) => {
+      if (message.type !== 'hashRequest') {
+        script.gotMessage?.(talk, message);
+        return;
+      }
+      const range = { ...message.range, root: Buffer.from(message.range.root) };
+      timers.addTask(() => script.gotMessage?.(talk, { ...message, range }), delay);
+    },
+  };
 }
 
 /** A peer that has the metadata and the layers, and tells or lies. By default it is honest and of version 2. */
@@ -50,11 +69,9 @@ function peerAt(swarm: SimulatedSwarm, host: string, sample: V2SampleTorrent, pe
     : { infoHash: peer.infoHash ?? short };
   const script = metadataScript(metadata, { timers: swarm.timeline, info, number });
   const rawServer = swarm.network.host(host, { timeout: 1e12 });
-  const fake = new FakePeer(
-    rawServer,
-    { ...hashes, peerId: sha1(Buffer.from(host)) },
-    layers === 'none' ? script : withHashes(script, layers, HashTrees.ofSample(sample)),
-  );
+  const told = layers === 'none' ? script : withHashes(script, layers, HashTrees.ofSample(sample));
+  const answering = peer.answersAfter === undefined ? told : delayed(told, swarm.timeline, peer.answersAfter);
+  const fake = new FakePeer(rawServer, { ...hashes, peerId: sha1(Buffer.from(host)) }, answering);
   fake.listen(6881);
   return fake;
 }
@@ -90,6 +107,23 @@ describe('the piece layers of a link of version 2', () => {
     assert.deepEqual(client.failure, null);
     late.letsIn = true;
     swarm.timeline.runUntil(() => client.metadataAt !== null, 600_000);
+    swarm.stop();
+  });
+
+  test('may come from a slow peer when another has given them already, and that is no fault of it', () => {
+    const swarm = new SimulatedSwarm(V2, 1);
+    const slow = peerAt(swarm, '10.2.0.1', V2, { answersAfter: 2_500 });
+    peerAt(swarm, '10.2.0.2', V2);
+    const client = swarm.startMagnet(linkBy(V2, 'v2'), to('10.2.0.1', '10.2.0.2'));
+    swarm.timeline.runUntil(() => client.metadataAt !== null, 2_400);
+    assert.ok(client.metadataAt !== null);
+    const heardOf = ({ what }: { what: string }) => /hash ?request/i.test(what);
+    assert.ok(slow.talk.heard.some(heardOf), 'the slow peer was asked too');
+    swarm.timeline.run(5_000);
+    assert.deepEqual(
+      slow.talks.map(({ lost }) => lost),
+      [false],
+    );
     swarm.stop();
   });
 

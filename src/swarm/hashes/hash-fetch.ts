@@ -96,9 +96,9 @@ export class HashFetch {
     this.#options = options;
   }
 
-  /** A connection of version 1 is not asked while it is one. */
+  /** A connection of version 1 is not asked while it is one. A peer that is here already keeps what is known of it. */
   connectionMade(connection: PeerConnection): void {
-    if (this.#stopped) return;
+    if (this.#stopped || this.#peers.has(connection)) return;
     this.#peers.set(connection, new HashPeer(connection, this.#options));
     this.#assignSoon();
   }

@@ -124,9 +124,14 @@ export class MetadataPeers implements PeerEvents {
   }
 
   connectionLost(connection: PeerConnection): void {
-    if (!this.#peers.delete(connection)) return;
-    this.#extensions.connectionLost(connection);
+    if (!this.#peers.has(connection)) return;
+    this.#forget(connection);
     this.#hashes?.connectionLost(connection);
+  }
+
+  #forget(connection: PeerConnection): void {
+    this.#peers.delete(connection);
+    this.#extensions.connectionLost(connection);
   }
 
   /** The peer that would take longest to send the metadata; of equals, the one that has been connected longest. */
@@ -175,10 +180,13 @@ export class MetadataPeers implements PeerEvents {
     return false;
   }
 
-  /** Hands all connections to the successor, each with what its peer has said of itself. */
+  /**
+   * Hands all connections to the successor, each with what its peer has said of itself. What peers owe us of hashes
+   * stays known.
+   */
   handPeersTo(successor: Successor): void {
     for (const [connection, peer] of [...this.#peers]) {
-      this.connectionLost(connection);
+      this.#forget(connection);
       successor.takeOver(connection, peer.said);
     }
   }
