@@ -37,12 +37,14 @@ export class Bans {
     return [...this.#hosts.values()].flat();
   }
 
-  add({ hostKey: host, address, peerId, locallyInitiated }: PeerConnection, evidence: Evidence): void {
+  /** A peer that has lied twice, in its blocks and in its hashes, is one liar of its host. */
+  add(liar: PeerConnection, evidence: Evidence): void {
+    const { hostKey: host, address, peerId, locallyInitiated } = liar;
+    const isKnown = this.againstPeer(liar) !== undefined;
     const bans = this.#hosts.get(host) ?? [];
     this.#hosts.delete(host);
     this.#hosts.set(host, bans);
-    if (this.againstHost(host, locallyInitiated) === undefined)
-      bans.push({ address, peerId, locallyInitiated, evidence });
+    if (!isKnown) bans.push({ address, peerId, locallyInitiated, evidence });
     const [oldest] = this.#hosts.keys();
     if (this.#hosts.size > MAX_HOSTS && oldest !== undefined) this.#hosts.delete(oldest);
   }

@@ -16,3 +16,18 @@ test('of the hosts with liars the 10,000 whose last lie is latest are remembered
     [true, false, true, true],
   );
 });
+
+test('a peer that lies twice is one liar of its host, and the third liar has the host banned', () => {
+  const bans = new Bans();
+  const host = '10.0.0.1';
+  const lie = (name: string): void => {
+    const liar = new RecordedConnection(name, [], host, false);
+    bans.add(liar, { kind: 'wrong-block', piece: 0, block: 0 });
+    bans.add(liar, { kind: 'wrong-hashes' });
+  };
+  lie('one');
+  lie('two');
+  assert.deepEqual([bans.all.length, bans.againstHost(host, false)], [2, undefined]);
+  lie('three');
+  assert.deepEqual(bans.againstHost(host, false), { kind: 'wrong-block', piece: 0, block: 0 });
+});
