@@ -15,7 +15,7 @@ const FILES = [
 ];
 const V2 = v2Torrent(FILES, 32 * KIB, '2');
 const HYBRID = v2Torrent(FILES, 32 * KIB, 'hybrid');
-const SAMPLES: readonly V2SampleTorrent[] = [HYBRID];
+const SAMPLES: readonly V2SampleTorrent[] = [V2, HYBRID];
 const ROOT = V2.metainfo.files[0]?.piecesRoot as Buffer;
 /** The layer of the first file: 14 pieces. */
 const LAYER: HashRange = { root: ROOT, base: 1, index: 0, length: 16, proof: 0 };
