@@ -24,10 +24,12 @@ export interface BlockJudgeOptions {
   /** After this long without the right leaves nobody is expected to give them. */
   readonly patience: Millis;
   /**
-   * Suspect pieces keep their memory. When more bytes than this wait for leaves, a further piece is not judged. One
-   * piece may always wait, however long it is.
+   * Suspect pieces keep their memory. When more bytes than this wait for leaves, a further piece waits no longer than
+   * `shortPatience`. One piece may always wait for `patience`, however long it is.
    */
   readonly maxWaiting: number;
+  /** It is enough for honest peers that are asked after some liars. */
+  readonly shortPatience: Millis;
   /** How many right leaves are kept, in case their piece fails again. The oldest piece is forgotten first. */
   readonly maxLeaves: number;
 }
@@ -35,6 +37,7 @@ export interface BlockJudgeOptions {
 export const DEFAULT_BLOCK_JUDGE_OPTIONS: BlockJudgeOptions = {
   patience: 20_000,
   maxWaiting: 16 * 1024 * 1024,
+  shortPatience: 5_000,
   maxLeaves: 32_768,
 };
 
@@ -81,18 +84,23 @@ export class BlockJudge {
     if (this.#waiting.has(piece)) throw new Error(`piece ${piece} is judged already`);
     const { layout, timers, source } = this.#parts;
     const right = this.#rightLeaves(piece);
-    const length = layout.lengthOf(piece);
-    if (right !== undefined || (this.#waiting.size > 0 && this.#waitingLength + length > this.#options.maxWaiting)) {
-      this.#parts.judged(piece, right === undefined ? null : wrongBlocks(leaves, right));
+    if (right !== undefined) {
+      this.#parts.judged(piece, wrongBlocks(leaves, right));
       return;
     }
+    const length = layout.lengthOf(piece);
+    const { patience, shortPatience, maxWaiting } = this.#options;
+    const isFull = this.#waiting.size > 0 && this.#waitingLength + length > maxWaiting;
     const waiting: Waiting = { leaves, length, fetch: null, timeout: null };
     this.#waiting.set(piece, waiting);
     this.#waitingLength += length;
-    waiting.timeout = timers.addTask(() => {
-      waiting.timeout = null;
-      this.#end(piece, waiting, null);
-    }, this.#options.patience);
+    waiting.timeout = timers.addTask(
+      () => {
+        waiting.timeout = null;
+        this.#end(piece, waiting, null);
+      },
+      isFull ? shortPatience : patience,
+    );
     const fetch = source.fetchLeaves(piece, (found) => {
       waiting.fetch = null;
       if (this.#waiting.get(piece) === waiting) this.#end(piece, waiting, found);

@@ -128,14 +128,22 @@ describe('the judge of blocks', () => {
     assert.deepEqual(scene.log, ['1000: 0 nobody can tell']);
   });
 
-  it('lets few pieces wait, and one of any length', () => {
-    const scene = new Scene(honest, { maxWaiting: PIECE - 1 });
+  it('lets one piece of any length wait long, and a further one for a short time', () => {
+    const scene = new Scene(honest, { maxWaiting: PIECE - 1, shortPatience: 999 });
     scene.suspect(0, 1);
     scene.suspect(1, 1);
     scene.timeline.run(1_000);
     scene.suspect(1, 2);
     scene.timeline.run(1_000);
-    assert.deepEqual(scene.log, ['0: 1 nobody can tell', '1000: 0 1', '2000: 1 2']);
+    assert.deepEqual(scene.log, ['999: 1 nobody can tell', '1000: 0 1', '2000: 1 2']);
+  });
+
+  it('judges a further piece when its leaves come within that short time', () => {
+    const scene = new Scene(honest, { maxWaiting: PIECE - 1, shortPatience: 1_001 });
+    scene.suspect(0, 1);
+    scene.suspect(1, 2);
+    scene.timeline.run(2_000);
+    assert.deepEqual(scene.log, ['1000: 0 1', '1000: 1 2']);
   });
 
   it('forgets the leaves of the oldest piece beyond its bound', () => {
