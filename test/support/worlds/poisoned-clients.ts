@@ -250,7 +250,7 @@ function faultsOfEnd(
   return faults;
 }
 
-const FORGERS: readonly (HashLiarKind | null)[] = HASH_LIAR_KINDS.filter((kind) => /forges|zeros/.test(kind));
+const FORGERS: readonly (HashLiarKind | null)[] = HASH_LIAR_KINDS.filter((kind) => /forges|zeros|another/.test(kind));
 
 /** Nobody but liars is banned, and for nothing that it has not done. */
 function faultsOfBans({ lies, bans }: Seen, liars: readonly Liar[]): string[] {
