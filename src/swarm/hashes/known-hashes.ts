@@ -43,11 +43,15 @@ const GROUP_LEVELS = Math.log2(MAX_SERVED);
 /** Pieces of more blocks than this are not hashed for others: it would hold the loop. Such a piece has 64 MiB. */
 const MAX_BLOCKS = 4_096;
 /** How many hashes of parts are kept. They take a megabyte. */
-const MAX_CACHED = 16_384;
+const MAX_CACHED = 32_768;
+/** In so many files with the same bytes we look for a piece that we have: there may be a hundred thousand. */
+const MAX_TWINS = 32;
+/** The roots of so many files are noted in one task. */
+const FILES_A_TASK = 2_048;
 
 /** A file's tree. Files with the same bytes share one. */
 interface Tree {
-  /** Files with this root, by index. */
+  /** Files with this root, by index; only the first MAX_TWINS. */
   readonly files: number[];
   readonly height: number;
   /** Null until it is made. */
@@ -62,7 +66,9 @@ type Part = 'piece' | 'group' | 'crown';
 export class KnownHashes {
   readonly #parts: KnownHashesParts;
   readonly #pieceLevel: number;
-  #trees: ReadonlyMap<string, Tree> | null = null;
+  readonly #trees = new Map<string, Tree>();
+  /** The roots of so many files are noted in `#trees`. */
+  #noted = 0;
   /** Groups and pieces, the latest last: by `g` and the first piece, or `p` and the piece. */
   readonly #cache = new Map<string, Subtree>();
   #cachedCount = 0;
@@ -72,6 +78,7 @@ export class KnownHashes {
   constructor(parts: KnownHashesParts) {
     this.#parts = parts;
     this.#pieceLevel = Math.log2(parts.layout.pieceLength / BLOCK_LENGTH);
+    if (parts.metainfo.files.length > FILES_A_TASK) this.#noteSoon();
   }
 
   /** The range as one that we may give; undefined when it must be rejected. Its numbers come from the peer. */
@@ -151,8 +158,30 @@ export class KnownHashes {
   }
 
   #treeOf(root: Buffer): Tree | undefined {
-    this.#trees ??= treesOf(this.#parts.metainfo.files);
+    this.#note(this.#parts.metainfo.files.length);
     return this.#trees.get(root.toString('latin1'));
+  }
+
+  /** Notes the roots of very many files before anyone asks, so that nobody can make us note them all at once. */
+  #noteSoon(): void {
+    this.#parts.timers.addTask(() => {
+      const { length } = this.#parts.metainfo.files;
+      this.#note(Math.min(length, this.#noted + FILES_A_TASK));
+      if (this.#noted < length) this.#noteSoon();
+    }, 0);
+  }
+
+  /** Notes the roots of the files before `end` that are not noted yet. */
+  #note(end: number): void {
+    for (; this.#noted < end; this.#noted += 1) {
+      const { piecesRoot, length } = this.#parts.metainfo.files[this.#noted] as TorrentFile;
+      if (piecesRoot === undefined) continue;
+      const key = piecesRoot.toString('latin1');
+      const known = this.#trees.get(key);
+      if (known === undefined)
+        this.#trees.set(key, { files: [this.#noted], height: treeHeight(length), crown: null, awaitCrown: [] });
+      else if (known.files.length < MAX_TWINS) known.files.push(this.#noted);
+    }
   }
 
   /** A piece that we have, of any file with these bytes, that holds the leaves of the range. */
@@ -255,16 +284,4 @@ export class KnownHashes {
 /** Hashes in the part. */
 function sizeOf({ base, top }: Subtree): number {
   return 2 ** (top - base + 1);
-}
-
-function treesOf(files: readonly TorrentFile[]): ReadonlyMap<string, Tree> {
-  const trees = new Map<string, Tree>();
-  for (const [index, { piecesRoot, length }] of files.entries()) {
-    if (piecesRoot === undefined) continue;
-    const key = piecesRoot.toString('latin1');
-    const known = trees.get(key);
-    if (known !== undefined) known.files.push(index);
-    else trees.set(key, { files: [index], height: treeHeight(length), crown: null, awaitCrown: [] });
-  }
-  return trees;
 }

@@ -404,3 +404,70 @@ if (hasCorpus('answers of libtorrent to hash requests, beside ours')) {
     }
   });
 }
+
+describe('the hashes of very many files', () => {
+  const COUNT = 10_000;
+
+  /** How often the root of a file was looked at, and whether we have a piece. */
+  function manyFiles(rootOf: (file: number) => Buffer) {
+    let [roots, looks] = [0, 0];
+    const files = Array.from({ length: COUNT }, (_, file) => ({
+      path: ['top', `${file}`],
+      begin: file * 2 * BLOCK,
+      length: 2 * BLOCK,
+      padding: false,
+      executable: false,
+      hidden: false,
+      symlink: null,
+      get piecesRoot(): Buffer {
+        roots += 1;
+        return rootOf(file);
+      },
+    }));
+    const pieceRoots = Buffer.concat(files.map((_, file) => rootOf(file)));
+    const length = COUNT * 2 * BLOCK;
+    const pieces = { pieceCount: COUNT, pieceLength: 2 * BLOCK, length, pieces: Buffer.alloc(0) };
+    const layout = new PieceLayout({ ...pieces, version: '2', files, pieceRoots });
+    roots = 0;
+    const tasks: (() => void)[] = [];
+    const timers = {
+      now: () => 0,
+      addTask: (run: () => void) => {
+        tasks.push(run);
+        return { cancel: () => undefined };
+      },
+    };
+    const have = {
+      has: () => {
+        looks += 1;
+        return false;
+      },
+    };
+    const source = { have, hashBlocks: () => undefined };
+    const known = new KnownHashes({ timers, layout, metainfo: { files }, source, gotReadFailure: () => undefined });
+    return { known, tasks, roots: () => roots, looks: () => looks };
+  }
+
+  const range = (root: Buffer): HashRange => ({ root, base: 0, index: 0, length: 2, proof: 0 });
+
+  it('are looked up in few of the files that have the same bytes', () => {
+    const root = Buffer.alloc(32, 1);
+    const { known, looks } = manyFiles(() => root);
+    assert.equal(known.find(range(root)), undefined);
+    assert.ok(looks() > 0 && looks() <= 100, `${looks()} pieces were looked at`);
+  });
+
+  it('are made ready in many short tasks before anyone asks', () => {
+    const rootOf = (file: number): Buffer => sha256(Buffer.from(`${file}`));
+    const { known, tasks, roots, looks } = manyFiles(rootOf);
+    let most = 0;
+    for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) {
+      const before = roots();
+      task();
+      most = Math.max(most, roots() - before);
+    }
+    assert.deepEqual([roots(), most <= 3_000], [COUNT, true]);
+    known.find(range(rootOf(COUNT - 1)));
+    assert.deepEqual([roots(), looks()], [COUNT, 1]);
+  });
+});
