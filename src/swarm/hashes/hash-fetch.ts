@@ -220,7 +220,7 @@ export class HashFetch {
 
   #assign(): void {
     const now = this.#parts.timers.now();
-    const free = [...this.#peers.values()].filter((peer) => peer.isFree(now));
+    const free = [...this.#peers.values()].filter((peer) => peer.connection.isV2 && peer.isFree(now));
     // What nobody was asked for comes first.
     const open: Wanted[] = [];
     for (const wanted of this.#wanted.values()) {
