@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import type { Metainfo } from '../../src/metainfo/metainfo.js';
 import { BTGET, fingerprint, HOSTS, Program } from '../live/support.js';
 import { createContent } from './content.js';
 import type { LoopReport } from './loop-hook.js';
@@ -31,13 +32,26 @@ export interface Victim {
   readonly host: string;
   readonly port: string;
   readonly infoHash: string;
+  readonly metainfo: Metainfo;
   /** A file's path that nothing has yet. */
   nextFile(): string;
 }
 
+/** What is downloaded. */
+export interface AttackedContent {
+  /** Bytes. */
+  readonly length: number;
+  /** Options of `btget create`. */
+  readonly create: readonly string[];
+}
+
+const USUAL_CONTENT: AttackedContent = { length: LENGTH, create: ['--piece-length', `${PIECE_LENGTH}`] };
+
 export interface Attack {
   /** The target's process, and its opponent, speak the DHT too. */
   readonly dht: boolean;
+  /** Instead of the usual content. */
+  readonly content?: AttackedContent;
   /** Begins, and answers with a process that attacks until it is interrupted: then it says how much it has done. */
   begin(victim: Victim): Promise<Program>;
 }
@@ -76,13 +90,18 @@ interface Outcome {
   readonly said: string;
 }
 
-async function run(t: TestContext, target: Target, attack: Attack | null): Promise<Outcome> {
-  const at = await createContent(t, LENGTH, '--piece-length', `${PIECE_LENGTH}`);
-  const { torrent, seed } = at;
-  const infoHash = at.metainfo.infoHash.toString('hex');
+async function run(
+  t: TestContext,
+  target: Target,
+  { length, create }: AttackedContent,
+  attack: Attack | null,
+): Promise<Outcome> {
+  const at = await createContent(t, length, ...create);
+  const { torrent, seed, metainfo } = at;
+  const infoHash = metainfo.infoHash.toString('hex');
   const dht = attack?.dht === true;
   const begin = async (host: string, port: string): Promise<Program | null> =>
-    (await attack?.begin({ host, port, infoHash, nextFile: () => nextFile(at.dir) })) ?? null;
+    (await attack?.begin({ host, port, infoHash, metainfo, nextFile: () => nextFile(at.dir) })) ?? null;
   const seeding = watched(t, at.dir, dht, 'seed', torrent, '-d', seed, '--bind', HOSTS.btget, '--max-upload', MAX_RATE);
   const seedPort = await portOf(seeding.program, /listening on \S*?:(\d+)[\s\S]*seeding/);
   let attacking = target === 'seed' ? await begin(HOSTS.btget, seedPort) : null;
@@ -102,18 +121,20 @@ async function run(t: TestContext, target: Target, attack: Attack | null): Promi
   return { wall, said: attacking?.stdout ?? '', report: (target === 'seed' ? seeding : leech).report() };
 }
 
-const clean = new Map<Target, Outcome>();
+const clean = new Map<string, Outcome>();
 
-async function cleanRun(t: TestContext, target: Target): Promise<Outcome> {
-  const known = clean.get(target) ?? (await run(t, target, null));
-  clean.set(target, known);
+async function cleanRun(t: TestContext, target: Target, content: AttackedContent): Promise<Outcome> {
+  const key = JSON.stringify([target, content]);
+  const known = clean.get(key) ?? (await run(t, target, content, null));
+  clean.set(key, known);
   return known;
 }
 
 /** Holds the target's loop, its memory and the honest download to their limits while `attack` goes on. */
 export async function withstands(t: TestContext, name: string, target: Target, attack: Attack): Promise<void> {
-  const without = await cleanRun(t, target);
-  const { wall, said, report } = await run(t, target, attack);
+  const content = attack.content ?? USUAL_CONTENT;
+  const without = await cleanRun(t, target, content);
+  const { wall, said, report } = await run(t, target, content, attack);
   const [last = ''] = /(?:sent|parted) \d+.*/.exec(said) ?? [];
   assert.notEqual(last, '', 'the attacker has ended before the download');
   t.diagnostic(last);
