@@ -124,10 +124,14 @@ function areSame(path: readonly Buffer[], other: readonly Buffer[]): boolean {
 // and occurs in the same order as in the file tree."
 function checkAlignment(files: readonly RawFile[], pieceLength: number): void {
   let begin = 0;
+  // Where the next file begins in v2, which counts no piece of padding alone.
+  let expected = 0;
   for (const file of files) {
     if (!file.padding && file.length > 0 && begin % pieceLength !== 0) {
       throw invalid('files', `are not aligned: ${nameOf(file)} does not begin with a piece, as v2 wants it`);
     }
     begin += file.length;
+    if (!file.padding && file.length > 0) expected = Math.ceil(begin / pieceLength) * pieceLength;
+    else if (begin > expected) throw invalid('files', `have a piece of padding alone, which v2 lacks: ${nameOf(file)}`);
   }
 }

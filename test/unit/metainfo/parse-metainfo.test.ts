@@ -282,6 +282,15 @@ test('a hybrid whose two sides disagree is refused', () => {
       hybrid([file(['a'], 10), file(['b'], 20)], { a: root(10), b: root(20) }, { pieces: Buffer.alloc(20) }),
       'torrent-invalid: files are not aligned: b (20 bytes) does not begin with a piece, as v2 wants it',
     ],
+    ...[
+      [file(['a'], 10), pad, file(['.pad', '16384'], 16384, { attr: 'p' }), file(['b'], 20)],
+      [...files, file(['.pad', '16384'], 16384, { attr: 'p' })],
+    ].map((padded) => {
+      const pieces = Buffer.alloc(20 * 3);
+      const message = 'files have a piece of padding alone, which v2 lacks: .pad/16384 (16384 bytes)';
+      const bytes = hybrid(padded, { a: root(10), b: root(20) }, { pieces });
+      return [bytes, `torrent-invalid: ${message}`] as const;
+    }),
     [
       hybrid(files, { a: root(10), b: root(20) }, { 'piece length': 16394 }),
       'torrent-invalid: piece length 16394 is not a power of two from 16384 on, as v2 wants it',
