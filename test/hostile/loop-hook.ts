@@ -40,7 +40,7 @@ if (isMainThread && file !== undefined) {
   setInterval(look, INTERVAL).unref();
   process.on('exit', () => {
     look();
-    const report: LoopReport = { hold: Math.round(hold), memory: process.resourceUsage().maxRSS * 1024 };
+    const report: LoopReport = { hold: Math.round(hold), memory: mostMemory() };
     writeFileSync(file, JSON.stringify(report));
   });
 }
@@ -48,4 +48,9 @@ if (isMainThread && file !== undefined) {
 /** Milliseconds that this thread has worked: Linux counts them in nanoseconds. */
 function workedTime(): number {
   return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'latin1').split(' ')[0]) / 1e6;
+}
+
+/** The most memory that the process had, in bytes. What `getrusage` tells is no less than what its parent had. */
+function mostMemory(): number {
+  return Number(/^VmHWM:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1]) * 1024;
 }
