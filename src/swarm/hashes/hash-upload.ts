@@ -83,7 +83,7 @@ export class HashUpload implements RateWaiter {
     const { range } = known;
     this.#queue.delete(key);
     this.#isBusy = true;
-    this.#parts.known.give(known, (hashes) => {
+    this.#parts.known.give(known, this.#connection.hostKey, (hashes) => {
       this.#isBusy = false;
       if (this.#ended) return;
       const answer = encodeHashMessage(

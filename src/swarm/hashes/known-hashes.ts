@@ -14,6 +14,7 @@ import { Subtree, treeHeight } from '../../metainfo/merkle-proof.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../../metainfo/piece-layout.js';
 import { type HashRange, uncleCount } from '../../wire/hash-message.js';
+import { HashTurns } from './hash-turns.js';
 
 /** Which pieces we have, and their leaves. */
 export interface PieceLeaves {
@@ -72,11 +73,13 @@ export class KnownHashes {
   /** Groups and pieces, the latest last: by `g` and the first piece, or `p` and the piece. */
   readonly #cache = new Map<string, Subtree>();
   #cachedCount = 0;
+  readonly #turns: HashTurns;
   /** Who waits for the leaves of a piece. */
   readonly #hashing = new Map<PieceIndex, ((tree: Subtree | null) => void)[]>();
 
   constructor(parts: KnownHashesParts) {
     this.#parts = parts;
+    this.#turns = new HashTurns(parts.timers);
     this.#pieceLevel = Math.log2(parts.layout.pieceLength / BLOCK_LENGTH);
     if (parts.metainfo.files.length > FILES_A_TASK) this.#noteSoon();
   }
@@ -98,8 +101,11 @@ export class KnownHashes {
     return blocks > MAX_BLOCKS ? undefined : { range, blocks };
   }
 
-  /** Answers with the hashes of the range and their uncles; with null when the disk does not give them after all. */
-  give({ range }: KnownRange, answered: (hashes: Buffer | null) => void): void {
+  /**
+   * Answers with the hashes of the range and their uncles; with null when the disk does not give them after all. `host`:
+   * the `hostKey` of the peer that asks.
+   */
+  give({ range }: KnownRange, host: string, answered: (hashes: Buffer | null) => void): void {
     const tree = this.#treeOf(range.root) as Tree;
     const highest = range.base + Math.log2(range.length) + uncleCount(range) - 1;
     const needsCrown = this.#hasCrown(tree) && Math.max(highest, range.base) >= this.#topOf(tree, 'group');
@@ -110,7 +116,7 @@ export class KnownHashes {
       }
       const piece = this.#pieceAt(tree, range);
       if (piece === undefined) answered(null);
-      else this.#whenHashed(piece, (leaves) => answered(leaves && this.#collect(tree, range, leaves)));
+      else this.#whenHashed(piece, host, (leaves) => answered(leaves && this.#collect(tree, range, leaves)));
     });
   }
 
@@ -233,7 +239,7 @@ export class KnownHashes {
     advance();
   }
 
-  #whenHashed(piece: PieceIndex, then: (tree: Subtree | null) => void): void {
+  #whenHashed(piece: PieceIndex, host: string, then: (tree: Subtree | null) => void): void {
     const found = this.#cached(`p${piece}`);
     if (found !== undefined) {
       then(found);
@@ -246,11 +252,14 @@ export class KnownHashes {
     }
     const all = [then];
     this.#hashing.set(piece, all);
-    this.#parts.source.hashBlocks(piece, (outcome) => {
-      this.#hashing.delete(piece);
-      const tree = outcome.ok ? this.#pieceTree(piece, outcome.leaves) : null;
-      for (const next of all) next(tree);
-      if (!outcome.ok) this.#parts.gotReadFailure(outcome.failure);
+    this.#turns.add(host, (ended) => {
+      this.#parts.source.hashBlocks(piece, (outcome) => {
+        ended();
+        this.#hashing.delete(piece);
+        const tree = outcome.ok ? this.#pieceTree(piece, outcome.leaves) : null;
+        for (const next of all) next(tree);
+        if (!outcome.ok) this.#parts.gotReadFailure(outcome.failure);
+      });
     });
   }
 

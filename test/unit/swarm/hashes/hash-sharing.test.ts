@@ -138,7 +138,7 @@ describe('the hashes that we know', () => {
             continue;
           }
           const answers: (Buffer | null)[] = [];
-          known.give(found, (hashes) => answers.push(hashes));
+          known.give(found, '10.0.0.1', (hashes) => answers.push(hashes));
           timeline.run(20);
           assert.deepEqual(answers, [wanted.hashes]);
           given += 1;
@@ -175,7 +175,7 @@ describe('the hashes that we know', () => {
           continue;
         }
         const answers: (Buffer | null)[] = [];
-        known.give(found, (hashes) => answers.push(hashes));
+        known.give(found, '10.0.0.1', (hashes) => answers.push(hashes));
         timeline.run(20);
         assert.ok(wanted.type === 'hashes');
         assert.ok(answers[0]?.equals(wanted.hashes), `${base}:${index}+${length}^${proof}`);
@@ -194,13 +194,13 @@ describe('the hashes that we know', () => {
     const found = known.find({ root, base: 0, index: 0, length: 512, proof: 13 });
     assert.ok(found !== undefined);
     const answers: number[] = [];
-    known.give(found, () => answers.push(0));
-    known.give(found, () => answers.push(1));
+    known.give(found, '10.0.0.1', () => answers.push(0));
+    known.give(found, '10.0.0.1', () => answers.push(1));
     assert.equal(timeline.pending, 1);
     assert.equal(answers.length, 0);
     timeline.run(0);
     assert.deepEqual(answers, [0, 1]);
-    known.give(found, () => answers.push(2));
+    known.give(found, '10.0.0.1', () => answers.push(2));
     assert.deepEqual(answers, [0, 1, 2]);
   });
 });
