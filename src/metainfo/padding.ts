@@ -36,9 +36,9 @@ export class Padding {
     if (length === 0 || at === this.#begins.length || (this.#begins[at] as number) - from >= length) return NONE;
     const runs: ByteRun[] = [];
     for (; at < this.#begins.length; at += 1) {
-      const begin = (this.#begins[at] as number) - from;
+      const begin = Math.max(0, (this.#begins[at] as number) - from);
       if (begin >= length) break;
-      runs.push({ begin: Math.max(0, begin), end: Math.min(length, (this.#ends[at] as number) - from) });
+      runs.push({ begin, end: Math.min(length, (this.#ends[at] as number) - from) });
     }
     return runs;
   }

@@ -37,6 +37,10 @@ describe('padding', () => {
     );
   });
 
+  it('is nowhere among no bytes', () => {
+    assert.deepEqual(new Padding([{ begin: 0, length: 9, padding: true }]).within(3, 0), []);
+  });
+
   it('makes known the blocks that it fills, and no block that it shares with a file', () => {
     const torrent = sampleTorrent(
       [
