@@ -102,8 +102,8 @@ export class KnownHashes {
   }
 
   /**
-   * Answers with the hashes of the range and their uncles; with null when the disk does not give them after all. `host`:
-   * the `hostKey` of the peer that asks.
+   * Answers with the hashes of the range and their uncles; with null when the disk does not give them after all.
+   * `host` is the `hostKey` of the peer that asks.
    */
   give({ range }: KnownRange, host: string, answered: (hashes: Buffer | null) => void): void {
     const tree = this.#treeOf(range.root) as Tree;
