@@ -5,6 +5,9 @@ const REST = 3;
 /** … and no longer than this. A disk that was slow once does not keep peers waiting for ever. */
 const MAX_REST: Millis = 2_000;
 
+/** So many pieces of one host wait at the most. Its connections may have ended since they asked. */
+const MAX_WAITING = 64;
+
 /** Begins to hash a piece, and says when it has ended. */
 type Begin = (ended: () => void) => void;
 
@@ -23,11 +26,14 @@ export class HashTurns {
     this.#timers = timers;
   }
 
-  add(host: string, begin: Begin): void {
-    const waiting = this.#waiting.get(host);
-    if (waiting === undefined) this.#waiting.set(host, [begin]);
-    else waiting.push(begin);
+  /** False when too many pieces of the host wait: then `begin` is never called. */
+  add(host: string, begin: Begin): boolean {
+    const waiting = this.#waiting.get(host) ?? [];
+    if (waiting.length === MAX_WAITING) return false;
+    waiting.push(begin);
+    this.#waiting.set(host, waiting);
     if (!this.#isBusy) this.#next();
+    return true;
   }
 
   #next(): void {

@@ -61,6 +61,12 @@ interface Tree {
   readonly awaitCrown: (() => void)[];
 }
 
+/** A piece whose leaves somebody waits for. */
+interface Hashing {
+  readonly waiting: ((tree: Subtree | null) => void)[];
+  isBegun: boolean;
+}
+
 /** Which part of a tree. */
 type Part = 'piece' | 'group' | 'crown';
 
@@ -75,7 +81,7 @@ export class KnownHashes {
   #cachedCount = 0;
   readonly #turns: HashTurns;
   /** Who waits for the leaves of a piece. */
-  readonly #hashing = new Map<PieceIndex, ((tree: Subtree | null) => void)[]>();
+  readonly #hashing = new Map<PieceIndex, Hashing>();
 
   constructor(parts: KnownHashesParts) {
     this.#parts = parts;
@@ -245,21 +251,28 @@ export class KnownHashes {
       then(found);
       return;
     }
-    const waiting = this.#hashing.get(piece);
-    if (waiting !== undefined) {
-      waiting.push(then);
+    const hashing = this.#hashing.get(piece) ?? { waiting: [], isBegun: false };
+    // The turn of another host that asks for this piece may be far: this host's own may come first.
+    if (!hashing.isBegun && !this.#turns.add(host, (ended) => this.#hash(piece, hashing, ended))) {
+      then(null);
       return;
     }
-    const all = [then];
-    this.#hashing.set(piece, all);
-    this.#turns.add(host, (ended) => {
-      this.#parts.source.hashBlocks(piece, (outcome) => {
-        ended();
-        this.#hashing.delete(piece);
-        const tree = outcome.ok ? this.#pieceTree(piece, outcome.leaves) : null;
-        for (const next of all) next(tree);
-        if (!outcome.ok) this.#parts.gotReadFailure(outcome.failure);
-      });
+    hashing.waiting.push(then);
+    this.#hashing.set(piece, hashing);
+  }
+
+  #hash(piece: PieceIndex, hashing: Hashing, ended: () => void): void {
+    if (hashing.isBegun) {
+      ended();
+      return;
+    }
+    hashing.isBegun = true;
+    this.#parts.source.hashBlocks(piece, (outcome) => {
+      ended();
+      this.#hashing.delete(piece);
+      const tree = outcome.ok ? this.#pieceTree(piece, outcome.leaves) : null;
+      for (const next of hashing.waiting) next(tree);
+      if (!outcome.ok) this.#parts.gotReadFailure(outcome.failure);
     });
   }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, test } from 'node:test';
 import { sha256 } from '../../../../src/base/digest.js';
 import { BtgetError } from '../../../../src/base/failure.js';
 import type { LeavesOutcome } from '../../../../src/disk/storage.js';
@@ -203,6 +203,26 @@ describe('the hashes that we know', () => {
     known.give(found, '10.0.0.1', () => answers.push(2));
     assert.deepEqual(answers, [0, 1, 2]);
   });
+});
+
+test('the leaves of a piece come at the first turn of whoever asks for them, and are read once', () => {
+  const large = largeFile(200, 2);
+  const { timeline, source, parts } = sharingWorld(large, leavesOfLarge(large));
+  const known = new KnownHashes(parts);
+  const root = large.metainfo.files[0]?.piecesRoot as Buffer;
+  const length = large.layout.pieceLength / BLOCK;
+  const answers: string[] = [];
+  const give = (piece: number, host: string): void => {
+    const found = known.find({ root, base: 0, index: piece * length, length, proof: 0 }) ?? assert.fail();
+    known.give(found, host, (hashes) => answers.push(`${host} ${piece} ${hashes !== null}`));
+  };
+  for (let piece = 0; piece < 30; piece += 1) give(piece, 'much');
+  give(29, 'little');
+  timeline.run(100);
+  assert.deepEqual(source.asked, [0, 1, 29]);
+  assert.deepEqual(answers, ['much 0 true', 'much 1 true', 'much 29 true', 'little 29 true']);
+  timeline.run(10_000);
+  assert.deepEqual([source.asked.length, answers.length], [30, 31]);
 });
 
 describe('a request for hashes', () => {

@@ -8,7 +8,7 @@ function turnsWorld(cost: number) {
   const timeline = new Timeline();
   const turns = new HashTurns(timeline);
   const begun: string[] = [];
-  const add = (host: string, piece: number): void =>
+  const add = (host: string, piece: number): boolean =>
     turns.add(host, (ended) => {
       begun.push(`${timeline.now()} ${host} ${piece}`);
       timeline.addTask(ended, cost);
@@ -28,7 +28,7 @@ test('one piece at a time is hashed for peers, and three quarters of the time no
 
 test('a host that asks for many pieces does not keep another one waiting', () => {
   const { timeline, add, begun } = turnsWorld(10);
-  for (let piece = 0; piece < 50; piece += 1) add('a', piece);
+  for (let piece = 0; piece < 40; piece += 1) add('a', piece);
   add('b', 0);
   add('b', 1);
   timeline.run(150);
@@ -41,4 +41,12 @@ test('a rest after a slow disk has a bound', () => {
   add('a', 1);
   timeline.run(62_000);
   assert.deepEqual(begun, ['0 a 0', '62000 a 1']);
+});
+
+test('of one host 64 pieces wait, and others are not kept from theirs', () => {
+  const { timeline, add, begun } = turnsWorld(10);
+  const added = Array.from({ length: 70 }, (_, piece) => add('a', piece));
+  assert.deepEqual([added.filter((isAdded) => isAdded).length, add('b', 0)], [65, true]);
+  timeline.run(100_000);
+  assert.deepEqual([begun.length, timeline.pending], [66, 0]);
 });
