@@ -13,7 +13,12 @@ import {
 } from './rows/download.js';
 import { eightLeeches } from './rows/eight-leeches.js';
 import { idleConnections, idleEncrypted } from './rows/idle-connections.js';
-import { fiftyThousandFiles, hundredThousandPieces } from './rows/large-torrents.js';
+import {
+  fiftyThousandFiles,
+  hundredThousandFiles,
+  hundredThousandPieces,
+  oneTebibyteV2,
+} from './rows/large-torrents.js';
 import { loopDelay } from './rows/loop-delay.js';
 import { magnet } from './rows/magnet.js';
 import { thousandTorrents } from './rows/many-torrents.js';
@@ -63,6 +68,9 @@ export const ROWS: Readonly<Record<string, MakeRow>> = {
   'idle-encrypted': idleEncrypted,
   'hundred-thousand-pieces': hundredThousandPieces,
   'fifty-thousand-files': fiftyThousandFiles,
+  'hundred-thousand-files-v2': hundredThousandFiles('2', 2, 256),
+  'hundred-thousand-files-hybrid': hundredThousandFiles('hybrid', 4, 512),
+  'one-tebibyte-v2': oneTebibyteV2,
   'pick-cost': pickCost,
   journal,
   restart,

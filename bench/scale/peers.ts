@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, Socket } from 'node:net';
 import { diffieHellmanGroup } from '../../src/base/system-diffie-hellman.js';
 import { systemRandom } from '../../src/base/system-random.js';
+import type { Metainfo } from '../../src/metainfo/metainfo.js';
 import { Framer, type Step } from '../../src/wire/framer.js';
 import { PRIME, PRIVATE_KEY_LENGTH } from '../../src/wire/mse/key-exchange.js';
 import { dialMse } from '../../src/wire/mse/mse-dial.js';
@@ -32,8 +33,8 @@ export interface AskedOnce {
 }
 
 /** The seed says that it has all pieces, unchokes each peer that is interested, and waits for the first request. */
-export async function startAskedOnce(torrent: LeanTorrent): Promise<AskedOnce> {
-  const pieceCount = Math.ceil(torrent.length / torrent.pieceLength);
+export async function startAskedOnce(torrent: LeanTorrent & Pick<Metainfo, 'pieceCount'>): Promise<AskedOnce> {
+  const { pieceCount } = torrent;
   const sockets = new Set<Socket>();
   let gotRequest: (at: number) => void = () => undefined;
   const asked = new Promise<number>((resolve) => {

@@ -103,6 +103,17 @@ export class StorageNames {
     return passed === undefined ? names : { ...names, part: numberedPart(names.final, passed) };
   }
 
+  /** The folders right below the download folder in which files lie; null when one lies in the download folder. */
+  topFolders(): readonly string[] | null {
+    const tops = new Set<string>();
+    for (const { path } of this.#files) {
+      if (path.length === 1) return null;
+      tops.add(this.#output ?? (path[0] as string));
+    }
+    for (const { final } of this.#exact.values()) tops.add(final.slice(0, final.indexOf('/')));
+    return [...tops];
+  }
+
   /** From here on each of these files has its next part name. No other file of the torrent has that name. */
   passOver(files: readonly number[]): void {
     for (const file of files) this.#passed.set(file, (this.#passed.get(file) ?? 0) + 1);

@@ -151,6 +151,8 @@ export interface SurveyedFile {
 export interface Work {
   /** Which files lie under the exact names that the torrent spells. One answer for each candidate. */
   findExact: { request: { place: StoragePlace; candidates: readonly ExactCandidate[] }; answer: readonly FoundName[] };
+  /** Whether there is anything under one of these names below the root, or may be. */
+  isAnyThere: { request: { place: StoragePlace; names: readonly string[] }; answer: boolean };
   /** Which folder is at the path of the download folder, as in `FileFacts`; null when there is none. */
   identifyRoot: { request: { place: StoragePlace }; answer: string | null };
   /** Which file of these names the worker writes to, as in `FileFacts`; null for none. */

@@ -33,7 +33,7 @@ export function parseFiles(info: BencodeDictionary, name: Buffer): readonly RawF
     return [
       {
         path: [name],
-        length: lengthOf(info, 'length'),
+        length: lengthOf(info, null),
         padding: false,
         executable: attributes.includes('x'),
         hidden: attributes.includes('h'),
@@ -44,21 +44,22 @@ export function parseFiles(info: BencodeDictionary, name: Buffer): readonly RawF
   const list = asList(info.get('files'));
   if (list === undefined) throw invalid('files', 'is not a list');
   if (list.length === 0) throw invalid('files', 'is empty');
-  return list.map((value, index) => parseFile(value, `files[${index}]`));
+  return list.map(parseFile);
 }
 
-function parseFile(value: BencodeValue, field: string): RawFile {
+function parseFile(value: BencodeValue, index: number): RawFile {
   const file = asDictionary(value);
-  if (file === undefined) throw invalid(field, 'is not a dictionary');
+  if (file === undefined) throw invalid(fieldOf(index), 'is not a dictionary');
   const attributes = attributesOf(file);
   const target = attributes.includes('l') ? elementsOf(file.get('symlink path')) : undefined;
   // BEP 47 does not name the length of a link. Creators leave it out or write 0.
-  const length = target !== undefined && !file.has('length') ? 0 : lengthOf(file, `${field}.length`);
+  const length = target !== undefined && !file.has('length') ? 0 : lengthOf(file, index);
   const path = elementsOf(file.get('path.utf-8')) ?? elementsOf(file.get('path'));
   const padding = attributes.includes('p') || (path?.at(-1)?.toString('latin1').startsWith(BITCOMET_PADDING) ?? false);
-  if (path === undefined && (!padding || file.has('path'))) throw invalid(`${field}.path`, 'is not a list of names');
+  if (path === undefined && (!padding || file.has('path')))
+    throw invalid(`${fieldOf(index)}.path`, 'is not a list of names');
   if (path !== undefined && path.length > MAX_PATH_ELEMENTS) {
-    throw invalid(`${field}.path`, `has ${path.length} elements, ${MAX_PATH_ELEMENTS} is the most`);
+    throw invalid(`${fieldOf(index)}.path`, `has ${path.length} elements, ${MAX_PATH_ELEMENTS} is the most`);
   }
   return {
     path: path ?? [],
@@ -75,9 +76,16 @@ export function attributesOf(dictionary: BencodeDictionary): string {
   return getBytes(dictionary, 'attr')?.toString('latin1') ?? '';
 }
 
-function lengthOf(dictionary: BencodeDictionary, field: string): number {
+/** The name of the field of the file with this index. It is made only for a fault: there may be very many files. */
+function fieldOf(index: number): string {
+  return `files[${index}]`;
+}
+
+/** `index` is null for the one file of a torrent that is no folder. */
+function lengthOf(dictionary: BencodeDictionary, index: number | null): number {
   const length = getInteger(dictionary, 'length');
-  if (length === undefined || length < 0) throw invalid(field, 'is not a number of bytes');
+  if (length === undefined || length < 0)
+    throw invalid(index === null ? 'length' : `${fieldOf(index)}.length`, 'is not a number of bytes');
   return length;
 }
 
@@ -117,7 +125,9 @@ function isSame(file: RawFile, other: RawFile): boolean {
 }
 
 function areSame(path: readonly Buffer[], other: readonly Buffer[]): boolean {
-  return path.length === other.length && path.every((element, i) => element.equals(other[i] as Buffer));
+  if (path.length !== other.length) return false;
+  for (let i = 0; i < path.length; i += 1) if (!path[i]?.equals(other[i] as Buffer)) return false;
+  return true;
 }
 
 // BEP 52: "Files are mapped into this piece address space so that each non-empty file is aligned to a piece boundary

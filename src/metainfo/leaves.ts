@@ -1,4 +1,4 @@
-import { sha256 } from '../base/digest.js';
+import { writeSha256 } from '../base/digest.js';
 import { NODE_LENGTH } from './merkle.js';
 import { BLOCK_LENGTH } from './piece-layout.js';
 
@@ -7,6 +7,6 @@ export function leavesOf(content: Uint8Array): Buffer {
   // Buffers that are sent to another thread need memory of their own.
   const leaves = Buffer.allocUnsafeSlow(Math.ceil(content.length / BLOCK_LENGTH) * NODE_LENGTH);
   for (let begin = 0, at = 0; begin < content.length; begin += BLOCK_LENGTH, at += NODE_LENGTH)
-    sha256(content.subarray(begin, begin + BLOCK_LENGTH)).copy(leaves, at);
+    writeSha256(content.subarray(begin, begin + BLOCK_LENGTH), leaves, at);
   return leaves;
 }

@@ -3,7 +3,7 @@
  * may be shorter. Level 0 is that of the leaves. A tree is filled up to a power of two with leaves of 32 zero bytes.
  * Hashes of one level stand one after another in a buffer, 32 bytes each.
  */
-import { sha256 } from '../base/digest.js';
+import { sha256, writeSha256 } from '../base/digest.js';
 
 /** Bytes of a hash. */
 export const NODE_LENGTH = 32;
@@ -50,7 +50,7 @@ export function levelAbove(nodes: Buffer, level: number): Buffer {
       node + 1 < count
         ? nodes.subarray(begin, begin + 2 * NODE_LENGTH)
         : Buffer.concat([nodes.subarray(begin), paddingHash(level)]);
-    sha256(pair).copy(above, begin / 2);
+    writeSha256(pair, above, begin / 2);
   }
   return above;
 }

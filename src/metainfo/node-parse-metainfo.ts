@@ -6,6 +6,7 @@ import { type MessagePort, Worker } from 'node:worker_threads';
 import { BtgetError, type FailureCode } from '../base/failure.js';
 import { infoHashV1, infoHashV2 } from './info-hash.js';
 import type { Metainfo, TorrentFile } from './metainfo.js';
+import { type PackedFiles, packFiles, unpackFiles } from './packed-files.js';
 import { parseMetainfo } from './parse-metainfo.js';
 import { type ParseOutcome, type ParseTorrent, type Parsing, parseAtOnce } from './parsing.js';
 
@@ -18,7 +19,7 @@ const FILE_KEYS = [Buffer.from('4:path'), Buffer.from('11:pieces root')];
 
 /** A message from the thread. */
 type Answer =
-  | { readonly kind: 'files'; readonly files: readonly TorrentFile[] }
+  | { readonly kind: 'files'; readonly files: PackedFiles }
   /** The last message, after all files: the metainfo without its files. */
   | { readonly kind: 'parsed'; readonly rest: Metainfo }
   | { readonly kind: 'refused'; readonly code: FailureCode; readonly message: string };
@@ -41,7 +42,7 @@ function* parse(bytes: Buffer): Generator<Answer> {
   try {
     const { files, ...rest } = parseMetainfo(bytes);
     for (let begin = 0; begin < files.length; begin += FILES_A_MESSAGE) {
-      yield { kind: 'files', files: files.slice(begin, begin + FILES_A_MESSAGE) };
+      yield { kind: 'files', files: packFiles(files.slice(begin, begin + FILES_A_MESSAGE)) };
     }
     yield { kind: 'parsed', rest: { ...rest, files: [] } };
   } catch (error) {
@@ -79,7 +80,7 @@ function parseInThread(bytes: Buffer, answered: (outcome: ParseOutcome) => void)
   };
   const next = (): void => thread.postMessage(null);
   thread.on('message', (part: Answer) => {
-    if (part.kind === 'files') for (const file of part.files) files.push(receivedFile(file));
+    if (part.kind === 'files') unpackFiles(part.files, files);
     else if (part.kind === 'parsed') answer({ ok: true, metainfo: received(part.rest, files) });
     else answer({ ok: false, failure: new BtgetError(part.code, part.message) });
     next();
@@ -109,10 +110,6 @@ function received(rest: Metainfo, files: readonly TorrentFile[]): Metainfo {
     pieceRoots: pieceRoots === null ? null : bufferOf(pieceRoots),
     files,
   };
-}
-
-function receivedFile(file: TorrentFile): TorrentFile {
-  return file.piecesRoot === undefined ? file : { ...file, piecesRoot: bufferOf(file.piecesRoot) };
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {

@@ -5,6 +5,7 @@ import { type BencodeDictionary, decodeBencodeParts } from '../bencode/bencode.j
 import { type BencodeRules, CANONICAL, scanBencode, TOLERANT } from '../bencode/guard.js';
 import { checkHybrid, parseFiles, type RawFile } from './file-tree.js';
 import { type InfoHashes, infoHashV1, infoHashV2, mainHash } from './info-hash.js';
+import { NODE_LENGTH } from './merkle.js';
 import {
   invalid,
   MAX_PIECE_COUNT,
@@ -14,7 +15,7 @@ import {
   type TorrentFile,
 } from './metainfo.js';
 import { parseNodes, parseTrackers, parseWebSeeds } from './parse-sources.js';
-import { distinctPaths, exactElement, pathElement, torrentName } from './path-policy.js';
+import { distinctPaths, exactElement, pathElement, SafePaths, torrentName, type WantedPath } from './path-policy.js';
 import { BLOCK_LENGTH } from './piece-layout.js';
 import { resolveSymlinks } from './symlinks.js';
 import { parseFileTree, parseLayers, type TreeFile } from './v2-tree.js';
@@ -63,10 +64,10 @@ function parseInfo(root: BencodeDictionary, info: BencodeDictionary, raw: Buffer
   const pieceCount = pieceCountOf(rawFiles, begins, pieceLength);
   const pieces = version === '2' ? Buffer.alloc(0) : piecesOf(info, pieceCount);
   if (version === 'hybrid') checkHybrid(tree, rawFiles, pieceLength);
-  const listed = isFolder
-    ? folderFiles(name, rawName, rawFiles, begins)
-    : rawFiles.map((file) => torrentFile(file, [name], [rawName], 0, null));
-  const files = version === '1' ? listed : withRoots(listed, tree);
+  const roots = rootsOf(rawFiles, tree);
+  const files = isFolder
+    ? folderFiles(name, rawName, rawFiles, begins, roots)
+    : rawFiles.map((file, i) => torrentFile({ ...file, path: [] }, [name], rawName, 0, null, roots[i] ?? null));
   const layers =
     version === '1' ? { pieceRoots: null, missingLayers: [] } : parseLayers(root, files, pieceLength, pieceCount);
   return {
@@ -136,13 +137,17 @@ function beginsOf(files: readonly RawFile[], alignment: number): readonly number
   });
 }
 
-function withRoots(files: readonly TorrentFile[], tree: readonly TreeFile[]): readonly TorrentFile[] {
+/** By file: the root of its hash tree, as a view of memory that holds those of all files. `tree` has no pad files. */
+function rootsOf(files: readonly RawFile[], tree: readonly TreeFile[]): readonly (Buffer | null)[] {
+  const roots = Buffer.allocUnsafeSlow(tree.length * NODE_LENGTH);
   let next = 0;
-  return files.map((file) => {
-    if (file.padding) return file;
-    const root = tree[next]?.root ?? null;
-    next += 1;
-    return root === null ? file : { ...file, piecesRoot: Buffer.from(root) };
+  return files.map(({ padding }) => {
+    const root = padding ? null : (tree[next]?.root ?? null);
+    if (!padding) next += 1;
+    if (root === null) return null;
+    const at = (next - 1) * NODE_LENGTH;
+    root.copy(roots, at);
+    return roots.subarray(at, at + NODE_LENGTH);
   });
 }
 
@@ -182,7 +187,8 @@ function piecesOf(info: BencodeDictionary, needed: number): Buffer {
   if (pieces.length !== needed * HASH_LENGTH) {
     throw invalid('pieces', `has ${pieces.length} bytes, but ${needed} pieces need ${needed * HASH_LENGTH}`);
   }
-  return pieces;
+  // The bytes of all else that the .torrent says need not stay in memory with it.
+  return Buffer.from(pieces);
 }
 
 function folderFiles(
@@ -190,14 +196,30 @@ function folderFiles(
   rawName: Buffer,
   rawFiles: readonly RawFile[],
   begins: readonly number[],
+  roots: readonly (Buffer | null)[],
 ): readonly TorrentFile[] {
+  const safe = new SafePaths(name);
+  // A pad file stands between any two files, in a folder of its own.
+  const safePads = new SafePaths(name);
   const wanted = rawFiles.map(({ path, padding, length }) => ({
     // A pad file without a path gets the path that creators usually give it.
-    path: path.length === 0 ? ['.pad', String(length)] : [name, ...path.map(pathElement)],
+    path: path.length === 0 ? ['.pad', String(length)] : (padding ? safePads : safe).of(path),
     padding,
   }));
   const paths = distinctPaths(wanted);
-  const targets = resolveSymlinks(
+  const targets = rawFiles.every(({ target }) => target === null) ? [] : targetsOf(rawFiles, wanted, paths);
+  return rawFiles.map((file, i) =>
+    torrentFile(file, paths[i] ?? [], rawName, begins[i] ?? 0, targets[i] ?? null, roots[i] ?? null),
+  );
+}
+
+/** By file: where its link leads, if it is a link that counts. */
+function targetsOf(
+  rawFiles: readonly RawFile[],
+  wanted: readonly WantedPath[],
+  paths: readonly (readonly string[])[],
+): readonly (readonly string[] | null)[] {
+  return resolveSymlinks(
     rawFiles.map(({ target, padding }, i) => ({
       path: wanted[i]?.path ?? [],
       finalPath: paths[i] ?? [],
@@ -205,29 +227,47 @@ function folderFiles(
       padding,
     })),
   );
-  return rawFiles.map((file, i) =>
-    torrentFile(file, paths[i] ?? [], [rawName, ...file.path], begins[i] ?? 0, targets[i] ?? null),
-  );
 }
 
+/** `path` is that of the file: the torrent's name, and one element for each of its raw path. */
 function torrentFile(
   file: RawFile,
   path: readonly string[],
-  spelled: readonly Buffer[],
+  rawName: Buffer,
   begin: number,
   symlink: readonly string[] | null,
+  piecesRoot: Buffer | null,
 ): TorrentFile {
   const { length, padding, executable, hidden } = file;
-  const parsed = { path, begin, length, padding, executable, hidden, symlink };
-  const exactPath = padding || symlink !== null ? undefined : exactPathOf(path, spelled);
-  return exactPath === undefined ? parsed : { ...parsed, exactPath };
+  const parsed: Writable<TorrentFile> = { path, begin, length, padding, executable, hidden, symlink };
+  const exactPath = padding || symlink !== null ? undefined : exactPathOf(path, rawName, file.path);
+  if (exactPath !== undefined) parsed.exactPath = exactPath;
+  if (piecesRoot !== null) parsed.piecesRoot = piecesRoot;
+  return parsed;
 }
 
-/** The path of the bytes `spelled`; undefined when it is the same as `path`, or when no file can have it. */
-function exactPathOf(path: readonly string[], spelled: readonly Buffer[]): readonly string[] | undefined {
-  const exact = spelled.map(exactElement);
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/** The path as the torrent spells it; undefined when it is the same as `path`, or when no file can have it. */
+function exactPathOf(
+  path: readonly string[],
+  rawName: Buffer,
+  rawPath: readonly Buffer[],
+): readonly string[] | undefined {
+  if (isSpelling(rawName, path[0]) && rawPath.every((bytes, i) => isSpelling(bytes, path[i + 1]))) return undefined;
+  const exact = [rawName, ...rawPath].map(exactElement);
   const isPath = exact.every((element) => element !== undefined);
   return isPath && exact.some((element, i) => element !== path[i]) ? exact : undefined;
+}
+
+/** Whether `bytes` are just the ASCII characters of `text`. Most names are, and no string need be made of them. */
+function isSpelling(bytes: Buffer, text: string | undefined): boolean {
+  if (bytes.length !== text?.length) return false;
+  for (let i = 0; i < bytes.length; i += 1) {
+    const byte = bytes[i] as number;
+    if (byte >= 0x80 || byte !== text.charCodeAt(i)) return false;
+  }
+  return true;
 }
 
 // 10^11 seconds lead to the year 5138, but 10^11 milliseconds to 1973. Some creators write milliseconds, so a larger

@@ -41,9 +41,13 @@ class Names {
     });
   }
 
+  /** The path whose folder was looked for last, and the number of that folder. The next file is often in it too. */
+  #last: { readonly path: readonly string[]; readonly parent: number } = { path: [''], parent: 0 };
+
   #parent(path: readonly string[], make: true): number;
   #parent(path: readonly string[], make: boolean): number | undefined;
   #parent(path: readonly string[], make: boolean): number | undefined {
+    if (areInOneFolder(path, this.#last.path)) return this.#last.parent;
     let parent = 0;
     for (let i = 0; i < path.length - 1; i += 1) {
       const key = keyOf(parent, path[i] as string);
@@ -52,6 +56,7 @@ class Names {
       parent = known ?? this.#folders.size + 1;
       if (known === undefined) this.#folders.set(key, parent);
     }
+    this.#last = { path, parent };
     return parent;
   }
 
@@ -80,6 +85,12 @@ class Names {
       }
     }
   }
+}
+
+function areInOneFolder(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length - 1; i += 1) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 function nameOf(path: readonly string[]): string {
@@ -118,8 +129,43 @@ export function torrentName(bytes: Buffer): string | undefined {
 }
 
 function safeElement(bytes: Buffer): string | undefined {
+  if (bytes.length <= MAX_ELEMENT_LENGTH && isPlain(bytes)) return bytes.toString('latin1');
   const element = decodeName(bytes).replace(REMOVED, '');
   return isNoName(element.replace(JOINERS, '')) ? undefined : cutElement(element, MAX_ELEMENT_LENGTH);
+}
+
+/** Whether the bytes are ASCII without controls, separators and dots at the begin, so that there is nothing to mend. */
+function isPlain(bytes: Buffer): boolean {
+  for (const byte of bytes) if (byte < 0x20 || byte > 0x7e || byte === SLASH || byte === BACKSLASH) return false;
+  return bytes.length > 0 && bytes[0] !== DOT;
+}
+
+const DOT = 0x2e;
+const SLASH = 0x2f;
+const BACKSLASH = 0x5c;
+
+/** Makes safe paths. Files that follow one another mostly lie in one folder: their paths share its names. */
+export class SafePaths {
+  readonly #name: string;
+  #raw: readonly Buffer[] = [];
+  #safe: readonly string[] = [];
+
+  /** `name` is the torrent's name, the first element of each path. */
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  of(raw: readonly Buffer[]): readonly string[] {
+    const safe = [this.#name];
+    let isShared = true;
+    for (const [i, bytes] of raw.entries()) {
+      isShared = isShared && this.#raw[i]?.equals(bytes) === true;
+      safe.push(isShared ? (this.#safe[i + 1] as string) : pathElement(bytes));
+    }
+    this.#raw = raw;
+    this.#safe = safe;
+    return safe;
+  }
 }
 
 /**
@@ -169,11 +215,15 @@ export function cutText(text: string, length: number): string {
   return bytes.toString('utf8', 0, end);
 }
 
+/** ASCII, whose upper case is all that there is to fold. */
+const PLAIN = /^[\x20-\x7e]*$/;
+
 /**
  * A form of `name` that is equal for all names that some disk takes for the same. Lower case alone does not do: it
  * keeps `ß` and `SS` apart, and `ſ` and `s`, and it chooses between the two small sigmas by the letters around them.
  * HFS+ ignores joiners.
  */
 export function foldName(name: string): string {
+  if (PLAIN.test(name)) return name.toUpperCase();
   return name.replace(JOINERS, '').toLowerCase().toUpperCase().normalize('NFC');
 }

@@ -43,15 +43,15 @@ function addFiles(folder: BencodeDictionary, path: readonly Buffer[], into: Tree
 }
 
 function parseTreeFile(entry: BencodeDictionary, path: readonly Buffer[]): TreeFile {
-  const field = fieldOf(path);
   const properties = getDictionary(entry, '');
-  if (properties === undefined) throw invalid(field, 'does not say what the file is like');
+  if (properties === undefined) throw invalid(fieldOf(path), 'does not say what the file is like');
   const length = getInteger(properties, 'length');
   const attributes = attributesOf(properties);
-  if (attributes.includes('p')) throw invalid(field, 'is a pad file, which version 2 does not have');
+  if (attributes.includes('p')) throw invalid(fieldOf(path), 'is a pad file, which version 2 does not have');
   const target = attributes.includes('l') ? elementsOf(properties.get('symlink path')) : undefined;
   // BEP 47 does not name the length of a link. Creators leave it out or write 0.
-  if (length === undefined ? target === undefined : length < 0) throw invalid(`${field}.length`, 'is not a number');
+  if (length === undefined ? target === undefined : length < 0)
+    throw invalid(`${fieldOf(path)}.length`, 'is not a number');
   const isLink = (length ?? 0) === 0 && target !== undefined && target.length <= MAX_PATH_ELEMENTS;
   return {
     path,
@@ -60,15 +60,18 @@ function parseTreeFile(entry: BencodeDictionary, path: readonly Buffer[]): TreeF
     executable: attributes.includes('x'),
     hidden: attributes.includes('h'),
     target: isLink ? target : null,
-    root: (length ?? 0) === 0 ? null : rootOf(properties, field),
+    root: (length ?? 0) === 0 ? null : rootOf(properties, path),
   };
 }
 
-function rootOf(properties: BencodeDictionary, field: string): Buffer {
+const NO_ROOT = Buffer.alloc(NODE_LENGTH);
+
+function rootOf(properties: BencodeDictionary, path: readonly Buffer[]): Buffer {
   const root = getBytes(properties, 'pieces root');
-  if (root === undefined) throw invalid(`${field}.pieces root`, 'is missing');
-  if (root.length !== NODE_LENGTH) throw invalid(`${field}.pieces root`, `has ${root.length} bytes, not 32`);
-  if (root.every((byte) => byte === 0)) throw invalid(`${field}.pieces root`, 'is all zeros');
+  const refused = (why: string) => invalid(`${fieldOf(path)}.pieces root`, why);
+  if (root === undefined) throw refused('is missing');
+  if (root.length !== NODE_LENGTH) throw refused(`has ${root.length} bytes, not 32`);
+  if (root.equals(NO_ROOT)) throw refused('is all zeros');
   return root;
 }
 
@@ -109,7 +112,8 @@ export function parseLayers(
   const pieceRoots = Buffer.alloc(pieceCount * NODE_LENGTH);
   const missingLayers: number[] = [];
   const proven = new Set<string>();
-  for (const [index, file] of files.entries()) {
+  for (let index = 0; index < files.length; index += 1) {
+    const file = files[index] as TorrentFile;
     if (file.piecesRoot === undefined) continue;
     const at = (file.begin / pieceLength) * NODE_LENGTH;
     if (!hasLayer(file, pieceLength)) {
@@ -153,6 +157,7 @@ function layersOf(
     if (root.has('piece layers')) throw invalid('piece layers', 'is not a dictionary');
     return new Map();
   }
+  if (layers.size === 0) return new Map();
   const roots = new Map<string, TorrentFile>();
   for (const file of files) if (file.piecesRoot !== undefined) roots.set(file.piecesRoot.toString('latin1'), file);
   const found = new Map<string, Buffer>();

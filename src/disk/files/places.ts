@@ -67,7 +67,8 @@ export class FilePlaces {
   surveyed(found: readonly SurveyedFile[], border: SurveyedFile): void {
     this.#isSurveyed = true;
     for (const [file, { survey, ids }] of found.entries()) {
-      if (this.#isKnown(file)) continue;
+      const tellsNothing = survey.linked === undefined && ids.length === 0;
+      if (tellsNothing || this.#isKnown(file)) continue;
       if (survey.linked !== undefined) this.#linked.set(file, survey.linked);
       this.pin(ids);
     }

@@ -13,7 +13,7 @@ export interface SurveyParts {
   readonly place: StoragePlace & { readonly anchor: RootAnchor };
   readonly places: FilePlaces;
   /** Asks a worker. */
-  readonly ask: <K extends 'identifyRoot' | 'findExact' | 'survey' | 'measureFiles' | 'measureFree'>(
+  readonly ask: <K extends 'identifyRoot' | 'findExact' | 'isAnyThere' | 'survey' | 'measureFiles' | 'measureFree'>(
     kind: K,
     request: Work[K]['request'],
     answered: (told: Told<Work[K]['answer']>) => void,
@@ -162,10 +162,11 @@ function lookAtFiles<K extends 'survey' | 'measureFiles'>(
   see: (file: number, what: Work[K]['answer'][number]) => void,
   answered: (failure: BtgetError | null) => void,
 ): void {
-  const real = files.flatMap((file, index) => (file.padding || file.symlink !== null ? [] : [index]));
+  const real: number[] = [];
+  for (const [index, { padding, symlink }] of files.entries()) if (!padding && symlink === null) real.push(index);
   const next = (begin: number): void => {
     const some = real.slice(begin, begin + LOOK_COUNT);
-    if (some.length === 0) {
+    if (some.length === 0 && begin > 0) {
       answered(null);
       return;
     }
@@ -179,7 +180,16 @@ function lookAtFiles<K extends 'survey' | 'measureFiles'>(
       next(begin + LOOK_COUNT);
     });
   };
-  next(0);
+  const tops = real.length > LOOK_COUNT ? places.names.topFolders() : null;
+  if (tops === null) {
+    next(0);
+    return;
+  }
+  // A download that begins has no folder yet, and so none of its very many files.
+  ask('isAnyThere', { place, names: tops }, (told) => {
+    if (told.ok && !told.value) real.length = 0;
+    next(0);
+  });
 }
 
 /**

@@ -1,4 +1,4 @@
-import { RunningSha1, RunningSha256, sha256 } from '../../base/digest.js';
+import { RunningSha1, RunningSha256, writeSha256 } from '../../base/digest.js';
 import { merkleRoot, NODE_LENGTH } from '../../metainfo/merkle.js';
 import { BLOCK_LENGTH } from '../../metainfo/piece-layout.js';
 import type { HashAnswer, HashJob, TreeJob } from '../protocol.js';
@@ -109,7 +109,7 @@ class PieceTrees {
       const some = bytes.subarray(begin, end);
       begin = end;
       // To hash a block in one step costs less than to hash it in parts.
-      if (some.length === BLOCK_LENGTH) this.#addLeaf(sha256(some));
+      if (some.length === BLOCK_LENGTH) this.#addBlock(some);
       else this.#addPart(some);
     }
   }
@@ -134,6 +134,11 @@ class PieceTrees {
     this.#addLeaf(block.digest());
     this.#block = null;
     this.#taken = 0;
+  }
+
+  #addBlock(block: Buffer): void {
+    writeSha256(block, this.#leaves, this.#end);
+    this.#end += NODE_LENGTH;
   }
 
   #addLeaf(leaf: Buffer): void {

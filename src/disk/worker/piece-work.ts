@@ -81,6 +81,8 @@ function createHandlers(given: FileOperations, processes: ProcessFacts): Handler
   return {
     findExact: ({ place, candidates }, answered) =>
       answered({ ok: true, value: findExactNames(operations, place.root, candidates) }),
+    isAnyThere: ({ place, names }, answered) =>
+      answered({ ok: true, value: names.some((name) => mayBeThere(operations, below(place.root, name))) }),
     identifyRoot: ({ place }, answered) => answered({ ok: true, value: rootId(operations, place.root) }),
     identifyOurs: ({ place, names }, answered) =>
       answered({ ok: true, value: storages.get(place.id)?.idOf(names) ?? null }),
@@ -230,6 +232,16 @@ function measureFiles(
     }
     return 0;
   });
+}
+
+/** A name that cannot be looked at counts as there: who looks at the files in it finds out why. */
+function mayBeThere(operations: FileOperations, name: string): boolean {
+  try {
+    return about(name, () => operations.lookUp(name)) !== undefined;
+  } catch (error) {
+    if (!(error instanceof BtgetError)) throw error;
+    return true;
+  }
 }
 
 /** Bytes that are free in the download folder, which need not exist yet; null where the file system does not say. */

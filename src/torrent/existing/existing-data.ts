@@ -159,7 +159,11 @@ export class ExistingData {
       verdict === 'foreign' && survey.files[file]?.found === 'part' && content.files.has(file) ? [file] : [],
     );
     findBlankFiles(this.#parts, survey.files, strange, (blank) => {
-      if (!this.#stopped) this.#judge(survey, { ...data, known: new Set([...data.known, ...blank]) });
+      if (this.#stopped) return;
+      const known = new Set([...data.known, ...blank]);
+      // A verdict takes long where there are very many files.
+      if (blank.size === 0 && options.mode !== 'seed') this.#judge(survey, data, verdicts);
+      else this.#judge(survey, { ...data, known }, this.#verdictsOf(survey, { ...data, known }));
     });
   }
 
@@ -178,10 +182,9 @@ export class ExistingData {
     });
   }
 
-  #judge(survey: SurveyedFiles, data: CheckedData): void {
+  #judge(survey: SurveyedFiles, data: CheckedData, verdicts: readonly Verdict[]): void {
     const { metainfo, layout, content, options } = this.#parts;
     const verified: ReadonlySet<number> = data.verified;
-    const verdicts = this.#verdictsOf(survey, data);
     const whole = new Set<number>();
     for (const [file, verdict] of verdicts.entries()) if (verdict === 'whole') whole.add(file);
     const { unfinished } = data;
@@ -296,6 +299,7 @@ export class ExistingData {
   /** Why a file with both names stops the download, as a sentence; null when none does. */
   #blocked(verdicts: readonly Verdict[]): string | null {
     const { metainfo, content, options } = this.#parts;
+    if (this.#inTheWay.size === 0 && this.#beside.size === 0) return null;
     for (const [index, file] of metainfo.files.entries()) {
       if (!content.files.has(index)) continue;
       const path = filePath(file, options);

@@ -74,6 +74,8 @@ export class Reuse {
   readonly #answered: (found: ExistingDataFound) => void;
   readonly #verified: Set<PieceIndex>;
   readonly #unfinished: Map<PieceIndex, ReadonlyMap<number, number>>;
+  /** Whether pieces are proven by the hash trees of their files. */
+  readonly #hasTrees: boolean;
   /** By piece: the only file with bytes in it; else `SHARED` or `NO_FILE`. */
   #owners: Int32Array = new Int32Array(0);
   /** Pieces that several files share, and that bytes were copied to. */
@@ -90,6 +92,8 @@ export class Reuse {
     this.#answered = answered;
     this.#verified = new Set(found.verified);
     this.#unfinished = new Map(found.unfinished);
+    const first = parts.layout.pieceIndex(0);
+    this.#hasTrees = first !== undefined && parts.layout.proofOf(first).root !== null;
   }
 
   begin(): void {
@@ -116,14 +120,17 @@ export class Reuse {
     const { metainfo, warned } = this.#parts;
     const isNamed = limits === NAMED_LIMITS;
     // Nothing but a root tells a file of another torrent from thousands of others. So version 1 must be asked for.
-    const wants = this.#wants().filter(({ isRooted }) => isRooted || isNamed);
-    if (wants.length === 0) {
+    const mayUse = (index: number): boolean => isNamed || this.#isRooted(index);
+    const lengths = new Set<number>();
+    for (const index of this.#wanted()) if (mayUse(index)) lengths.add((metainfo.files[index] as TorrentFile).length);
+    if (lengths.size === 0) {
       searched();
       return;
     }
-    const lengths = new Set(wants.map(({ files }) => (metainfo.files[files[0] as number] as TorrentFile).length));
     this.#search = new FileSearch(this.#parts, lengths, limits, ({ found, unreadable, isCut }: SearchEnd) => {
       for (const message of isNamed ? unreadable : []) warned('not-reused', `nothing is reused from there: ${message}`);
+      // Mostly nothing is found. To group very many files by their roots would take long.
+      const wants = found.length === 0 ? [] : this.#wants().filter(({ isRooted }) => isRooted || isNamed);
       const looks = looksFor(wants, found, metainfo.files);
       this.#lookAt(looks, limits.maxHashed, (matches, isLeftOut) => {
         if (isNamed && (isCut || isLeftOut))
@@ -134,18 +141,33 @@ export class Reuse {
     this.#search.begin(folders);
   }
 
-  /** What is missing and could be proven. */
-  #wants(): Want[] {
+  /** The files that lack a piece which no other file shares, so that it could prove them. */
+  *#wanted(): Iterable<number> {
     const { metainfo, layout, content } = this.#parts;
-    const byRoot = new Map<string, Want>();
-    const wants: Want[] = [];
     for (const index of content.files) {
       const file = metainfo.files[index] as TorrentFile;
       if (file.padding || this.#reused.has(index)) continue;
+      const { first, end } = piecesOfFile(file, layout);
+      let piece = first;
+      while (piece < end && (this.#owners[piece] !== index || this.#verified.has(piece as PieceIndex))) piece += 1;
+      if (piece < end) yield index;
+    }
+  }
+
+  /** Whether the file's hashes tell nothing but its own bytes. */
+  #isRooted(index: number): boolean {
+    return this.#hasTrees && this.#parts.metainfo.files[index]?.piecesRoot !== undefined;
+  }
+
+  /** What is missing and could be proven. */
+  #wants(): Want[] {
+    const { metainfo } = this.#parts;
+    const byRoot = new Map<string, Want>();
+    const wants: Want[] = [];
+    for (const index of this.#wanted()) {
+      const file = metainfo.files[index] as TorrentFile;
       const pieces = this.#piecesOf(index).filter((piece) => this.#owners[piece] === index);
-      const [first] = pieces;
-      if (first === undefined || pieces.every((piece) => this.#verified.has(piece))) continue;
-      const isRooted = file.piecesRoot !== undefined && layout.proofOf(first).root !== null;
+      const isRooted = this.#isRooted(index);
       const root = isRooted ? (file.piecesRoot?.toString('latin1') ?? '') : '';
       const same = isRooted ? byRoot.get(root) : undefined;
       if (same !== undefined) {

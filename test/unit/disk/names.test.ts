@@ -23,6 +23,13 @@ describe('the names of files', () => {
     assert.deepEqual(names([{ path: 'a/b/c' }], 'x').of(0), { final: 'x/b/c', part: 'x/b/c.part' });
   });
 
+  it('lie in these folders of the download folder, if none lies in the download folder itself', () => {
+    const files = [{ path: 't/a' }, { path: 't/b/c' }];
+    assert.deepEqual(names(files).topFolders(), ['t']);
+    assert.deepEqual(names(files, 'other').topFolders(), ['other']);
+    assert.equal(names([{ path: 'film.mkv' }]).topFolders(), null);
+  });
+
   it('never have a part name that the torrent itself has as a name', () => {
     assert.deepEqual(parts('t/a', 't/a.part'), ['t/a.1.part', 't/a.part.part']);
     assert.deepEqual(parts('t/a', 't/A.PART'), ['t/a.1.part', 't/A.PART.part']);

@@ -52,6 +52,21 @@ describe('files of a torrent', () => {
       { output: 'mine' },
     ));
 
+  it('are all absent where their folder is, and else are looked at one by one, when they are very many', () => {
+    const many = Array.from({ length: 1200 }, (_, index) => ({ path: `t/${index}`, length: 10 }));
+    return withStorage(sampleTorrent(many, 1024), async ({ put, survey }) => {
+      const found = async (): Promise<readonly number[]> => {
+        const outcome = await survey();
+        assert.ok(outcome.ok);
+        assert.equal(outcome.files.length, many.length);
+        return outcome.files.flatMap((file, index) => (file.found === 'absent' ? [] : [index]));
+      };
+      assert.deepEqual(await found(), []);
+      put('t/1150', Buffer.alloc(10));
+      assert.deepEqual(await found(), [1150]);
+    });
+  });
+
   it('grow under their final names without part names', () =>
     withStorage(
       FILM,

@@ -1,0 +1,102 @@
+/** Files of a torrent in few objects: a message of very many small ones costs both threads much more. */
+import { NODE_LENGTH } from './merkle.js';
+import type { TorrentFile } from './metainfo.js';
+
+/** One after another, the files in their order. */
+export interface PackedFiles {
+  readonly begins: Float64Array;
+  readonly lengths: Float64Array;
+  /** Of `FLAG`. */
+  readonly flags: Uint8Array;
+  /** A path for each file. Neither `/` nor NUL stands in an element: they end elements and paths. */
+  readonly paths: string;
+  /** The same for the files that have an exact path. */
+  readonly exactPaths: string;
+  /** The same for the files that are links: the targets. */
+  readonly symlinks: string;
+  /** 32 bytes for each file that has a root. */
+  readonly roots: Uint8Array;
+}
+
+const FLAG = { padding: 1, executable: 2, hidden: 4, exactPath: 8, symlink: 16, root: 32 };
+
+export function packFiles(files: readonly TorrentFile[]): PackedFiles {
+  const roots: Buffer[] = [];
+  const paths: string[] = [];
+  const exactPaths: string[] = [];
+  const symlinks: string[] = [];
+  for (const { path, exactPath, symlink, piecesRoot } of files) {
+    paths.push(path.join('/'));
+    if (exactPath !== undefined) exactPaths.push(exactPath.join('/'));
+    if (symlink !== null) symlinks.push(symlink.join('/'));
+    if (piecesRoot !== undefined) roots.push(piecesRoot);
+  }
+  return {
+    begins: Float64Array.from(files, ({ begin }) => begin),
+    lengths: Float64Array.from(files, ({ length }) => length),
+    flags: Uint8Array.from(files, flagsOf),
+    paths: paths.join('\0'),
+    exactPaths: exactPaths.join('\0'),
+    symlinks: symlinks.join('\0'),
+    // A message copies the whole memory of a view, and Buffers share theirs with others.
+    roots: new Uint8Array(Buffer.concat(roots)),
+  };
+}
+
+function flagsOf({ padding, executable, hidden, exactPath, symlink, piecesRoot }: TorrentFile): number {
+  return (
+    (padding ? FLAG.padding : 0) |
+    (executable ? FLAG.executable : 0) |
+    (hidden ? FLAG.hidden : 0) |
+    (exactPath === undefined ? 0 : FLAG.exactPath) |
+    (symlink === null ? 0 : FLAG.symlink) |
+    (piecesRoot === undefined ? 0 : FLAG.root)
+  );
+}
+
+/** Adds the files to `into`. */
+export function unpackFiles(packed: PackedFiles, into: TorrentFile[]): void {
+  const { begins, lengths, flags, roots } = packed;
+  const paths = new Paths(packed.paths);
+  const exactPaths = new Paths(packed.exactPaths);
+  const symlinks = new Paths(packed.symlinks);
+  const bytes = Buffer.from(roots.buffer, roots.byteOffset, roots.byteLength);
+  let root = 0;
+  for (let i = 0; i < flags.length; i += 1) {
+    const has = flags[i] as number;
+    const file: { -readonly [Key in keyof TorrentFile]: TorrentFile[Key] } = {
+      path: paths.next(),
+      begin: begins[i] as number,
+      length: lengths[i] as number,
+      padding: (has & FLAG.padding) !== 0,
+      executable: (has & FLAG.executable) !== 0,
+      hidden: (has & FLAG.hidden) !== 0,
+      symlink: (has & FLAG.symlink) === 0 ? null : symlinks.next(),
+    };
+    if ((has & FLAG.exactPath) !== 0) file.exactPath = exactPaths.next();
+    if ((has & FLAG.root) !== 0) {
+      file.piecesRoot = bytes.subarray(root, root + NODE_LENGTH);
+      root += NODE_LENGTH;
+    }
+    into.push(file);
+  }
+}
+
+/** Reads paths one after another. Paths with the same folders share the strings of their names. */
+class Paths {
+  readonly #paths: readonly string[];
+  #at = 0;
+  #last: readonly string[] = [];
+
+  constructor(paths: string) {
+    this.#paths = paths.split('\0');
+  }
+
+  next(): readonly string[] {
+    const path = (this.#paths[this.#at] as string).split('/');
+    this.#at += 1;
+    for (let i = 0; i < path.length && path[i] === this.#last[i]; i += 1) path[i] = this.#last[i] as string;
+    this.#last = path;
+    return path;
+  }
+}
