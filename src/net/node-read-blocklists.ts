@@ -102,7 +102,7 @@ async function feed(parser: BlocklistParser, input: ListInput): Promise<void> {
     }
   };
   try {
-    if (isGzip) await pipeline(Readable.from(copied(iterator)), createGunzip({ chunkSize: 256 * 1024 }), parse);
+    if (isGzip) await pipeline(Readable.from(copied(iterator)), createGunzip({ chunkSize: 64 * 1024 }), parse);
     else await parse(iterator);
   } catch (error) {
     if (reason === null) throw error;
