@@ -205,25 +205,23 @@ function narrowest(text: string): Pair | null {
   const left = text.slice(0, dash).trimEnd();
   let best: Pair | null = null;
   let width = 0n;
-  let colon = -1;
-  do {
-    const begin = colon + 1;
-    const pair = left.length - begin > MAX_ADDRESS ? null : pairOf(left.slice(begin).trim(), last.text);
-    if (pair !== null) {
-      const [a, b] = [numberOf(pair.first), numberOf(pair.last)];
-      const between = a < b ? b - a : a - b;
-      if (best === null || between < width) {
-        best = pair;
-        width = between;
-      }
-    }
-    colon = left.indexOf(':', begin);
-  } while (colon !== -1);
+  // From the last colon on to the left, then the whole text, when it has so few colons.
+  let colon = left.length;
+  for (let count = 0; count <= MAX_COLONS + 1 && colon >= 0; count += 1) {
+    colon = colon === 0 ? -1 : left.lastIndexOf(':', colon - 1);
+    const pair = pairOf(left.slice(colon + 1).trim(), last.text);
+    if (pair === null) continue;
+    const [a, b] = [numberOf(pair.first), numberOf(pair.last)];
+    const between = a < b ? b - a : a - b;
+    if (best !== null && between >= width) continue;
+    best = pair;
+    width = between;
+  }
   return best;
 }
 
-/** Characters of an address, and blanks around it. */
-const MAX_ADDRESS = 60;
+/** No address has more (`1:2:3:4:5:6:7::`). One more ends the comment. */
+const MAX_COLONS = 8;
 
 /** Two addresses of one family, or null. */
 function pairOf(left: string, right: string): Pair | null {
