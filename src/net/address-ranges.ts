@@ -2,10 +2,8 @@
  * A set of IP addresses as sorted ranges: a few bytes for each range, and a look-up that halves what is left at each
  * step. A list of peers to refuse has hundreds of thousands of ranges.
  */
-import type { IpAddress, IpFamily } from './ip-address.js';
-
-/** The 32-bit words of an IPv6 address. */
-const WORDS = 4;
+import type { IpAddress } from './ip-address.js';
+import { IPV6_WORDS as WORDS } from './ipv6-text.js';
 
 /**
  * The ranges of a set. Those of each family are sorted, and neither overlap nor touch. The arrays can be transferred
@@ -80,8 +78,6 @@ export class RangeCollector {
    */
   readonly #ipv4 = new GrowingWords();
   readonly #ipv6 = new GrowingWords();
-  readonly #first = new Uint32Array(WORDS);
-  readonly #last = new Uint32Array(WORDS);
 
   /** How many ranges were added. */
   get count(): number {
@@ -96,19 +92,11 @@ export class RangeCollector {
     this.#ipv4.add(HAS_LOW_WORD_FIRST ? high : low);
   }
 
-  /** The ends, 4 or 16 bytes of one family, may be swapped. */
-  add(family: IpFamily, first: Buffer, last: Buffer): void {
-    if (family === 4) {
-      this.addIpv4(first.readUInt32BE(0), last.readUInt32BE(0));
-      return;
-    }
-    for (let word = 0; word < WORDS; word += 1) {
-      this.#first[word] = first.readUInt32BE(4 * word);
-      this.#last[word] = last.readUInt32BE(4 * word);
-    }
-    const isSwapped = compareWords(this.#first, 0, this.#last, 0) > 0;
-    for (const end of isSwapped ? [this.#last, this.#first] : [this.#first, this.#last])
-      for (const word of end) this.#ipv6.add(word);
+  /** The ends, four words each, may be swapped. */
+  addIpv6(first: Uint32Array, last: Uint32Array): void {
+    const isSwapped = compareWords(first, 0, last, 0) > 0;
+    for (let word = 0; word < WORDS; word += 1) this.#ipv6.add((isSwapped ? last : first)[word] as number);
+    for (let word = 0; word < WORDS; word += 1) this.#ipv6.add((isSwapped ? first : last)[word] as number);
   }
 
   /** The tables of all ranges. The collector is used up. */

@@ -9,7 +9,7 @@
  * Lines that are empty or begin with `#` or `//` say nothing.
  */
 import { RangeCollector, type RangeTables } from './address-ranges.js';
-import { type IpAddress, parseIp, parseNetwork } from './ip-address.js';
+import { IPV6_WORDS, isMapped, readIpv6 } from './ipv6-text.js';
 
 /** Bytes. No line that means a range is as long. */
 export const MAX_LINE_LENGTH = 4096;
@@ -100,12 +100,11 @@ export class BlocklistParser {
     }
     let begin = from;
     let end = to;
-    if (this.#line === 1 && bytes[begin] === 0xef && bytes[begin + 1] === 0xbb && bytes[begin + 2] === 0xbf) begin += 3;
+    if (this.#line === 1 && startsWithMark(bytes, begin, end)) begin += 3;
     while (begin < end && isBlank(bytes[begin])) begin += 1;
     while (begin < end && isBlank(bytes[end - 1])) end -= 1;
-    const isRemark = bytes[begin] === HASH || (bytes[begin] === SLASH && bytes[begin + 1] === SLASH);
-    if (begin >= end || isRemark) return;
-    if (this.#readIpv4(bytes, begin, end) || this.#readText(bytes, begin, end)) this.#good += 1;
+    if (begin >= end || bytes[begin] === HASH || isDoubleSlash(bytes, begin, end)) return;
+    if (this.#readIpv4(bytes, begin, end) || this.#readIpv6(bytes, begin, end)) this.#good += 1;
     else this.#gotBad();
   }
 
@@ -138,7 +137,8 @@ export class BlocklistParser {
     const first = readAddress(bytes, begin, end);
     if (first === null) return false;
     const from = first.address;
-    if (bytes[first.end] === SLASH) return this.#readBits(from, bytes, first.end + 1, end);
+    if (first.end < end && bytes[first.end] === SLASH && !isDoubleSlash(bytes, first.end, end))
+      return this.#readBits(from, bytes, first.end + 1, end);
     const at = skipBlanks(bytes, first.end, end);
     if (bytes[at] !== DASH || at >= end) {
       if (!isRest(bytes, first.end, end)) return false;
@@ -163,85 +163,101 @@ export class BlocklistParser {
     return true;
   }
 
-  /** Reads any line, also one with addresses of IPv6. It takes longer. */
-  #readText(bytes: Uint8Array, begin: number, end: number): boolean {
-    // No address of IPv6 is without two colons.
-    const colon = bytes.indexOf(COLON, begin);
-    if (colon === -1 || colon >= end) return false;
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset + begin, end - begin).toString('latin1');
-    const [, address = '', rest = ''] = /^([0-9a-f:.]+(?:\/\d+)?)\s*(.*)$/i.exec(text) ?? [];
-    if (rest === '' || /^(?:[#;]|\/\/)/.test(rest)) {
-      const network = parseNetwork(address);
-      if (network !== undefined) {
-        const { first, last } = endsOf(network.address, network.bits);
-        this.#ranges.add(network.address.family, first, last);
-        return true;
-      }
+  /** Reads a line with addresses of IPv6. */
+  #readIpv6(bytes: Uint8Array, begin: number, end: number): boolean {
+    let token = begin;
+    while (token < end && isOfAddress(bytes[token] as number)) token += 1;
+    if (readIpv6(bytes, begin, token, FIRST)) {
+      if (token < end && bytes[token] === SLASH && this.#readIpv6Bits(bytes, token + 1, end)) return true;
+      if (isRest(bytes, token, end)) return this.#addIpv6(FIRST, FIRST, false);
+      if (this.#readIpv6Level(bytes, token, end)) return true;
     }
-    const [, left = '', right = '', level = ''] = EMULE.exec(text) ?? [];
-    const pair = level === '' ? narrowest(text) : pairOf(left, right);
-    if (pair === null) return false;
-    if (Number(level) < FIRST_ALLOWED_LEVEL) this.#ranges.add(pair.first.family, pair.first.bytes, pair.last.bytes);
+    return this.#readNarrowest(bytes, begin, end);
+  }
+
+  /** The network of `FIRST`. */
+  #readIpv6Bits(bytes: Uint8Array, begin: number, end: number): boolean {
+    const number = readNumber(bytes, begin, end, 3);
+    if (number === null || number.value > 128 || !isRest(bytes, number.end, end)) return false;
+    // The bits before an IPv4 address in the form of IPv6 are always the same. A shorter network would be all of IPv4.
+    if (isMapped(FIRST) && number.value < 96) return false;
+    for (let word = 0; word < IPV6_WORDS; word += 1) {
+      const bits = Math.min(32, Math.max(0, number.value - 32 * word));
+      const hosts = bits === 32 ? 0 : 0xffff_ffff >>> bits;
+      LAST[word] = (FIRST[word] as number) | hosts;
+      FIRST[word] = (FIRST[word] as number) & ~hosts;
+    }
+    return this.#addIpv6(FIRST, LAST, false);
+  }
+
+  /** eMule's form: what follows `FIRST`. */
+  #readIpv6Level(bytes: Uint8Array, begin: number, end: number): boolean {
+    const dash = skipBlanks(bytes, begin, end);
+    if (dash >= end || bytes[dash] !== DASH) return false;
+    const last = skipBlanks(bytes, dash + 1, end);
+    let token = last;
+    while (token < end && isOfAddress(bytes[token] as number)) token += 1;
+    const comma = skipBlanks(bytes, token, end);
+    if (comma >= end || bytes[comma] !== COMMA || !readIpv6(bytes, last, token, LAST)) return false;
+    const isAllowed = readLevel(bytes, token, end);
+    return isAllowed !== null && this.#addIpv6(FIRST, LAST, isAllowed);
+  }
+
+  /**
+   * A P2P line, or a range alone. The comment ends in a colon, and an address of IPv6 has colons too, so the line can be
+   * read in several ways. The ends of the range that is meant have most of their first bits in common: any other first
+   * end would have half of a comment in it.
+   */
+  #readNarrowest(bytes: Uint8Array, begin: number, end: number): boolean {
+    const dash = lastIndexOf(bytes, DASH, begin, end);
+    if (dash < begin || !readIpv6(bytes, skipBlanks(bytes, dash + 1, end), end, LAST)) return false;
+    let left = dash;
+    while (left > begin && isBlank(bytes[left - 1])) left -= 1;
+    let isFound = false;
+    let colon = left;
+    // From the last colon on to the left, then the whole text, when it has so few colons.
+    for (let count = 0; count <= MAX_COLONS + 1 && colon >= begin; count += 1) {
+      colon = lastIndexOf(bytes, COLON, begin, colon);
+      if (!readIpv6(bytes, skipBlanks(bytes, colon + 1, left), left, FIRST)) continue;
+      if (isMapped(FIRST) !== isMapped(LAST) || (isFound && !isNearer(FIRST, NARROWEST, LAST))) continue;
+      NARROWEST.set(FIRST);
+      isFound = true;
+    }
+    return isFound && this.#addIpv6(NARROWEST, LAST, false);
+  }
+
+  /** False when one end alone is an IPv4 address. */
+  #addIpv6(first: Uint32Array, last: Uint32Array, isAllowed: boolean): boolean {
+    if (isMapped(first) !== isMapped(last)) return false;
+    if (isAllowed) return true;
+    if (isMapped(first)) this.#ranges.addIpv4(first[3] as number, last[3] as number);
+    else this.#ranges.addIpv6(first, last);
     return true;
   }
-}
-
-const EMULE = /^([0-9a-f:.]+)\s*-\s*([0-9a-f:.]+)\s*,\s*(\d{1,5})\s*(?:,.*)?$/i;
-
-interface Pair {
-  readonly first: IpAddress;
-  readonly last: IpAddress;
-}
-
-/**
- * The range of a P2P line, or of one that is a range alone. The comment ends in a colon, and an address of IPv6 has
- * colons too, so the line can be read in several ways. The narrowest range is meant: any other one would have half of a
- * comment in its address.
- */
-function narrowest(text: string): Pair | null {
-  const dash = text.lastIndexOf('-');
-  const last = parseIp(text.slice(dash + 1).trim());
-  if (dash === -1 || last === undefined) return null;
-  const left = text.slice(0, dash).trimEnd();
-  let best: Pair | null = null;
-  let width = 0n;
-  // From the last colon on to the left, then the whole text, when it has so few colons.
-  let colon = left.length;
-  for (let count = 0; count <= MAX_COLONS + 1 && colon >= 0; count += 1) {
-    colon = colon === 0 ? -1 : left.lastIndexOf(':', colon - 1);
-    const pair = pairOf(left.slice(colon + 1).trim(), last.text);
-    if (pair === null) continue;
-    const [a, b] = [numberOf(pair.first), numberOf(pair.last)];
-    const between = a < b ? b - a : a - b;
-    if (best !== null && between >= width) continue;
-    best = pair;
-    width = between;
-  }
-  return best;
 }
 
 /** No address has more (`1:2:3:4:5:6:7::`). One more ends the comment. */
 const MAX_COLONS = 8;
 
-/** Two addresses of one family, or null. */
-function pairOf(left: string, right: string): Pair | null {
-  const [first, last] = [parseIp(left), parseIp(right)];
-  return first === undefined || last === undefined || first.family !== last.family ? null : { first, last };
-}
+/** The ends of the range that is being read. */
+const FIRST = new Uint32Array(IPV6_WORDS);
+const LAST = new Uint32Array(IPV6_WORDS);
+const NARROWEST = new Uint32Array(IPV6_WORDS);
 
-function numberOf({ bytes }: IpAddress): bigint {
-  return BigInt(`0x${bytes.toString('hex')}`);
-}
-
-/** The first and the last address of a network. */
-function endsOf({ bytes }: IpAddress, bits: number): { readonly first: Buffer; readonly last: Buffer } {
-  const [first, last] = [Buffer.from(bytes), Buffer.from(bytes)];
-  for (let at = 0; at < bytes.length; at += 1) {
-    const hosts = 0xff >> Math.min(8, Math.max(0, bits - 8 * at));
-    first[at] = (first[at] as number) & ~hosts;
-    last[at] = (last[at] as number) | hosts;
+/** Whether `a` has more of its first bits in common with `end` than `b`. */
+function isNearer(a: Uint32Array, b: Uint32Array, end: Uint32Array): boolean {
+  for (let word = 0; word < IPV6_WORDS; word += 1) {
+    const ofA = ((a[word] as number) ^ (end[word] as number)) >>> 0;
+    const ofB = ((b[word] as number) ^ (end[word] as number)) >>> 0;
+    if (ofA !== ofB) return ofA < ofB;
   }
-  return { first, last };
+  return false;
+}
+
+/** Whether the byte may stand in an address. */
+function isOfAddress(byte: number): boolean {
+  const letter = byte | 0x20;
+  return (byte >= ZERO && byte <= COLON) || byte === DOT || (letter >= 97 && letter <= 102);
 }
 
 /** An object that is used again: a list has a million addresses. What it holds counts until the next call. */
@@ -296,7 +312,17 @@ function readLevel(bytes: Uint8Array, begin: number, end: number): boolean | nul
 function isRest(bytes: Uint8Array, begin: number, end: number): boolean {
   const at = skipBlanks(bytes, begin, end);
   if (at >= end || bytes[at] === HASH || bytes[at] === SEMICOLON) return true;
-  return bytes[at] === SLASH && bytes[at + 1] === SLASH;
+  return isDoubleSlash(bytes, at, end);
+}
+
+/** What lies behind the end of a line is of another line. */
+function isDoubleSlash(bytes: Uint8Array, at: number, end: number): boolean {
+  return at + 1 < end && bytes[at] === SLASH && bytes[at + 1] === SLASH;
+}
+
+/** The mark of UTF-8, which some editors put before a text. */
+function startsWithMark(bytes: Uint8Array, at: number, end: number): boolean {
+  return at + 3 <= end && bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf;
 }
 
 /** Where `byte` stands last from `begin` to before `end`. Less than `begin` when it does not. */

@@ -745,6 +745,7 @@ export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'discovery/trackers/tracker-response.ts readable': 'part of decodeTrackerResponse',
   'cli/commands/node-deps.ts readBlocklistOf': 'part of BlocklistParser',
   'session/node-blocklists.ts readBlocklist': 'part of BlocklistParser',
+  'net/ipv6-text.ts readIpv6': 'part of BlocklistParser',
   'net/node-read-blocklists.ts readLists': 'part of BlocklistParser',
   'net/node-read-blocklists.ts readListsInThread': 'part of BlocklistParser',
   'net/gateway-routes.ts parseIpv4Routes': "the kernel's own table",

@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Blocklist } from '../../src/net/blocklist.js';
 import { BlocklistParser, type ListReport } from '../../src/net/blocklist-parser.js';
-import { ipOfBytes } from '../../src/net/ip-address.js';
+import { ipOfBytes, parseIp } from '../../src/net/ip-address.js';
+import { isMapped, readIpv6 } from '../../src/net/ipv6-text.js';
 
 function read(...parts: readonly Uint8Array[]): { readonly report: ListReport; readonly list: Blocklist } {
   const parser = new BlocklistParser();
@@ -76,6 +77,47 @@ describe('each way to write a range', () => {
           assert.ok(list.hasHost(a) && list.hasHost(b), line);
         }
       }),
+    );
+  });
+});
+
+describe('the address of IPv6 in a text', () => {
+  it('is the one that the system reads there', () => {
+    const parts = fc.constantFrom(
+      '0',
+      '1',
+      'db8',
+      'FFFF',
+      '12345',
+      'g',
+      ':',
+      '::',
+      ':',
+      '1.2.3.4',
+      '01.2.3.4',
+      '256.1.1.1',
+      '.',
+    );
+    const texts = fc.oneof(
+      fc.ipV6(),
+      fc.array(parts, { maxLength: 20 }).map((all) => all.join('')),
+      fc
+        .array(fc.constantFrom('0', 'a', '::', 'ffff:'), { maxLength: 12 })
+        .map((all) => all.join(':').replace(/:{3,}/g, '::')),
+    );
+    const words = new Uint32Array(4);
+    fc.assert(
+      fc.property(texts, (text) => {
+        const ip = text.includes(':') ? parseIp(text) : undefined;
+        const bytes = Buffer.from(`:${text}:`);
+        assert.equal(readIpv6(bytes, 1, bytes.length - 1, words), ip !== undefined, text);
+        if (ip === undefined) return;
+        const read = Buffer.alloc(16);
+        for (const [word, value] of words.entries()) read.writeUInt32BE(value, 4 * word);
+        assert.equal(ipOfBytes(read).text, ip.text);
+        assert.equal(isMapped(words), ip.family === 4);
+      }),
+      { numRuns: 5_000 },
     );
   });
 });
