@@ -204,9 +204,9 @@ export class BlocklistParser {
   }
 
   /**
-   * A P2P line, or a range alone. The comment ends in a colon, and an address of IPv6 has colons too, so the line can be
-   * read in several ways. The ends of the range that is meant have most of their first bits in common: any other first
-   * end would have half of a comment in it.
+   * A P2P line, or a range alone. The comment ends in a colon, and an address of IPv6 has colons too, so the line can
+   * be read in several ways. The ends of the range that is meant have most of their first bits in common: any other
+   * first end would have half of a comment in it.
    */
   #readNarrowest(bytes: Uint8Array, begin: number, end: number): boolean {
     const dash = lastIndexOf(bytes, DASH, begin, end);
