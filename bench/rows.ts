@@ -1,5 +1,6 @@
 import type { MakeRow } from './row.js';
 import { greedyPeers, slowDisk } from './rows/back-pressure.js';
+import { blocklist } from './rows/blocklist.js';
 import { create, createManyFiles, createV2, createV2ManyFiles } from './rows/create.js';
 import {
   download,
@@ -72,6 +73,7 @@ export const ROWS: Readonly<Record<string, MakeRow>> = {
   'hundred-thousand-files-hybrid': hundredThousandFiles('hybrid', 4, 512),
   'one-tebibyte-v2': oneTebibyteV2,
   'pick-cost': pickCost,
+  blocklist,
   journal,
   restart,
   'slow-disk': slowDisk,

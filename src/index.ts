@@ -11,6 +11,7 @@ export { type FileRange, type MagnetLink, parseLink } from './metainfo/magnet.js
 export type { InfoHash, Metainfo, TorrentFile } from './metainfo/metainfo.js';
 export { parseMetainfo } from './metainfo/parse-metainfo.js';
 export type { SelectionRequest } from './metainfo/selection.js';
+export type { Blocklist, BlocklistStatus } from './net/blocklist.js';
 export type { PeerAddress } from './net/raw-server.js';
 export type { Wait } from './resume/resume.js';
 export {
@@ -21,6 +22,12 @@ export {
 } from './session/create-torrent.js';
 export { DEFAULT_DOWNLOAD_OPTIONS, type DownloadOptions, type DownloadResult, download } from './session/download.js';
 export type { MagnetEvents, MagnetTorrent } from './session/magnet-torrent.js';
+export {
+  type BlocklistOptions,
+  type BlocklistReport,
+  type ReadBlocklist,
+  readBlocklist,
+} from './session/node-blocklists.js';
 export { resolveLinkPeers } from './session/node-link-peers.js';
 export {
   createNodeSession,

@@ -180,6 +180,12 @@ export const OPTIONS = {
     'enter the DHT here too; repeatable',
     values.readPeer,
   ),
+  blocklists: list<string>(
+    'Network',
+    '--blocklist <file|url>',
+    'have nothing to do with the addresses on this list (P2P, DAT or CIDR, also in gzip); repeatable',
+    values.readText,
+  ),
   encryption: value<EncryptionPolicy>(
     'Network',
     '--encryption <policy>',
@@ -273,6 +279,7 @@ export const PEER_OPTIONS = {
   noTrackers: OPTIONS.noTrackers,
   noDht: OPTIONS.noDht,
   dhtNodes: OPTIONS.dhtNodes,
+  blocklists: OPTIONS.blocklists,
   encryption: OPTIONS.encryption,
   noPex: OPTIONS.noPex,
   noLsd: OPTIONS.noLsd,

@@ -4,6 +4,7 @@
  * the maker of the torrent has chosen.
  */
 import { isBarredPort } from './barred-ports.js';
+import type { Blocklist } from './blocklist.js';
 import { type IpAddress, type IpNetwork, isInNetwork, isUnicast, parseIp } from './ip-address.js';
 import { isWrapped, reachOfAddress } from './reach.js';
 
@@ -22,12 +23,14 @@ export type AddressSource =
 
 export type AddressSourceKind = AddressSource['kind'];
 
-/** The networks of this host. */
+/** The networks of this host, and the addresses that its user wants nothing from. */
 export interface OwnNetworks {
   /** The networks of its interfaces, the public ones too. */
   readonly attached: readonly IpNetwork[];
   /** The networks that the user named: loopback or a private one, when the fence is bound to an address in it. */
   readonly named: readonly IpNetwork[];
+  /** No source may lead us to an address on this list, the user neither. Absent: the user has no list. */
+  readonly blocklist?: Blocklist;
 }
 
 /**
@@ -45,12 +48,12 @@ const FIRST_PORT = 1024;
 const OPEN_EVERYWHERE: ReadonlySet<number> = new Set([80, 443]);
 
 /**
- * Whether `source` may lead us to `ip` and `port`. The user may name every host. An address that others name must not
- * be nearer to us than they are, unless the user has named its network. Its port must not be that of another kind of
- * service.
+ * Whether `source` may lead us to `ip` and `port`. The user may name every host that is not on the user's own
+ * blocklist. An address that others name must not be nearer to us than they are, unless the user has named its network.
+ * Its port must not be that of another kind of service.
  */
 export function mayLead(source: AddressSource, ip: IpAddress, port: number, own: OwnNetworks): boolean {
-  if (!isUnicast(ip) || port < 1 || port > 65_535) return false;
+  if (!isUnicast(ip) || port < 1 || port > 65_535 || own.blocklist?.refuses(ip.text, 'out') === true) return false;
   if (source.kind === 'user') return true;
   if (isServicePort(port) || isWrapped(ip) || isBroadcast(ip, own)) return false;
   if (isInAny(ip, own.named)) return true;

@@ -11,6 +11,7 @@ import type { TorrentStatus } from '../torrent/status.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../torrent/torrent-options.js';
 import { endWithin } from './end-within.js';
 import type { MagnetEvents } from './magnet-torrent.js';
+import { blocklistNames, readBlocklist } from './node-blocklists.js';
 import { resolveLinkPeers } from './node-link-peers.js';
 import { createNodeSession, isMetainfo, type NodeSession } from './node-session.js';
 import { readSource } from './node-source.js';
@@ -19,7 +20,12 @@ import { callback, having, orNull, pickOptions, type Readers, readOptions, wrong
 import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from './session-options.js';
 
 /** What `download` takes: the options of a session, those of a torrent but `mode` and `seedGoal`, and its own. */
-export interface DownloadOptions extends Omit<TorrentOptions, 'mode' | 'seedGoal'>, SessionOptions {
+export interface DownloadOptions extends Omit<TorrentOptions, 'mode' | 'seedGoal'>, Omit<SessionOptions, 'blocklist'> {
+  /**
+   * Paths and `http(s)` URLs of blocklists: the download has nothing to do with the addresses on them. They are read
+   * before anything is dialled, and a list that cannot be used is a 'usage' failure.
+   */
+  readonly blocklists: readonly string[];
   /** Ends the download when it is aborted. What has come stays, and the next download goes on from there. */
   readonly signal: AbortSignal | null;
   /** Called each second, and once when it is done. What it throws ends the download. */
@@ -35,7 +41,8 @@ export interface DownloadOptions extends Omit<TorrentOptions, 'mode' | 'seedGoal
 
 export const DEFAULT_DOWNLOAD_OPTIONS: DownloadOptions = {
   ...withoutMode(DEFAULT_TORRENT_OPTIONS),
-  ...DEFAULT_SESSION_OPTIONS,
+  ...withoutBlocklist(DEFAULT_SESSION_OPTIONS),
+  blocklists: [],
   signal: null,
   onProgress: null,
   onWarning: null,
@@ -44,7 +51,8 @@ export const DEFAULT_DOWNLOAD_OPTIONS: DownloadOptions = {
 
 const DOWNLOAD_READERS: Readers<DownloadOptions> = {
   ...withoutMode(TORRENT_READERS),
-  ...SESSION_READERS,
+  ...withoutBlocklist(SESSION_READERS),
+  blocklists: blocklistNames,
   signal: orNull(having('an AbortSignal', 'addEventListener', 'throwIfAborted')),
   onProgress: orNull(callback()),
   onWarning: orNull(callback()),
@@ -57,6 +65,14 @@ function withoutMode<T extends { readonly mode: unknown; readonly seedGoal: unkn
   seedGoal: _seedGoal,
   ...others
 }: T): Omit<T, 'mode' | 'seedGoal'> {
+  return others;
+}
+
+/** A download reads its blocklists itself. */
+function withoutBlocklist<T extends { readonly blocklist: unknown }>({
+  blocklist: _blocklist,
+  ...others
+}: T): Omit<T, 'blocklist'> {
   return others;
 }
 
@@ -100,9 +116,12 @@ export async function download(
   options: Partial<DownloadOptions> = {},
 ): Promise<DownloadResult> {
   const all = readOptions(DOWNLOAD_READERS, DEFAULT_DOWNLOAD_OPTIONS, options);
+  const { bind, caCertificates, userAgent, signal } = all;
+  const reading = { bind, caCertificates, userAgent, signal };
+  const blocklist = all.blocklists.length === 0 ? null : await readBlocklist(all.blocklists, reading);
   const begin = await beginSource(source, all);
-  if (all.signal?.aborted === true) throw interrupted(all.signal);
-  return new Promise((resolve, reject) => run(begin, all, resolve, reject));
+  if (signal?.aborted === true) throw interrupted(signal);
+  return new Promise((resolve, reject) => run(begin, { ...all, blocklist }, resolve, reject));
 }
 
 /** Adds the torrent to the session. */
@@ -140,7 +159,7 @@ function torrentOptions(options: DownloadOptions): TorrentOptions {
 
 function run(
   beginTorrent: Begin,
-  options: DownloadOptions,
+  options: DownloadOptions & Pick<SessionOptions, 'blocklist'>,
   resolve: (result: DownloadResult) => void,
   reject: (reason: unknown) => void,
 ): void {

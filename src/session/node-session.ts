@@ -5,7 +5,7 @@ import { diffieHellmanGroup } from '../base/system-diffie-hellman.js';
 import { verifyEd25519 } from '../base/system-ed25519.js';
 import { systemRandom } from '../base/system-random.js';
 import { DEFAULT_DHT_OPTIONS } from '../discovery/dht/dht-options.js';
-import { findDestinations, isLoopbackFence } from '../discovery/http/http-destination.js';
+import { findDestinations, findUnlisted, isLoopbackFence } from '../discovery/http/http-destination.js';
 import { DEFAULT_FETCH_OPTIONS, GATEWAY_FETCH_OPTIONS, httpFetch } from '../discovery/http/http-fetch.js';
 import { Authorities } from '../discovery/http/http-tls.js';
 import { DEFAULT_LSD_OPTIONS, LocalDiscovery } from '../discovery/lsd/local-discovery.js';
@@ -22,7 +22,9 @@ import { systemProcesses } from '../disk/system/processes.js';
 import type { MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { nodeParseMetainfo } from '../metainfo/node-parse-metainfo.js';
+import type { Blocklist } from '../net/blocklist.js';
 import type { BindAddresses } from '../net/fence.js';
+import { behindGate } from '../net/listed-gate.js';
 import { findGateways } from '../net/node-gateways.js';
 import { findOwnNetworks, multicastPlaces, resolveBind } from '../net/node-interfaces.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../net/node-raw-server.js';
@@ -131,12 +133,15 @@ function readTorrentOptions(given: Partial<TorrentOptions>): TorrentOptions {
  */
 export function createNodeSession(given: Partial<NodeSessionOptions> = {}): NodeSession {
   const options = readOptions(NODE_SESSION_READERS, DEFAULT_NODE_SESSION_OPTIONS, given);
-  const { userAgent, gotException, noted, writer, bind: bindTo, caCertificates } = options;
+  const { userAgent, gotException, noted, writer, bind: bindTo, caCertificates, blocklist } = options;
   const bind = bindTo === null ? null : resolveBind(bindTo);
   const authorities = caCertificates === null ? null : new Authorities(caCertificates);
-  const rawServer = new NodeRawServer({ ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses: bind, gotException });
+  const loop = new NodeRawServer({ ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses: bind, gotException });
+  // A gateway of our own network is neither a peer nor a tracker, and lists have whole private networks: it alone is
+  // asked past the gate.
+  const rawServer = behindGate(loop, blocklist);
   const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: rawServer, writer });
-  const trackers = createNodeTrackers(rawServer, userAgent, bind, authorities);
+  const trackers = createNodeTrackers(rawServer, userAgent, { bind, authorities, blocklist });
   const lsd = new LocalDiscovery({
     rawServer,
     random: systemRandom,
@@ -144,7 +149,7 @@ export function createNodeSession(given: Partial<NodeSessionOptions> = {}): Node
     options: DEFAULT_LSD_OPTIONS,
   });
   const portMapper = new PortMapper({
-    rawServer,
+    rawServer: loop,
     random: systemRandom,
     findGateways: () => findGateways(bind),
     askGateway: (url, post, answered) =>
@@ -166,7 +171,7 @@ export function createNodeSession(given: Partial<NodeSessionOptions> = {}): Node
       folderName: (dir) => disk.folderName(dir),
       parse: nodeParseMetainfo,
       trackerClient: trackers.client,
-      ownNetworks: findOwnNetworks(bind),
+      ownNetworks: { ...findOwnNetworks(bind), ...(blocklist === null ? {} : { blocklist }) },
       makeKeyPair: diffieHellmanGroup(PRIME),
       client: userAgent,
       dht: options.useDht ? nodeDhtAdapters({ timers: rawServer, bind, noted }, options) : null,
@@ -176,7 +181,7 @@ export function createNodeSession(given: Partial<NodeSessionOptions> = {}): Node
         disk.close(() => {
           trackers.close();
           lsd.close();
-          rawServer.close();
+          loop.close();
           answered();
         }),
     },
@@ -190,18 +195,25 @@ export interface NodeTrackers {
   close(): void;
 }
 
-/**
- * Real trackers, asked over HTTP and UDP, from `bind` alone unless it is null; `authorities` are trusted over HTTPS
- * too.
- */
+/** How trackers may be asked. */
+export interface TrackerAccess {
+  /** Trackers are asked from these addresses alone; null: from any. */
+  readonly bind: BindAddresses | null;
+  /** The authorities that we trust over HTTPS besides the well-known ones, or null. */
+  readonly authorities: Authorities | null;
+  /** Trackers at these addresses are not asked; null for no list. */
+  readonly blocklist: Blocklist | null;
+}
+
+/** Real trackers, asked over HTTP and UDP. */
 export function createNodeTrackers(
   rawServer: RawServer,
   userAgent: string,
-  bind: BindAddresses | null,
-  authorities: Authorities | null,
+  { bind, authorities, blocklist }: TrackerAccess,
 ): NodeTrackers {
-  const http = new HttpTrackerClient(rawServer, { ...DEFAULT_FETCH_OPTIONS, userAgent, bind, authorities });
-  const udp = new UdpTrackerClient(rawServer, systemRandom, { ...DEFAULT_UDP_TRACKER_OPTIONS, bind, findDestinations });
+  const shared = { bind, findDestinations: findUnlisted(blocklist) };
+  const http = new HttpTrackerClient(rawServer, { ...DEFAULT_FETCH_OPTIONS, ...shared, userAgent, authorities });
+  const udp = new UdpTrackerClient(rawServer, systemRandom, { ...DEFAULT_UDP_TRACKER_OPTIONS, ...shared });
   return {
     client: new SchemeTrackerClient(http, udp),
     close: () => {

@@ -1,4 +1,5 @@
 import type { Millis } from '../base/clock.js';
+import type { Blocklist } from '../net/blocklist.js';
 import { hostKey } from '../net/host-key.js';
 import type {
   Listener,
@@ -93,6 +94,12 @@ export class PortListener implements ListenHandler, HandshakeOwner {
     this.#listener?.close();
     this.#listener = null;
     for (const handshake of [...this.#unfinished]) handshake.refuse({ code: 'shutting-down' });
+  }
+
+  /** Ends the connections from addresses on `blocklist` that have not named their torrent. */
+  partFromListed(blocklist: Blocklist): void {
+    for (const handshake of [...this.#unfinished])
+      if (blocklist.hasHost(handshake.address.host)) handshake.refuse({ code: 'listed' });
   }
 
   acceptsConnection(address: StreamAddress): boolean {

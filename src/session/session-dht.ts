@@ -107,6 +107,11 @@ export class SessionDht implements OwnNode, DatagramHandler {
     this.#node?.addNode(address, { kind: 'incoming', teller: address.host });
   }
 
+  /** Forgets the nodes that are on the blocklist now. */
+  partFromListed(): void {
+    this.#node?.partFromListed();
+  }
+
   /** Null before a torrent uses the node, and after `stop`. */
   status(): DhtStatus | null {
     return this.#node?.status() ?? null;

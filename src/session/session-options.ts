@@ -1,3 +1,4 @@
+import type { Blocklist } from '../net/blocklist.js';
 import type { EncryptionPolicy } from '../swarm/connections/dial-ways.js';
 
 /** What a session does: many torrents, one port, one limit for each direction. */
@@ -11,6 +12,11 @@ export interface SessionOptions {
    * 'usage' failure when the session is made.
    */
   readonly bind: string | null;
+  /**
+   * Addresses that we neither dial, ask or answer, nor let in, whoever names them; `readBlocklist` makes it. Null for
+   * none.
+   */
+  readonly blocklist: Blocklist | null;
   /** How much encryption of connections between peers is wanted; see `EncryptionPolicy`. */
   readonly encryption: EncryptionPolicy;
   /** Find peers in our own network, and be found there (BEP 14). Without `listen` we do neither. */
@@ -44,6 +50,7 @@ export const DEFAULT_SESSION_OPTIONS: SessionOptions = {
   port: { first: 6881, last: 6999 },
   listen: true,
   bind: null,
+  blocklist: null,
   encryption: 'allow',
   useLsd: true,
   usePortMapping: true,

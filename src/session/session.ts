@@ -12,8 +12,10 @@ import { swarmsOf, type WireHashes, wireForm, wireHashes } from '../metainfo/inf
 import type { MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { selectFiles } from '../metainfo/selection.js';
+import type { Blocklist } from '../net/blocklist.js';
 import { KeptMetadata } from '../resume/kept-metadata.js';
 import { chooseMethod, DialWays, type EncryptionPolicy } from '../swarm/connections/dial-ways.js';
+import type { Encoder } from '../swarm/connections/encoder.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../swarm/connections/half-open.js';
 import { NodePorts } from '../swarm/extensions/node-ports.js';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../swarm/rate-limiter.js';
@@ -74,7 +76,7 @@ interface Subject extends Pick<Metainfo, 'name' | 'nodes' | 'private'> {
 
 /** A torrent, in either of its lives. */
 interface SessionTorrent {
-  readonly encoder: Taker | undefined;
+  readonly encoder: (Taker & Pick<Encoder, 'partFromListed'>) | undefined;
   start(): void;
   stop(answered: () => void): void;
 }
@@ -96,6 +98,8 @@ export class Session {
   readonly #shared: Omit<TorrentParts, 'nodePorts' | 'identity' | 'renameTo' | 'port'>;
   readonly #dht: SessionDht | null;
   readonly #nodePorts: NodePorts | null;
+  /** From then on we hear no more of new blocklists. */
+  readonly #forgetBlocklist: () => void;
   /**
    * The port that we tell trackers. It is set even when we do not listen, because trackers refuse announces without a
    * port.
@@ -130,6 +134,8 @@ export class Session {
       encryption: this.#acceptEncryption(options.encryption),
       options: DEFAULT_PORT_LISTENER_OPTIONS,
     });
+    const { blocklist } = parts.ownNetworks;
+    this.#forgetBlocklist = blocklist?.onReplaced(() => this.#partFromListed(blocklist)) ?? (() => undefined);
   }
 
   /** How many connections were refused before a torrent took them, by reason. */
@@ -223,6 +229,7 @@ export class Session {
   /** Stops every torrent (each tells its trackers), then ends every socket, worker and timer. Answers once. */
   stop(answered: () => void): void {
     this.#portListener.close();
+    this.#forgetBlocklist();
     const { portMapper } = this.#parts;
     const torrents = new Set(this.#torrents.values());
     let running = torrents.size + 2;
@@ -236,6 +243,16 @@ export class Session {
     else portMapper.stop(oneStopped);
     // Each torrent stops in a task of its own: to stop a thousand torrents at once would hold the loop too long.
     for (const torrent of torrents) this.#parts.rawServer.addTask(() => torrent.stop(oneStopped), 0);
+  }
+
+  /** Ends what holds a connection, or a place in a table, for an address that is on the blocklist now. */
+  #partFromListed(blocklist: Blocklist): void {
+    const { rawServer } = this.#parts;
+    rawServer.addTask(() => this.#portListener.partFromListed(blocklist), 0);
+    rawServer.addTask(() => this.#dht?.partFromListed(), 0);
+    // In a task for each torrent, as in `stop`.
+    for (const torrent of new Set(this.#torrents.values()))
+      rawServer.addTask(() => torrent.encoder?.partFromListed(), 0);
   }
 
   /** Peers find `torrent` by these hashes, and by no other from now on. */

@@ -5,6 +5,7 @@ import { DEFAULT_REREQUESTER_OPTIONS, Rerequester } from '../discovery/trackers/
 import type { AnnounceOutcome, AnnounceRequest, TrackerClient } from '../discovery/trackers/tracker-client.js';
 import { type InfoHash, type Swarm, swarmsOf } from '../metainfo/info-hash.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
+import type { Blocklist } from '../net/blocklist.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import type { AddressSource } from '../net/reach-rule.js';
 import { namedBy } from '../net/url-rule.js';
@@ -115,23 +116,35 @@ function createRerequester(parts: PeerSourcesParts, swarm: Swarm, infoHash: Info
 
 /**
  * Dials the peers that the user names and those that the link names. A stranger may have made the link, so peers in our
- * own networks are refused when only the link names them. `noted` is then called once, with a sentence for the user
- * that says what to do about it.
+ * own networks are refused when only the link names them. `noted` is called with a sentence for the user that says what
+ * to do about it, and with one about the user's peers that are on the user's blocklist.
  */
 export function dialNamed(
   encoder: Encoder,
   { peers, linkPeers }: Pick<TorrentOptions, 'peers' | 'linkPeers'>,
-  noted: (message: string) => void,
+  blocklist: Blocklist | undefined,
+  noted: (code: 'peer-listed' | 'link-peer-refused', message: string) => void,
 ): void {
   for (const address of peers) encoder.startConnection(address, { kind: 'user' }, null);
   const refused = linkPeers.filter((address) => !encoder.startConnection(address, { kind: 'link' }, null));
-  const [first] = refused;
+  const isListed = ({ host }: PeerAddress): boolean => blocklist?.hasHost(host) === true;
+  const listed = [...peers, ...linkPeers].filter(isListed);
+  if (listed.length > 0) noted('peer-listed', `on the blocklist, and not dialled: ${inShort(listed)}`);
+  const tooNear = refused.filter((address) => !isListed(address));
+  const [first] = tooNear;
   if (first === undefined) return;
-  const address = `${first.host.includes(':') ? `[${first.host}]` : first.host}:${first.port}`;
-  const others = refused.length === 1 ? '' : ` and ${refused.length - 1} more`;
-  noted(
-    `the link names a peer at ${address}${others}, where no link may lead; --peer ${address} dials it all the same`,
-  );
+  const message = `the link names a peer at ${inShort(tooNear)}, where no link may lead`;
+  noted('link-peer-refused', `${message}; --peer ${nameOf(first)} dials it all the same`);
+}
+
+/** The first of the addresses, and how many others there are. */
+function inShort([first, ...others]: readonly PeerAddress[]): string {
+  const name = first === undefined ? '' : nameOf(first);
+  return others.length === 0 ? name : `${name} and ${others.length} more`;
+}
+
+function nameOf({ host, port }: PeerAddress): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /**

@@ -169,7 +169,8 @@ export class MetadataTorrent {
       // A peer that dialled us may have told the metadata before.
       if (known !== null && this.#metainfo === null) this.#know(known);
       if (this.#stage !== 'running') return;
-      dialNamed(this.#encoder, this.#options, (message) => this.#events.warned('link-peer-refused', message));
+      const { blocklist } = this.#parts.ownNetworks;
+      dialNamed(this.#encoder, this.#options, blocklist, (code, message) => this.#events.warned(code, message));
       for (const source of [this.#trackers, ...this.#others]) source.begin();
       this.#makeWayLater();
     }, 0);

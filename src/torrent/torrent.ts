@@ -292,8 +292,8 @@ export class Torrent implements HandoverTarget {
     this.#resume.started();
     const isFirst = this.#handover?.isSeeking !== true;
     const options = this.metainfo.private ? { ...this.#options, linkPeers: [] } : this.#options;
-    dialNamed(encoder, options, (message) => {
-      if (isFirst) this.#events.warned('link-peer-refused', message);
+    dialNamed(encoder, options, this.#parts.ownNetworks.blocklist, (code, message) => {
+      if (isFirst) this.#events.warned(code, message);
     });
     if (isFirst) this.#sources.begin();
   }

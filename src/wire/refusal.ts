@@ -21,6 +21,8 @@ export type Refusal =
   /** The peer is of no use, or was of none for long, and another peer or address wants its place. */
   | { readonly code: 'useless' }
   | { readonly code: 'banned'; readonly evidence: Evidence }
+  /** The user's blocklist has been read again, and the peer's address is on it now. */
+  | { readonly code: 'listed' }
   | { readonly code: 'message-too-long'; readonly length: number }
   | { readonly code: 'malformed-message'; readonly id: number; readonly length: number }
   | { readonly code: 'malformed-extension'; readonly name: string; readonly length: number }

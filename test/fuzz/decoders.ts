@@ -32,6 +32,7 @@ import { parseUdpUrl } from '../../src/discovery/trackers/udp-tracker-call.js';
 import { decodeNote, encodeNote } from '../../src/disk/worker/lock.js';
 import { parseInfoHash, parseLink, parseMagnet } from '../../src/metainfo/magnet.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
+import { BlocklistParser } from '../../src/net/blocklist-parser.js';
 import { decodeCompact, parseIp, parseNetwork } from '../../src/net/ip-address.js';
 import type { SingleSocket } from '../../src/net/raw-server.js';
 import { encodeHead, encodeRecords, lastSeal } from '../../src/resume/journal-format.js';
@@ -536,6 +537,19 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
     decode: ofText(parseNetwork),
   },
   {
+    file: 'net/blocklist-parser.ts',
+    name: 'BlocklistParser',
+    seeds: texts(
+      'x:1.2.3.4-1.2.3.9\n001.002.003.004 - 001.002.003.009 , 000 , y\n192.0.2.0/24 ; z',
+      'x:2001:db8::1-2001:db8::9\n2001:db8::/32\n2001:db8::1 - 2001:db8::9 , 128 , y\r\n',
+    ),
+    decode: (bytes) => {
+      const parser = new BlocklistParser();
+      parser.feed(bytes);
+      return [parser.endList(), parser.tables()];
+    },
+  },
+  {
     file: 'resume/read-journal.ts',
     name: 'readJournal',
     seeds: journals,
@@ -729,6 +743,11 @@ export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'disk/system/trust.ts readKept': 'reads bytes and decodes nothing',
   'disk/files/block-reader.ts readBlocks': 'reads bytes and decodes nothing',
   'discovery/trackers/tracker-response.ts readable': 'part of decodeTrackerResponse',
+  'cli/commands/node-deps.ts readBlocklistOf': 'part of BlocklistParser',
+  'session/node-blocklists.ts readBlocklist': 'part of BlocklistParser',
+  'net/ipv6-text.ts readIpv6': 'part of BlocklistParser',
+  'net/node-read-blocklists.ts readLists': 'part of BlocklistParser',
+  'net/node-read-blocklists.ts readListsInThread': 'part of BlocklistParser',
   'net/gateway-routes.ts parseIpv4Routes': "the kernel's own table",
   'net/gateway-routes.ts parseIpv6Routes': "the kernel's own table",
   'metainfo/file-tree.ts parseFiles': 'part of parseMetainfo',

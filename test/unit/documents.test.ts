@@ -164,6 +164,7 @@ const EVENTS: { readonly [T in RunEvent['type']]: RunEvent & { readonly type: T 
   tracker: { type: 'tracker', about, report },
   stalled: { type: 'stalled', about, reasons: [] },
   'port-mapping': { type: 'port-mapping', mapping },
+  blocklist: { type: 'blocklist', news: 'read', status: { ranges: 0, refusedIn: 0, refusedOut: 0 } },
   warning: { type: 'warning', about, input: '', code: '', message: '' },
   error: { type: 'error', about, input: '', code: '', message: '' },
   done: { type: 'done', about, paths: [], length: 0, seconds: 0, downloaded: 0, uploaded: 0, wasted: 0 },

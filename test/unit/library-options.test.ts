@@ -52,6 +52,10 @@ const SESSION: Wrong<SessionOptions> = {
     ['192.0.2.1', 'bind: this machine does not have the address 192.0.2.1'],
     ['no such interface', 'bind: neither an address nor an interface with one: no such interface'],
   ],
+  blocklist: [
+    ['list.p2p', "blocklist: 'list.p2p' is not what readBlocklist resolves to"],
+    [Promise.resolve(), 'blocklist: a promise (await it first) is not what readBlocklist resolves to'],
+  ],
   encryption: [
     ['maybe', "encryption: 'maybe' is not"],
     [true, 'encryption: true is not'],
@@ -167,8 +171,14 @@ const TORRENT: Wrong<TorrentOptions> = {
   ],
 };
 
+const { blocklist: _blocklist, ...SESSION_OF_DOWNLOAD } = SESSION;
+
 const DOWNLOAD: Wrong<DownloadOptions> = {
-  ...SESSION,
+  ...SESSION_OF_DOWNLOAD,
+  blocklists: [
+    ['list.p2p', "blocklists: 'list.p2p' is not a list"],
+    [['a\0b'], "blocklists[0]: 'a\0b' is not a path or an http(s) URL"],
+  ],
   ...TORRENT_OF_DOWNLOAD,
   userAgent: USER_AGENT,
   signal: [[new AbortController(), 'signal: an object is not an AbortSignal']],

@@ -4,13 +4,16 @@ import { systemRandom } from '../../base/system-random.js';
 import { isLoopbackFence } from '../../discovery/http/http-destination.js';
 import { Authorities } from '../../discovery/http/http-tls.js';
 import type { BindAddresses } from '../../net/fence.js';
+import { behindGate } from '../../net/listed-gate.js';
 import { resolveBind } from '../../net/node-interfaces.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../net/node-raw-server.js';
 import { namedBy, type SourcedUrl } from '../../net/url-rule.js';
+import type { ReadBlocklist } from '../../session/node-blocklists.js';
 import { createNodeSession, createNodeTrackers, type NodeTrackers } from '../../session/node-session.js';
 import { createPeerId, type Session } from '../../session/session.js';
 import { readCaCertificates } from '../ca-certificates.js';
 import { contentLength } from '../content/verify-content.js';
+import { checkBlocklist } from '../doctor/blocklist-check.js';
 import { type Finding, failed, failureOf, findingJson, findingLine, warning } from '../doctor/finding.js';
 import { checkDescriptors, checkDisk } from '../doctor/machine-checks.js';
 import { checkRoutes } from '../doctor/route-checks.js';
@@ -21,10 +24,13 @@ import { type CliIo, onInterrupt } from '../io.js';
 import { OPTIONS, type Values } from '../options.js';
 import { loadSource } from '../source/load-source.js';
 import { defineCommand } from './command.js';
-import { sourceReaders, userAgent } from './node-deps.js';
+import { readBlocklistOf, sourceReaders, userAgent } from './node-deps.js';
 
-const { dir, port, bind, caCertificate, trackers, noTrackers, noDht, dhtNodes, noPortMapping, json } = OPTIONS;
-const DOCTOR_OPTIONS = { dir, port, bind, caCertificate, trackers, noTrackers, noDht, dhtNodes, noPortMapping, json };
+const { dir, port, bind, caCertificate, trackers, noTrackers, noDht, dhtNodes, blocklists } = OPTIONS;
+const { noPortMapping, json } = OPTIONS;
+const DOCTOR_OPTIONS = {
+  ...{ dir, port, bind, caCertificate, trackers, noTrackers, noDht, dhtNodes, blocklists, noPortMapping, json },
+};
 
 const INTERRUPTED = exitCodeOf(new BtgetError('interrupted', 'interrupted before it was done'));
 
@@ -39,7 +45,10 @@ export const doctor = defineCommand(
     options: DOCTOR_OPTIONS,
   },
   async ([input], values, io) => {
-    const examination = new Examination(values, await readCaCertificates(values.caCertificate), io);
+    const caCertificates = await readCaCertificates(values.caCertificate);
+    // Nothing is examined without its list.
+    const blocklist = await readBlocklistOf(values.blocklists, values.bind, caCertificates);
+    const examination = new Examination(values, caCertificates, blocklist, io);
     let wasInterrupted = false;
     const forget = onInterrupt(
       io,
@@ -66,6 +75,7 @@ export const doctor = defineCommand(
 class Examination {
   readonly #values: DoctorValues;
   readonly #caCertificates: string | null;
+  readonly #blocklist: ReadBlocklist | null;
   readonly #io: CliIo;
   readonly #fence: BindAddresses | null;
   readonly #findings: Finding[] = [];
@@ -76,21 +86,22 @@ class Examination {
   /** Ends `run` early, with the findings so far. */
   interrupt: () => void = () => undefined;
 
-  constructor(values: DoctorValues, caCertificates: string | null, io: CliIo) {
+  constructor(values: DoctorValues, caCertificates: string | null, blocklist: ReadBlocklist | null, io: CliIo) {
     this.#values = values;
+    this.#blocklist = blocklist;
     this.#caCertificates = caCertificates;
     this.#io = io;
     this.#fence = values.bind === null ? null : resolveBind(values.bind);
     const bindAddresses = this.#fence;
     this.#rawServer = new NodeRawServer({ ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses, gotException });
-    this.#trackers = createNodeTrackers(
-      this.#rawServer,
-      userAgent(),
-      this.#fence,
-      caCertificates === null ? null : new Authorities(caCertificates),
-    );
+    this.#trackers = createNodeTrackers(behindGate(this.#rawServer, blocklist), userAgent(), {
+      bind: this.#fence,
+      authorities: caCertificates === null ? null : new Authorities(caCertificates),
+      blocklist,
+    });
     const { port, bind, dhtNodes, noDht, noPortMapping } = values;
-    const options = { port, bind, caCertificates, dhtNodes, useDht: !noDht, usePortMapping: !noPortMapping };
+    const network = { port, bind, caCertificates, blocklist, dhtNodes };
+    const options = { ...network, useDht: !noDht, usePortMapping: !noPortMapping };
     this.#session = createNodeSession({ ...options, userAgent: userAgent(), gotException });
     this.#interrupted = new Promise((resolve) => {
       this.interrupt = () => resolve(null);
@@ -99,6 +110,7 @@ class Examination {
 
   async run(input: string | undefined): Promise<readonly Finding[]> {
     await Promise.race([this.#examine(input), this.#interrupted]);
+    if (this.#blocklist !== null) this.#tell(checkBlocklist(this.#blocklist));
     return this.#findings;
   }
 

@@ -3,6 +3,7 @@ import { BtgetError } from '../../base/failure.js';
 import { SecretUrl } from '../../base/secret-url.js';
 import { beginThread, PIECE_WORKER } from '../../disk/files/worker-thread.js';
 import { nodeParseMetainfo } from '../../metainfo/node-parse-metainfo.js';
+import type { ReadBlocklist } from '../../session/node-blocklists.js';
 import { readCaCertificates } from '../ca-certificates.js';
 import type { CliIo } from '../io.js';
 import type { SourceReaders } from '../source/load-source.js';
@@ -26,12 +27,24 @@ export async function nodeDeps(io: CliIo, values: NetworkValues): Promise<RunDep
   const { resolveBind } = await import('../../net/node-interfaces.js');
   return {
     ...sourceReaders(io, values.bind, caCertificates),
+    readBlocklist: (lists) => readBlocklistOf(lists, values.bind, caCertificates),
     createSession: (options, gotException, noted) => {
       // The library would name its own option in the message, and the user wrote another word.
       if (options.bind !== null) resolveBind(options.bind);
       return createNodeSession({ ...options, caCertificates, userAgent: userAgent(), gotException, writer, noted });
     },
   };
+}
+
+/** Null for no lists. Rejects with a 'usage' failure when one of them cannot be used. */
+export async function readBlocklistOf(
+  lists: readonly string[],
+  bind: string | null,
+  caCertificates: string | null,
+): Promise<ReadBlocklist | null> {
+  if (lists.length === 0) return null;
+  const { readBlocklist } = await import('../../session/node-blocklists.js');
+  return readBlocklist(lists, { bind, caCertificates, userAgent: userAgent() });
 }
 
 /**

@@ -1,5 +1,6 @@
 /** What `download` and `seed` share: it joins sources, session, outputs and Ctrl-C into one run. */
 import { BtgetError } from '../../base/failure.js';
+import type { ReadBlocklist } from '../../session/node-blocklists.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../torrent/torrent-options.js';
 import { dhtStatePath } from '../dht-state-path.js';
@@ -7,6 +8,7 @@ import { exitCodeOf } from '../exit-code.js';
 import { type CliIo, onInterrupt } from '../io.js';
 import { OPTIONS, PEER_OPTIONS, type Values } from '../options.js';
 import { chooseOutput } from '../output/choose-output.js';
+import { BlocklistNews } from '../run/blocklist-news.js';
 import { runHook, splitCommand } from '../run/hook.js';
 import { Run, type RunEnd, type RunOptions } from '../run/run.js';
 import type { CreateSession } from '../run/session-face.js';
@@ -40,6 +42,8 @@ const INTERRUPTED = exitCodeOf(new BtgetError('interrupted', 'interrupted before
 
 export interface RunDeps extends SourceReaders {
   readonly createSession: CreateSession;
+  /** Null for no lists. Rejects with a 'usage' failure when one of them cannot be used. */
+  readonly readBlocklist: (lists: readonly string[]) => Promise<ReadBlocklist | null>;
 }
 
 /**
@@ -63,6 +67,7 @@ export async function runTorrents(
   const ended = new Promise<RunEnd>((resolve) => {
     endEarly = resolve;
   });
+  let forgetReload: () => void = () => undefined;
   const forget = onInterrupt(
     io,
     () => {
@@ -79,7 +84,7 @@ export async function runTorrents(
     },
   );
   try {
-    const options: RunOptions = {
+    const options: Omit<RunOptions, 'blocklistNews'> = {
       session: {
         ...DEFAULT_SESSION_OPTIONS,
         port: values.port,
@@ -106,12 +111,22 @@ export async function runTorrents(
             },
     };
     const start = async (): Promise<void> => {
+      // Before a name is looked up or a source is fetched: nothing runs without its list.
+      const blocklist = await deps.readBlocklist(values.blocklists);
+      const news = blocklist === null ? null : new BlocklistNews(blocklist, output);
+      news?.wasRead('read');
+      if (news !== null) forgetReload = io.onReload(() => news.reload());
       const peers = await resolvePeers(values.peers, values.bind);
       const sources: LoadedSource[] = [];
       for (const input of inputs) sources.push(await loadSource(input, deps));
       run = new Run(
         deps.createSession,
-        { ...options, torrent: { ...options.torrent, peers } },
+        {
+          ...options,
+          session: { ...options.session, blocklist },
+          torrent: { ...options.torrent, peers },
+          blocklistNews: news,
+        },
         io.timers,
         output,
         endEarly,
@@ -122,6 +137,7 @@ export async function runTorrents(
     if (!end.clean) io.exitNow(end.exitCode);
     return end.exitCode;
   } finally {
+    forgetReload();
     forget();
     output.close();
   }

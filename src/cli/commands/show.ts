@@ -89,12 +89,14 @@ async function loadMetainfo(input: string, readers: SourceReaders, values: ShowV
 async function fetchFromPeers(source: LoadedMagnet, values: ShowValues, io: CliIo): Promise<Metainfo> {
   const { fetchMetainfo } = await import('../run/fetch-metainfo.js');
   const { resolvePeers } = await import('../source/resolve-peers.js');
-  const { createSession } = await nodeDeps(io, values);
+  const { createSession, readBlocklist } = await nodeDeps(io, values);
+  const blocklist = await readBlocklist(values.blocklists);
   const { bind, port, trackers, noTrackers, encryption, noPex, noDht, dhtNodes, noLsd, timeout } = values;
   const peers = await resolvePeers(values.peers, bind);
   const options = {
     session: {
       ...DEFAULT_SESSION_OPTIONS,
+      blocklist,
       encryption,
       bind,
       port,

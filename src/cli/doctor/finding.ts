@@ -13,6 +13,7 @@ export interface Finding {
     | 'port-mapping'
     | 'tracker'
     | 'source'
+    | 'blocklist'
     | 'disk'
     | 'descriptors';
   /**

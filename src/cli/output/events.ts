@@ -4,6 +4,7 @@
  */
 import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
 import type { TrackerAnswer } from '../../discovery/trackers/rerequester.js';
+import type { BlocklistStatus } from '../../net/blocklist.js';
 import type { TorrentStatus } from '../../torrent/status.js';
 
 /** The torrent that an event is about. */
@@ -110,6 +111,12 @@ export type RunEvent =
     }
   /** The gateway of a family lets peers in at our port, or refuses. */
   | { readonly type: 'port-mapping'; readonly mapping: PortMapping & { readonly state: 'mapped' | 'failed' } }
+  /** The blocklist was read, was read again, or has refused something since the last such event. */
+  | {
+      readonly type: 'blocklist';
+      readonly news: 'read' | 'read-again' | 'counted';
+      readonly status: BlocklistStatus;
+    }
   /** For people: the torrent serves what it has. */
   | { readonly type: 'seeding'; readonly about: Subject; readonly have: number; readonly wanted: number }
   /** For people: no more progress comes of this torrent under this info-hash. */

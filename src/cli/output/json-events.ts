@@ -59,6 +59,10 @@ function fieldsOf(event: RunEvent): Readonly<Record<string, unknown>> | undefine
       return { host: event.host, port: event.port };
     case 'port-mapping':
       return portMappingFields(event.mapping);
+    case 'blocklist': {
+      const { ranges, refusedIn, refusedOut } = event.status;
+      return { news: event.news, ranges, refusedIn, refusedOut };
+    }
     case 'seeding':
     case 'over':
     case 'note':

@@ -45,6 +45,11 @@ export function sentencesFor(event: RunEvent, verbosity: Verbosity): readonly st
       return [`${printable(event.path)}: taken from ${printable(event.from)}, ${formatSize(event.length)}`];
     case 'port-mapping':
       return verbosity === 'verbose' ? [printable(portMappingLine(event.mapping))] : [];
+    case 'blocklist': {
+      const ranges = formatCount(event.status.ranges, 'range');
+      if (event.news === 'read-again') return [`blocklist read again: ${ranges} of addresses`];
+      return event.news === 'read' && verbosity === 'verbose' ? [`blocklist: ${ranges} of addresses`] : [];
+    }
     case 'summary':
       return summaryLines(event.torrents);
     case 'added':

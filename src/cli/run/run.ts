@@ -13,6 +13,7 @@ import { formatDuration } from '../output/format.js';
 import { type DhtNews, dhtNews, type UserLimits } from '../output/stall-reasons.js';
 import { joinTwins } from '../source/join-twins.js';
 import type { LoadedSource, UnusableSource } from '../source/load-source.js';
+import type { BlocklistNews } from './blocklist-news.js';
 import { type CommandSession, type CreateSession, STOP_LIMIT } from './session-face.js';
 import { beginJob, type JobOwner, TorrentJob } from './torrent-job.js';
 
@@ -25,6 +26,8 @@ export interface RunOptions {
   readonly stopTimeout: Millis | null;
   /** Called when a torrent is done; it answers with a sentence about its failure, or null. Null: nothing is called. */
   readonly onDone: ((job: TorrentJob, answered: (failure: string | null) => void) => void) | null;
+  /** Tells what the blocklist does; null when there is none. */
+  readonly blocklistNews: Pick<BlocklistNews, 'look' | 'lookAtLast'> | null;
 }
 
 export interface RunEnd {
@@ -206,6 +209,7 @@ export class Run implements JobOwner {
 
   #tick(): void {
     this.#portMappings.tell(this.#session?.portMapping() ?? []);
+    this.#options.blocklistNews?.look(this.now());
     for (const job of this.#jobs()) {
       job.tick();
       const limit = this.#options.stopTimeout;
@@ -259,6 +263,7 @@ export class Run implements JobOwner {
     if (this.#finished) return;
     this.#finished = true;
     const exitCode = firstExitCode([this.#failure, ...this.#entries.map((entry) => entry.failure)]);
+    this.#options.blocklistNews?.lookAtLast();
     this.tell({ type: 'summary', exitCode, torrents: this.#entries.map(resultOf) });
     this.#output.close();
     // A program of `--on-complete` that still runs must not keep the process alive.

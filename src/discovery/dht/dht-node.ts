@@ -117,7 +117,7 @@ export class DhtNode {
       this.#options,
       this.#options.newIds ? null : (saved?.id ?? null),
     );
-    for (const contact of saved?.contacts ?? []) node.table.restore(contact);
+    for (const contact of saved?.contacts ?? []) if (!this.#isListed(contact)) node.table.restore(contact);
     const upkeep = new Upkeep(
       node,
       {
@@ -191,6 +191,12 @@ export class DhtNode {
     };
   }
 
+  /** The blocklist has been read again. Forgets the nodes that are on it now, so that we name them to no one. */
+  partFromListed(): void {
+    for (const { node } of this.#members.values())
+      for (const contact of node.table.contacts()) if (this.#isListed(contact)) node.table.gone(contact);
+  }
+
   status(): DhtStatus {
     const families = [...this.#members.values()].map(({ node }): FamilyStatus => {
       const { family, table, traffic, stored, externalHost } = node;
@@ -218,6 +224,10 @@ export class DhtNode {
       node.stop();
     }
     this.#members.clear();
+  }
+
+  #isListed({ host }: PeerAddress): boolean {
+    return this.#parts.ownNetworks.blocklist?.hasHost(host) === true;
   }
 
   #memberAt({ host }: PeerAddress): Member | undefined {

@@ -3,6 +3,7 @@
  * back and dial these same addresses, so a name gains nothing by one address for the check and another for the dial
  * (DNS rebinding).
  */
+import type { Blocklist } from '../../net/blocklist.js';
 import { type BindAddresses, passFence } from '../../net/fence.js';
 import { parseIp } from '../../net/ip-address.js';
 import { findOwnNetworks } from '../../net/node-interfaces.js';
@@ -37,8 +38,23 @@ export function findDestinations(
   step: UrlStep,
   answered: (outcome: DestinationOutcome) => void,
 ): { cancel(): void } {
+  return search(host, bind, step, null, answered);
+}
+
+/** `findDestinations` that leads to no address on `blocklist`, for trackers and web seeds; null: no list. */
+export function findUnlisted(blocklist: Blocklist | null): typeof findDestinations {
+  return (host, bind, step, answered) => search(host, bind, step, blocklist, answered);
+}
+
+function search(
+  host: string,
+  bind: BindAddresses | null,
+  step: UrlStep,
+  blocklist: Blocklist | null,
+  answered: (outcome: DestinationOutcome) => void,
+): { cancel(): void } {
   const name = host.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
-  const found = (addresses: readonly string[]) => answered(choose(name, addresses, bind, step));
+  const found = (addresses: readonly string[]) => answered(choose(name, addresses, bind, step, blocklist));
   const refusal = refusalOfStep(step);
   if (refusal !== null) answered({ ok: false, code: 'forbidden', message: refusal });
   else if (parseIp(name) !== undefined) found([name]);
@@ -61,6 +77,7 @@ function choose(
   addresses: readonly string[],
   bind: BindAddresses | null,
   step: UrlStep,
+  blocklist: Blocklist | null,
 ): DestinationOutcome {
   const { attached } = findOwnNetworks(bind);
   const destinations: Destination[] = [];
@@ -70,6 +87,7 @@ function choose(
     const why = ip === undefined ? `${address} is no address` : refusalOfAddress(step, ip, attached);
     const passage = passFence(bind, address);
     if (why !== null) refusal = why;
+    else if (blocklist?.refuses(address, 'out') === true) refusal = `${address} is on the blocklist`;
     else if (passage.code !== 'pass') refusal = `${address} is outside of the addresses that we are bound to`;
     else destinations.push({ host: passage.host, localAddress: passage.localAddress });
   }

@@ -15,6 +15,7 @@ const NO_FAULT_OF_THE_TELLER: ReadonlySet<RefusalCode> = new Set([
   'pieces-lost',
   'cannot-serve',
   'info-hash-changed',
+  'listed',
   'shutting-down',
 ]);
 

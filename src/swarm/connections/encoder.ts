@@ -218,6 +218,12 @@ export class Encoder implements ConnectionOwner {
     }
   }
 
+  /** The blocklist has been read again. Ends the connections with peers that are on it now. */
+  partFromListed(): void {
+    for (const connection of this.#table.all())
+      if (this.#isListed(connection.address)) connection.refuse({ code: 'listed' });
+  }
+
   /** The peers that are banned, and what proved that each of them lied. */
   get bans(): readonly Ban[] {
     return this.#bans.all;
@@ -415,9 +421,15 @@ export class Encoder implements ConnectionOwner {
   /** False when we would refuse the connection, or when it would be one too many with the same peer. */
   #isWanted(address: PeerAddress, peerId: Buffer | null): boolean {
     if (this.#bans.againstAddress(address) !== undefined || this.#table.hasDialled(address)) return false;
+    if (this.#isListed(address)) return false;
     if (this.#spares.isComplete(address) && this.#events.wantsNothing()) return false;
     const likelyId = peerId ?? this.#spares.knownPeerId(address);
     return likelyId === null || this.#namesakes.mayDial(hostKey(address.host), likelyId);
+  }
+
+  /** It was not on the blocklist when it was named, or no source would have led us there. */
+  #isListed({ host }: PeerAddress): boolean {
+    return this.#parts.ownNetworks.blocklist?.hasHost(host) === true;
   }
 
   /** Why we let no peer of `host` in from outside. Undefined when we do. */

@@ -8,6 +8,8 @@ import type { MagnetLink } from '../../../src/metainfo/magnet.js';
 import type { Metainfo } from '../../../src/metainfo/metainfo.js';
 import { wireNames } from '../../../src/metainfo/named-hashes.js';
 import { parseAtOnce } from '../../../src/metainfo/parsing.js';
+import type { Blocklist } from '../../../src/net/blocklist.js';
+import { behindGate } from '../../../src/net/listed-gate.js';
 import type { PeerAddress } from '../../../src/net/raw-server.js';
 import { NO_OWN_NETWORKS, type OwnNetworks } from '../../../src/net/reach-rule.js';
 import { metadataTarget } from '../../../src/resume/kept-metadata.js';
@@ -62,6 +64,8 @@ export interface ClientOptions {
   readonly trackerClient: TrackerClient | null;
   readonly dht: DhtAdapters | null;
   readonly ownNetworks: OwnNetworks;
+  /** The addresses that the client has nothing to do with. */
+  readonly blocklist: Blocklist | null;
 }
 
 const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
@@ -83,6 +87,7 @@ const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
   trackerClient: null,
   dht: null,
   ownNetworks: NO_OWN_NETWORKS,
+  blocklist: null,
 };
 
 /** How the download of a client ended, once it has ended. */
@@ -212,9 +217,10 @@ export class SimulatedSwarm {
     const journal = new MemoryJournal(rawServer, { ...fresh, found: all.journal });
     const metadata = new MemoryJournal(rawServer, { ...fresh, found: all.metadata });
     const names = new Set(wireNames(metainfo).map(metadataTarget));
+    const { blocklist } = all;
     const joined = new Session(
       {
-        rawServer,
+        rawServer: behindGate(rawServer, blocklist),
         makeKeyPair,
         random: seededRandom(this.#seed * 1_000 + number),
         slots,
@@ -238,7 +244,7 @@ export class SimulatedSwarm {
         }),
         parse: parseAtOnce,
         trackerClient: all.trackerClient ?? this.tracker.client(address),
-        ownNetworks: all.ownNetworks,
+        ownNetworks: { ...all.ownNetworks, ...(blocklist === null ? {} : { blocklist }) },
         peerSources: all.peerSources,
         dht: all.dht,
         portMapper: null,

@@ -20,10 +20,10 @@ function lengthPrefix(length: number): Buffer {
 }
 
 /**
- * These are no peer's doing: the disk's (test/simulation/lost-files.test.ts, disk-faults.test.ts), or that of the
- * metadata (test/unit/swarm/connections/encoder-hashes.test.ts).
+ * These are no peer's doing: the disk's (test/simulation/lost-files.test.ts, disk-faults.test.ts), that of the metadata
+ * (test/unit/swarm/connections/encoder-hashes.test.ts), or the user's (test/simulation/blocklist.test.ts).
  */
-type NoPeersDoing = 'pieces-lost' | 'cannot-serve' | 'info-hash-changed';
+type NoPeersDoing = 'pieces-lost' | 'cannot-serve' | 'info-hash-changed' | 'listed';
 /** Only a torrent of version 2 has this one (test/simulation/hash-liars.test.ts). */
 type OfVersion2 = 'unasked-hashes';
 /** One peer for each other reason there is to refuse one: whoever adds a reason has to say how it comes about. */

@@ -426,3 +426,22 @@ test('the answer of the gateway is a line with -v only, and an object with --jso
     { type: 'port-mapping', family: 6, ok: false, message: 'PCP: no\x1banswer' },
   );
 });
+
+test('the blocklist is a line when it was read again, with -v also at first, and an object with --json', async () => {
+  const event = (news: 'read' | 'read-again' | 'counted'): RunEvent => ({
+    type: 'blocklist',
+    news,
+    status: { ranges: 300_000, refusedIn: 1, refusedOut: 2 },
+  });
+  assert.deepEqual(sentencesFor(event('read'), 'normal'), []);
+  assert.deepEqual(sentencesFor(event('read'), 'verbose'), ['blocklist: 300,000 ranges of addresses']);
+  assert.deepEqual(sentencesFor(event('read-again'), 'normal'), ['blocklist read again: 300,000 ranges of addresses']);
+  assert.deepEqual(sentencesFor(event('read-again'), 'quiet'), []);
+  assert.deepEqual(sentencesFor(event('counted'), 'verbose'), []);
+  const io = new FakeIo();
+  const output = await chooseOutput({ ...PLAIN, json: true }, io);
+  output.tell(event('counted'));
+  output.close();
+  const { time: _time, ...told } = JSON.parse(io.stdout.lines[0] ?? '');
+  assert.deepEqual(told, { type: 'blocklist', news: 'counted', ranges: 300_000, refusedIn: 1, refusedOut: 2 });
+});

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import { readCommandLine } from '../../../src/cli/command-line.js';
 import { type RunDeps, runTorrents } from '../../../src/cli/commands/run-torrents.js';
 import { OPTIONS } from '../../../src/cli/options.js';
+import { type ReadBlocklist, readBlocklist } from '../../../src/session/node-blocklists.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../../src/torrent/torrent-options.js';
 import { FakeIo } from './support/fake-io.js';
@@ -22,6 +26,7 @@ function start(argv: readonly string[], more: Partial<RunDeps> = {}) {
     resolve: async () => [],
     parse: (bytes) => makeMetainfo(bytes.toString()),
     createSession: session.create,
+    readBlocklist: async () => null,
     ...more,
   };
   return { io, session, ended: runTorrents('download', line.args, line.values, io, deps) };
@@ -73,6 +78,7 @@ test('each option reaches the session or the torrent', async () => {
     port: { first: 7000, last: 7009 },
     listen: true,
     bind: '127.0.0.1',
+    blocklist: null,
     encryption: 'prefer',
     useLsd: false,
     usePortMapping: false,
@@ -159,4 +165,97 @@ test('the program of --on-complete runs before the end, and its output goes to s
   assert.equal(await ended, 0);
   assert.equal(io.stdout.text, '');
   assert.ok(io.stderr.lines.includes('a out/a'), io.stderr.text);
+});
+
+/** A blocklist whose file the test changes. */
+async function listIn(dir: string, text: string): Promise<{ path: string; list: ReadBlocklist }> {
+  const path = join(dir, 'list');
+  writeFileSync(path, text);
+  return { path, list: await readBlocklist([path]) };
+}
+
+test('the blocklist is read before anything else, reaches the session, and is told of', async (context) => {
+  const dir = mkdtempSync(join(tmpdir(), 'btget-list-'));
+  context.after(() => rmSync(dir, { recursive: true }));
+  const { list } = await listIn(dir, '192.0.2.0/24\nrubbish\n198.51.100.7');
+  const asked: unknown[] = [];
+  const { io, session, ended } = start(['http://x/a', '--json', '--blocklist', 'one', '--blocklist', 'http://x/two'], {
+    readBlocklist: async (lists) => {
+      asked.push(lists);
+      return list;
+    },
+    fetch: async () => {
+      asked.push('fetched');
+      return Buffer.from('a');
+    },
+  });
+  await settled();
+  assert.deepEqual(asked, [['one', 'http://x/two'], 'fetched']);
+  assert.equal(session.options?.blocklist, list);
+  list.refuses('192.0.2.1', 'in');
+  list.refuses('192.0.2.2', 'out');
+  io.timers.run(59_000);
+  const events = () =>
+    io.stdout.lines
+      .map((line) => JSON.parse(line))
+      .filter(({ type }) => type === 'blocklist' || type === 'warning')
+      .map(({ time: _time, ...event }) => event);
+  const [read, warned] = [
+    { type: 'blocklist', news: 'read', ranges: 2, refusedIn: 0, refusedOut: 0 },
+    {
+      type: 'warning',
+      code: 'blocklist-lines',
+      message: `blocklist ${join(dir, 'list')}: a line makes no sense, the first is line 2`,
+    },
+  ];
+  assert.deepEqual(events(), [read, warned]);
+  io.timers.run(3_000);
+  const counted = { type: 'blocklist', news: 'counted', ranges: 2, refusedIn: 1, refusedOut: 1 };
+  io.timers.run(120_000);
+  assert.deepEqual(events(), [read, warned, counted], 'the same counts are told again');
+  list.refuses('192.0.2.1', 'in');
+  io.pressCtrlC();
+  await ended;
+  assert.deepEqual(events(), [read, warned, counted, { ...counted, refusedIn: 2 }]);
+  assert.equal(JSON.parse(io.stdout.lines.at(-1)!).type, 'summary');
+});
+
+test('a hang-up reads the blocklist again; one that cannot be used changes nothing', async (context) => {
+  const dir = mkdtempSync(join(tmpdir(), 'btget-list-'));
+  context.after(() => rmSync(dir, { recursive: true }));
+  const { path, list } = await listIn(dir, '192.0.2.0/24');
+  const { io, ended } = start(['http://x/a'], { readBlocklist: async () => list });
+  await settled();
+  const saying = async (line: string): Promise<void> => {
+    while (!io.stderr.text.includes(line)) await settled();
+  };
+  writeFileSync(path, '203.0.113.0/24\n198.51.100.0/24');
+  // Twice while it is being read: it is read once more.
+  for (let count = 0; count < 3; count += 1) io.hangUp();
+  await saying('blocklist read again: 2 ranges of addresses\nblocklist read again: 2 ranges of addresses\n');
+  assert.equal(list.hasHost('203.0.113.1'), true);
+  writeFileSync(path, 'rubbish');
+  io.hangUp();
+  await saying(
+    `blocklist ${path}: no line names a range of addresses; is it a blocklist?; the list that was read before`,
+  );
+  assert.equal(list.hasHost('203.0.113.1'), true);
+  assert.equal(io.stderr.text.match(/read again/g)?.length, 2);
+  io.hangUp();
+  io.pressCtrlC();
+  await ended;
+  assert.equal(io.hangUp(), 0, 'it goes on to hear hang-ups');
+});
+
+test('without its blocklist nothing begins', async () => {
+  const failure = new BtgetError('usage', 'blocklist gone: no such file');
+  const { io, session, ended } = start(['http://x/a', '--blocklist', 'gone'], {
+    readBlocklist: async () => {
+      throw failure;
+    },
+    fetch: async () => assert.fail('it was fetched'),
+  });
+  await assert.rejects(ended, failure);
+  assert.equal(session.options, undefined);
+  assert.equal(io.hangUp(), 0);
 });

@@ -43,6 +43,7 @@ function play(sources: readonly LoadedSource[], more: Partial<RunOptions> = {}, 
     timeout: null,
     stopTimeout: null,
     onDone: null,
+    blocklistNews: null,
     ...more,
   };
   const run = new Run(session.create, options, time, output, (end) => ends.push(end));

@@ -43,6 +43,7 @@ export class FakeIo implements CliIo {
   /** The handlers that hear of Ctrl-Z and of the continuation after it. */
   suspension: { suspended: () => void; resumed: () => void } | null = null;
   readonly #handlers = new Set<() => void>();
+  readonly #reloads = new Set<() => void>();
   readonly #stdin: Buffer;
 
   constructor(parts: { readonly terminal?: Terminal; readonly stdin?: Buffer } = {}) {
@@ -61,8 +62,15 @@ export class FakeIo implements CliIo {
     return new Date(Date.UTC(2024, 1, 29) + this.timers.now());
   }
 
-  onReload(): () => void {
-    return () => undefined;
+  onReload(reload: () => void): () => void {
+    this.#reloads.add(reload);
+    return () => this.#reloads.delete(reload);
+  }
+
+  /** Returns how many hear of it. */
+  hangUp(): number {
+    for (const reload of this.#reloads) reload();
+    return this.#reloads.size;
   }
 
   onSuspend(suspended: () => void, resumed: () => void): () => void {

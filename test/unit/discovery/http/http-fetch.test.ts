@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { BtgetError } from '../../../../src/base/failure.js';
-import { findDestinations } from '../../../../src/discovery/http/http-destination.js';
+import { findDestinations, findUnlisted } from '../../../../src/discovery/http/http-destination.js';
 import {
   DEFAULT_FETCH_OPTIONS,
   type HttpFetchOptions,
@@ -13,6 +13,7 @@ import {
   httpFetch,
 } from '../../../../src/discovery/http/http-fetch.js';
 import { Authorities, explainTls } from '../../../../src/discovery/http/http-tls.js';
+import { blocklistOf } from '../../../support/blocklist-of.js';
 import {
   AUTHORITY,
   BELOW,
@@ -600,4 +601,25 @@ test('verdicts on a certificate that no test server causes are told in our own w
     words('EPROTO', 'write EPROTO 80:error:0A:SSL routines:f:odd thing:rec.c:1:'),
     'the TLS handshake failed: odd thing',
   );
+});
+
+test('a tracker on the blocklist is not dialled, whether it is named by address or by name', async (context) => {
+  let dialled = 0;
+  const place = await serveHttp(context, (_, response) => {
+    dialled += 1;
+    response.end('content');
+  });
+  const port = place.split(':').at(-1);
+  const blocklist = blocklistOf('127.0.0.0/8', '::1');
+  const options = { ...OPTIONS, findDestinations: findUnlisted(blocklist) };
+  const fetchBy = (url: string) =>
+    new Promise<string>((resolve) => {
+      httpFetch(plainTarget(url), options, realTimers, (outcome) => resolve(text(outcome)));
+    });
+  for (const host of ['127.0.0.1', '[::ffff:127.0.0.1]', 'localhost'])
+    assert.match(await fetchBy(`http://${host}:${port}/`), /is on the blocklist/, host);
+  assert.deepEqual([dialled, blocklist.status.refusedOut], [0, 4]);
+  const other = { ...OPTIONS, findDestinations: findUnlisted(null) };
+  await new Promise<void>((resolve) => httpFetch(plainTarget(`http://${place}/`), other, realTimers, () => resolve()));
+  assert.equal(dialled, 1);
 });
