@@ -99,6 +99,7 @@ export const OPTIONS = {
     values.readText,
   ),
   seed: flag('Limits', '--seed', 'go on seeding when done, until interrupted'),
+  superSeed: flag('Limits', '--super-seed', 'as the only seed, show each piece to one peer first'),
   seedRatio: value<number | null>(
     'Limits',
     '--seed-ratio <ratio>',

@@ -110,6 +110,11 @@ export class PiecePicker {
     }
   }
 
+  /** How many of the peers that joined have the piece. */
+  copiesOf(piece: PieceIndex): number {
+    return this.#seeds + this.#buckets.countOf(piece);
+  }
+
   /** A peer that joined has one more piece. */
   gotHave(piece: PieceIndex): void {
     this.#buckets.increment(piece);

@@ -63,6 +63,7 @@ export const TORRENT_READERS: Readers<TorrentOptions> = {
   seedGoal: orNull(
     fields({ ratio: orNull(seedRatio), time: orNull(seedTime) }, 'a goal such as { ratio: 2, time: null }'),
   ),
+  superSeed: truth,
   sequential: truth,
   reuse: listOf(path),
   overwrite: truth,

@@ -26,6 +26,7 @@ import type { Successor } from './metadata/metadata-peers.js';
 import type { Peer } from './peer.js';
 import { priceOf } from './price.js';
 import { SeedParting } from './seed-parting.js';
+import type { SuperSeeding } from './upload/super-seeding.js';
 import type { Uploader } from './upload/uploader.js';
 
 /** What the Connecter tolerates of a peer, and when it tells peers something or parts from them. */
@@ -74,6 +75,8 @@ export interface ConnecterParts {
   /** Null when we do not tell this torrent's peers where our node in the DHT is. */
   readonly nodePorts: NodePorts | null;
   readonly fast: FastExtension;
+  /** Null when we never hide what we have. */
+  readonly superSeeding?: SuperSeeding | null;
   /** Null when the torrent is used as version 1 alone. */
   readonly hashes?: HashMessages | null;
   /**
@@ -92,6 +95,7 @@ export class Connecter implements Successor {
   readonly #options: ConnecterOptions;
   readonly #peers = new Map<PeerConnection, Peer>();
   readonly #haveNews: HaveNews;
+  readonly #superSeeding: SuperSeeding | null;
   readonly #parting: SeedParting;
   /** We do not know yet which pieces are on the disk: see `beginCheck`. */
   #checking = false;
@@ -99,7 +103,13 @@ export class Connecter implements Successor {
   constructor(parts: ConnecterParts, options: ConnecterOptions) {
     this.#parts = parts;
     this.#options = options;
-    this.#haveNews = new HaveNews(parts.timers, options.haveNews, () => this.#peers.values());
+    this.#superSeeding = parts.superSeeding ?? null;
+    this.#haveNews = new HaveNews(
+      parts.timers,
+      options.haveNews,
+      () => this.#peers.values(),
+      ({ upload }, piece) => this.#superSeeding?.wasShownAlone(upload, piece) === true,
+    );
     this.#parting = new SeedParting({
       timers: parts.timers,
       delay: options.partingDelay,
@@ -119,7 +129,7 @@ export class Connecter implements Successor {
 
   connectionMade(connection: PeerConnection): void {
     const peer = this.#addPeer(connection);
-    const first = this.#parts.fast.firstMessage(connection);
+    const first = this.#parts.fast.firstMessage(connection, this.#hides);
     if (first !== null) connection.send([first]);
     this.#haveNews.knows(connection);
     this.#introduce(peer);
@@ -173,6 +183,7 @@ export class Connecter implements Successor {
     this.#parts.hashes?.connectionLost(connection);
     peer.upload.connectionLost();
     this.#parts.downloader.connectionLost(peer.download);
+    this.#superSeeding?.peerLeft(peer);
     this.#parts.choker.peerLeft(peer);
   }
 
@@ -239,13 +250,16 @@ export class Connecter implements Successor {
 
   /** The check has found the piece. It must be in `store.have` already. */
   pieceFound(piece: PieceIndex): void {
-    this.#haveNews.add(piece);
+    if (!this.#hides) this.#haveNews.add(piece);
   }
 
   /** The check is over: we know what we have and what we want. */
   endCheck(): void {
+    const hid = this.#hides;
     this.#checking = false;
     this.#parts.downloader.hold(false);
+    this.#beginSuperSeeding();
+    if (hid && !this.#hides) this.#tellAll();
     if (this.#peers.size > 0) this.wantsChanged();
   }
 
@@ -270,6 +284,7 @@ export class Connecter implements Successor {
 
   /** We want other pieces than before, lost some, or have everything. */
   wantsChanged(): void {
+    this.#beginSuperSeeding();
     this.#parts.downloader.wantsChanged();
     this.#parts.choker.ruleChanged();
     // A peer that hears that we only upload may leave at once when it knows of no piece that it lacks. So we tell it of
@@ -284,6 +299,7 @@ export class Connecter implements Successor {
    * extension, may wait for one of the `doubted` pieces for ever. So we part from it when it lacks one of them.
    */
   piecesLost(gone: readonly PieceIndex[], doubted: ReadonlySet<PieceIndex>): void {
+    this.#superSeeding?.end();
     for (const { connection, download } of [...this.#peers.values()]) {
       const isTold = tellOfLost(this.#parts.extensions.peerOf(connection), gone);
       // Only with the fast extension has the peer heard that its requests were dropped.
@@ -298,6 +314,7 @@ export class Connecter implements Successor {
     for (const { replay } of this.#peers.values()) replay?.task.cancel();
     this.#haveNews.stop();
     this.#parting.stop();
+    this.#superSeeding?.stop();
     this.#parts.choker.stop();
     this.#parts.downloader.stop();
   }
@@ -315,7 +332,30 @@ export class Connecter implements Successor {
       replay: null,
     };
     this.#peers.set(connection, peer);
+    this.#superSeeding?.peerJoined(peer, this.#hides);
     return peer;
+  }
+
+  /** Peers that come now hear nothing of what we have. During the check we do not know yet whether we are a seed. */
+  get #hides(): boolean {
+    if (this.#superSeeding === null) return false;
+    return this.#superSeeding.isActive || (this.#superSeeding.isWaiting && this.#checking);
+  }
+
+  #beginSuperSeeding(): void {
+    if (this.wantsNothing()) this.#superSeeding?.begin(() => this.#tellAll());
+  }
+
+  /** We hide nothing any more. */
+  #tellAll(): void {
+    for (const piece of this.#parts.layout.pieceIndices()) {
+      if (this.#parts.store.have.has(piece)) this.#haveNews.add(piece);
+    }
+    this.#haveNews.whenTold(() => {
+      this.#superSeeding?.allTold();
+      this.#parts.extensions.ownChanged();
+      if (this.wantsNothing()) this.#parting.soon();
+    });
   }
 
   #replay(peer: Peer): void {
@@ -409,6 +449,7 @@ export class Connecter implements Successor {
     const index = this.#parts.layout.pieceIndex(piece);
     if (index === undefined) return refuse({ code: 'piece-out-of-range', piece });
     if (!this.#parts.downloader.gotHave(peer.download, index)) return JUNK;
+    this.#superSeeding?.gotHave(peer, index);
     this.#gotMore(peer);
     return FINE;
   }
@@ -420,8 +461,10 @@ export class Connecter implements Successor {
 
   #gotPieces(peer: Peer, has: Bitfield): Judgement {
     this.#parts.downloader.gotBitfield(peer.download, has);
+    this.#superSeeding?.gotPieces(peer);
     this.#gotMore(peer);
-    this.#parts.fast.gotPieces(peer);
+    // What a peer may fetch in spite of our choke is chosen by its address, so others are given the same.
+    if (!this.#hides) this.#parts.fast.gotPieces(peer);
     // BEP 3: "'bitfield' is only ever sent as the first message." But aria2 sends another one instead of many haves.
     return this.#countRecount(peer);
   }

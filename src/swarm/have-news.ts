@@ -26,6 +26,7 @@ export class HaveNews {
   readonly #timers: Timers;
   readonly #options: HaveNewsOptions;
   readonly #peers: () => Iterable<Peer>;
+  readonly #wasTold: (peer: Peer, piece: PieceIndex) => boolean;
   #pieces: PieceIndex[] = [];
   /** How many of `#pieces` each peer has been told; 0 for a peer that is not in the map. */
   #places = new WeakMap<PeerConnection, number>();
@@ -33,10 +34,17 @@ export class HaveNews {
   /** Run when every peer has been told. */
   #waiting: (() => void)[] = [];
 
-  constructor(timers: Timers, options: HaveNewsOptions, peers: () => Iterable<Peer>) {
+  /** `wasTold`: the peer has heard of the piece in another way. */
+  constructor(
+    timers: Timers,
+    options: HaveNewsOptions,
+    peers: () => Iterable<Peer>,
+    wasTold: (peer: Peer, piece: PieceIndex) => boolean = () => false,
+  ) {
     this.#timers = timers;
     this.#options = options;
     this.#peers = peers;
+    this.#wasTold = wasTold;
   }
 
   /** We have one more piece. */
@@ -72,14 +80,15 @@ export class HaveNews {
     // Most peers are at the same place in the list and lack all these pieces: they get the same bytes.
     const encoded = new Map<number, Buffer>();
     let isOver = true;
-    for (const { connection, download } of this.#peers()) {
+    for (const peer of this.#peers()) {
+      const { connection, download } = peer;
       const begin = this.#places.get(connection) ?? 0;
       const end = connection.unsentLength > maxUnsent ? begin : Math.min(begin + maxTold, this.#pieces.length);
       if (end < this.#pieces.length) isOver = false;
       if (begin === end) continue;
       this.#places.set(connection, end);
       const run = this.#pieces.slice(begin, end);
-      const news = run.filter((piece) => !download.has.has(piece));
+      const news = run.filter((piece) => !download.has.has(piece) && !this.#wasTold(peer, piece));
       const known = news.length === run.length ? encoded.get(begin) : undefined;
       const bytes = known ?? encodeHaves(news);
       if (news.length === run.length) encoded.set(begin, bytes);

@@ -39,6 +39,7 @@ import type { Judgement } from '../swarm/judgement.js';
 import { DEFAULT_METADATA_SHARING_OPTIONS, MetadataSharing } from '../swarm/metadata/metadata-sharing.js';
 import type { Peer } from '../swarm/peer.js';
 import { peerPriority } from '../swarm/peer-priority.js';
+import { DEFAULT_SUPER_SEEDING_OPTIONS, SuperSeeding } from '../swarm/upload/super-seeding.js';
 import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload/upload.js';
 import { Uploader } from '../swarm/upload/uploader.js';
 import type { TorrentOptions } from './torrent-options.js';
@@ -116,6 +117,13 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
     },
     DEFAULT_REQUEST_OPTIONS,
   );
+  const slots = () => options.uploadSlots ?? uploadSlotsForRate(parts.uploadLimiter.rate);
+  const superSeeding = options.superSeed
+    ? new SuperSeeding(
+        { timers: context, random, layout, have: store.have, copiesOf: (piece) => picker.copiesOf(piece), slots },
+        DEFAULT_SUPER_SEEDING_OPTIONS,
+      )
+    : null;
   const uploader = new Uploader(
     {
       timers: context,
@@ -123,11 +131,11 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
       source: store,
       limiter: parts.uploadLimiter,
       memory: parts.sendMemory,
+      superSeeding,
       gotReadFailure: parts.readFailed,
     },
     DEFAULT_UPLOAD_OPTIONS,
   );
-  const slots = () => options.uploadSlots ?? uploadSlotsForRate(parts.uploadLimiter.rate);
   const choker = new Choker<Peer>(context, random, DEFAULT_CHOKER_OPTIONS, slots, () => store.amountLeft === 0);
   const extensions = joinExtensions({
     ...parts,
@@ -135,6 +143,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
     usePex: options.usePex,
     ways: parts.encryption.ways,
     isComplete: () => store.amountLeft === 0,
+    hides: () => superSeeding?.isOver === false,
     peers: () => connecter.peers,
     startConnection: (address, source) => encoder.startConnection(address, source, null),
     gotDontHave: (connection, piece) => connecter.gotDontHave(connection, piece),
@@ -147,7 +156,20 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
   const nodePorts = parts.metainfo.private ? null : parts.nodePorts;
   const fast = new FastExtension(layout, parts.identity.infoHash, store.have, DEFAULT_FAST_EXTENSION_OPTIONS);
   const connecter = new Connecter(
-    { timers: context, layout, store, uploader, downloader, choker, extensions, fast, hashes, nodePorts, rank },
+    {
+      timers: context,
+      layout,
+      store,
+      uploader,
+      downloader,
+      choker,
+      extensions,
+      fast,
+      superSeeding,
+      hashes,
+      nodePorts,
+      rank,
+    },
     DEFAULT_CONNECTER_OPTIONS,
   );
   const encoder = parts.encoder ?? createEncoder(parts, connecter);
@@ -230,6 +252,8 @@ interface ExtensionsParts extends Pick<TorrentParts, 'client' | 'port'> {
   /** Whether we tell peers of other peers (BEP 11). */
   readonly usePex: boolean;
   readonly isComplete: () => boolean;
+  /** We do not say that we have everything. */
+  readonly hides: () => boolean;
   readonly peers: () => Iterable<Peer>;
   readonly startConnection: (address: PeerAddress, source: AddressSource) => void;
   /** A peer says that it no longer has a piece. */
@@ -264,7 +288,7 @@ function joinExtensions(parts: ExtensionsParts): Extensions {
     port,
     requestQueue: DEFAULT_UPLOAD_OPTIONS.maxQueued,
     metadataSize: metainfo.private ? null : metainfo.info.length,
-    uploadOnly: parts.isComplete(),
+    uploadOnly: parts.isComplete() && !parts.hides(),
   });
   const extensions = new Extensions(spoken, own, parts.gotNews);
   return extensions;

@@ -21,6 +21,8 @@ export interface TorrentOptions {
   readonly mode: 'download' | 'seed';
   /** When to stop seeding; null: do not seed once the download is done. */
   readonly seedGoal: SeedGoal | null;
+  /** As the only seed, show pieces to peers one by one instead of all at once (BEP 16). */
+  readonly superSeed: boolean;
   /** Fetch pieces in their order instead of rarest first. */
   readonly sequential: boolean;
   /** Replace a foreign file that has the name of a file of the torrent. */
@@ -59,6 +61,7 @@ export const DEFAULT_TORRENT_OPTIONS: TorrentOptions = {
   outputName: null,
   mode: 'download',
   seedGoal: null,
+  superSeed: false,
   sequential: false,
   overwrite: false,
   partNames: true,

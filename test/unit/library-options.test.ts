@@ -128,6 +128,7 @@ const TORRENT_OF_DOWNLOAD: Wrong<Omit<TorrentOptions, 'mode' | 'seedGoal'>> = {
     ['..', "outputName: '..' is not a file name"],
     ['x'.repeat(241), `outputName: '${'x'.repeat(80)}…' is not a file name`],
   ],
+  superSeed: truth('superSeed'),
   sequential: truth('sequential'),
   overwrite: truth('overwrite'),
   partNames: truth('partNames'),

@@ -47,11 +47,11 @@ export class FastExtension {
     this.#options = options;
   }
 
-  /** The first message to a peer, which says what we have; null when we send none. */
-  firstMessage(connection: PeerConnection): Buffer | null {
+  /** The first message to a peer, which says what we have, or hides it; null when we send none. */
+  firstMessage(connection: PeerConnection, hides = false): Buffer | null {
     const speaks = announces(connection.reserved, 'fast');
     // BEP 3: "Downloaders which don't have anything yet may skip the 'bitfield' message."
-    if (this.#have.isEmpty) return speaks ? encodeMessage({ type: 'haveNone' }) : null;
+    if (hides || this.#have.isEmpty) return speaks ? encodeMessage({ type: 'haveNone' }) : null;
     if (this.#have.isComplete && speaks) return encodeMessage({ type: 'haveAll' });
     return encodeMessage({ type: 'bitfield', bits: this.#have.toWire() });
   }

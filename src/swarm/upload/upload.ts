@@ -9,7 +9,6 @@ import { FINE, IDLE, JUNK, type Judgement, refuse } from '../judgement.js';
 import { DROPPED_PRICE, repeatPrice } from '../price.js';
 import type { RateLimiter, RateWaiter } from '../rate-limiter.js';
 import { FastUpload } from './fast-upload.js';
-import type { FirstCopies } from './first-copies.js';
 import { Outbox } from './outbox.js';
 import type { SendMemory } from './send-memory.js';
 import { RecentBlocks, UploadQueue } from './upload-queue.js';
@@ -73,7 +72,6 @@ export interface UploadOwner {
   readonly options: UploadOptions;
   readonly limiter: RateLimiter;
   readonly memory: SendMemory;
-  readonly firstCopies: FirstCopies;
   /** The most bytes of blocks that one peer needs; a peer that has had more asks again and again. */
   readonly mostNeeded: number;
   now(): Millis;
@@ -84,6 +82,14 @@ export interface UploadOwner {
    */
   pieceOf(piece: number, begin: number, length: number): PieceIndex | undefined;
   have(piece: PieceIndex): boolean;
+  /** Whether `upload` may ask for a piece that we have. Not when we have hidden the piece from its peer. */
+  mayAsk(upload: object, piece: PieceIndex): boolean;
+  /** Whether no other peer than `to` has got this piece from us, or is getting it. */
+  isFirst(piece: PieceIndex, to: object): boolean;
+  /** `length` bytes of the piece go to `to`. */
+  goes(piece: PieceIndex, to: object, length: number): void;
+  /** `to` gets no more for now. */
+  leave(to: object): void;
   /** The number of a byte in the torrent. */
   position(piece: PieceIndex, begin: number): number;
   readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void;
@@ -136,7 +142,7 @@ export class Upload implements RateWaiter {
       now: () => owner.now(),
       patience: owner.options.patience,
       isShort: () => owner.limiter.rate !== null,
-      isFirst: (piece) => owner.firstCopies.isFirst(piece, this),
+      isFirst: (piece) => owner.isFirst(piece, this),
     });
     this.#fast = announces(connection.reserved, 'fast')
       ? new FastUpload(connection, (task) => owner.later(task))
@@ -308,6 +314,7 @@ export class Upload implements RateWaiter {
 
   #mayHave(request: BlockSpan): boolean {
     if (!this.#interested || !this.#owner.have(request.piece)) return false;
+    if (!this.#owner.mayAsk(this, request.piece)) return false;
     return !this.#choked || this.#fast?.spend(request) === true;
   }
 
@@ -322,7 +329,7 @@ export class Upload implements RateWaiter {
     this.#dropped = false;
     if (this.queuedCount > 0) return;
     this.#owner.limiter.leave(this);
-    this.#owner.firstCopies.leave(this);
+    this.#owner.leave(this);
     this.#outbox.withdraw();
   }
 
@@ -373,7 +380,7 @@ export class Upload implements RateWaiter {
     this.#queue.fill(batch, allowance, (position, request) => {
       this.#reads.add(position, request);
       this.#recent.add(position);
-      this.#owner.firstCopies.goes(request.piece, this, request.length);
+      this.#owner.goes(request.piece, this, request.length);
     });
     this.#owner.limiter.spend(batch.length);
     this.#reads.begin(batch);

@@ -7,6 +7,7 @@ import type { PeerConnection } from '../connections/peer-connection.js';
 import type { RateLimiter } from '../rate-limiter.js';
 import { FirstCopies } from './first-copies.js';
 import type { SendMemory } from './send-memory.js';
+import type { SuperSeeding } from './super-seeding.js';
 import { Upload, type UploadOptions, type UploadOwner } from './upload.js';
 
 /** Which pieces we have, and their bytes (pieces/storage-wrapper.ts). */
@@ -22,6 +23,8 @@ export interface UploaderParts {
   readonly source: BlockSource;
   readonly limiter: RateLimiter;
   readonly memory: SendMemory;
+  /** Null when we never hide what we have. */
+  readonly superSeeding?: SuperSeeding | null;
   /** The disk did not give a block of a piece that we have. Only the requests of that read are dropped. */
   readonly gotReadFailure: (failure: BtgetError) => void;
 }
@@ -31,7 +34,7 @@ export class Uploader implements UploadOwner {
   readonly options: UploadOptions;
   readonly limiter: RateLimiter;
   readonly memory: SendMemory;
-  readonly firstCopies: FirstCopies;
+  readonly #firstCopies: FirstCopies;
   readonly mostNeeded: number;
   readonly #parts: UploaderParts;
   readonly #measure: Measure;
@@ -41,7 +44,7 @@ export class Uploader implements UploadOwner {
     this.options = options;
     this.limiter = parts.limiter;
     this.memory = parts.memory;
-    this.firstCopies = new FirstCopies(parts.layout);
+    this.#firstCopies = new FirstCopies(parts.layout);
     const { length, isV2Alone, pieceCount } = parts.layout;
     // Some clients ask for the last block of each file as a whole one.
     const padding = isV2Alone ? pieceCount * BLOCK_LENGTH : 0;
@@ -81,6 +84,24 @@ export class Uploader implements UploadOwner {
 
   have(piece: PieceIndex): boolean {
     return this.#parts.source.have.has(piece);
+  }
+
+  mayAsk(upload: object, piece: PieceIndex): boolean {
+    return this.#parts.superSeeding?.mayAsk(upload, piece) ?? true;
+  }
+
+  isFirst(piece: PieceIndex, to: object): boolean {
+    return this.#firstCopies.isFirst(piece, to);
+  }
+
+  goes(piece: PieceIndex, to: object, length: number): void {
+    this.#firstCopies.goes(piece, to, length);
+    this.#parts.superSeeding?.goes(to, piece, length);
+  }
+
+  leave(to: object): void {
+    this.#firstCopies.leave(to);
+    this.#parts.superSeeding?.leave(to);
   }
 
   position(piece: PieceIndex, begin: number): number {

@@ -71,7 +71,7 @@ test('each option reaches the session or the torrent', async () => {
   const options = `-d out -o name --seed-ratio 1.5 --seed-time 2h --max-download 10M --max-upload 500K --max-peers 9
     --upload-slots 3 --port 7000-7009 --bind 127.0.0.1 --peer 10.0.0.1:1 --peer [::1]:2 --tracker http://t/ --tracker udp://u/
     --no-trackers --encryption prefer --no-pex --no-dht --dht-node router.example:6881 --dht-node [::1]:9 --no-lsd --no-port-mapping
-    --select 1-3 --select *.mkv --exclude *.txt --preallocate --check --overwrite --no-part --sequential --reuse old --reuse /older`;
+    --select 1-3 --select *.mkv --exclude *.txt --preallocate --check --overwrite --no-part --super-seed --sequential --reuse old --reuse /older`;
   const { io, session, ended } = start(['http://x/a', ...options.split(/\s+/)]);
   await settled();
   assert.deepEqual(session.options, {
@@ -97,6 +97,7 @@ test('each option reaches the session or the torrent', async () => {
     outputName: 'name',
     mode: 'download',
     seedGoal: { ratio: 1.5, time: 7_200_000 },
+    superSeed: true,
     sequential: true,
     reuse: ['old', '/older'],
     overwrite: true,

@@ -243,7 +243,7 @@ describe('Upload', () => {
     const stepsOf = (waiting: number, rate: number | null): number => {
       const serving = new Serving(rate).open();
       // Another peer has got the pieces that this one asks for, so its requests let others go first.
-      serving.uploader.firstCopies.goes(pieceAt(0), {}, 4 * BLOCK);
+      serving.uploader.goes(pieceAt(0), {}, 4 * BLOCK);
       serving.connection.unsentLength = rate === null ? 10 * DEFAULT_UPLOAD_OPTIONS.maxBatch : 0;
       serving.uploader.limiter.spend(1_000_000);
       const ask = (number: number) => assert.equal(serving.upload.gotRequest(0, number * 16, 8).kind, 'fine');
