@@ -93,7 +93,7 @@ const ADVICE = 'a tracker that you trust is given by --tracker';
 /**
  * For each source, why a step must not lead into our own machine or network. Each refusal completes a sentence. A
  * request without a query, at a path that only trackers have, is no command to any service (libtorrent's
- * `ssrf_mitigation`).
+ * `ssrf_mitigation`). The path of a web seed may be any.
  */
 const NEAR_RULES: Readonly<Record<UrlSource, (step: UrlStep) => string | null>> = {
   user: () => null,
@@ -104,7 +104,7 @@ const NEAR_RULES: Readonly<Record<UrlSource, (step: UrlStep) => string | null>> 
     if (path === '/announce' || path === '' || (path === '/scrape' && redirect !== null)) return null;
     return `a torrent may name only /announce there; ${ADVICE}`;
   },
-  'torrent-web-seed': ({ query }) => (query === '' ? null : 'a torrent may name no web seed with a query there'),
+  'torrent-web-seed': () => 'a torrent may name no web seed there; one that you trust is given by --web-seed',
 };
 
 /** Clouds tell their machines secrets, keys included, at these addresses. They are the same in every machine. */

@@ -251,7 +251,7 @@ function unpackerFor(encoding: string | undefined, body: Buffer): Unpacker | nul
 const MAX_RETRY_AFTER = 86_400;
 
 /** The value of Retry-After in seconds: it is a number of seconds or a date. Null when it is neither. */
-function parseRetryAfter(value: string | undefined): number | null {
+export function parseRetryAfter(value: string | undefined): number | null {
   if (value === undefined) return null;
   const text = value.trim();
   // HTTP has three forms of a date. Only the form of asctime does not name its zone, which is GMT too.
@@ -270,7 +270,7 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
 };
 
 /** Why a socket failed, in our own words. `host` is the name that the certificate must be for; null without TLS. */
-function explain(error: NodeJS.ErrnoException, host: string | null): string {
+export function explain(error: NodeJS.ErrnoException, host: string | null): string {
   const known = EXPLANATIONS[error.code ?? ''];
   if (known !== undefined) return known;
   // An error of the system names its call. Any other error before the answer comes from TLS.

@@ -248,7 +248,7 @@ function headerText(value: string): string {
 }
 
 /** The Authorization header for the user name and the password in `url`, or null when it has none. */
-function authorizationOf(url: URL): string | null {
+export function authorizationOf(url: URL): string | null {
   if (url.username === '' && url.password === '') return null;
   const unescaped = (text: string) =>
     text.replace(/%([0-9a-f]{2})/gi, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)));

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import type { RequestListener } from 'node:http';
+import { describe, it, type TestContext } from 'node:test';
+import { SecretUrl } from '../../../../src/base/secret-url.js';
+import { findDestinations } from '../../../../src/discovery/http/http-destination.js';
+import {
+  DEFAULT_RANGE_FETCH_OPTIONS,
+  HttpRangeFetcher,
+  type RangeFetchOptions,
+} from '../../../../src/discovery/http/http-range-fetch.js';
+import { Authorities } from '../../../../src/discovery/http/http-tls.js';
+import { NodeTimers } from '../../../../src/net/node-timers.js';
+import type { UrlSource } from '../../../../src/net/url-rule.js';
+import { CERTIFICATE } from '../../../support/fakes/certificate.js';
+import { closedPort, serveHttp, serveHttps, serveTcp } from '../../../support/fakes/http-server.js';
+import { HANGS_AFTER } from '../../../support/hang.js';
+
+const CONTENT = Buffer.from('0123456789'.repeat(10));
+
+/** An honest server of one file. */
+const honest: RequestListener = (request, response) => {
+  const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
+  const body = CONTENT.subarray(Number(first), Number(last) + 1);
+  response.writeHead(206, { 'Content-Range': `bytes ${first}-${last}/100`, 'Content-Length': body.length }).end(body);
+};
+
+class Fetching {
+  readonly #fetcher: HttpRangeFetcher;
+  readonly #timers = new NodeTimers();
+
+  constructor(t: TestContext, options: Partial<RangeFetchOptions> = {}) {
+    this.#fetcher = new HttpRangeFetcher({
+      ...DEFAULT_RANGE_FETCH_OPTIONS,
+      ...{ userAgent: 'btget/test', bind: { ipv4: '127.0.0.1' }, authorities: null },
+      ...options,
+    });
+    t.after(() => this.#fetcher.close());
+  }
+
+  /** What became of a fetch: its status, its bytes and its end. */
+  get(url: string, begin = 0, end = 10, source: UrlSource = 'user'): Promise<string> {
+    return new Promise((resolve) => {
+      let status = 0;
+      let body = '';
+      this.#fetcher.fetch({ url: new SecretUrl(url), source, begin, end }, this.#timers, {
+        gotHead: (head) => {
+          status = head.status;
+        },
+        gotData: (bytes) => {
+          body += bytes.toString('latin1');
+        },
+        ended: ({ kind, message }) => resolve(kind === 'whole' ? `${status} ${body}` : `${kind}: ${message}`),
+      });
+    });
+  }
+}
+
+/** A server that redirects everything to `location`. */
+const redirect = (t: TestContext, location: string): Promise<string> =>
+  serveHttp(t, (_request, response) => response.writeHead(302, { Location: location }).end());
+
+describe('a fetch of a range', { timeout: HANGS_AFTER }, () => {
+  it('asks for the range, unpacked, in our name, and keeps the connection', async (t) => {
+    const seen: string[] = [];
+    let connections = 0;
+    const host = await serveHttp(t, (request, response) => {
+      if (request.socket.bytesWritten === 0) connections += 1;
+      seen.push([request.headers.range, request.headers['accept-encoding'], request.headers['user-agent']].join());
+      honest(request, response);
+    });
+    const fetching = new Fetching(t);
+    assert.equal(await fetching.get(`http://${host}/f`), '206 0123456789');
+    assert.equal(await fetching.get(`http://${host}/f`, 95, 100), '206 56789');
+    assert.deepEqual(seen, ['bytes=0-9,identity,btget/test', 'bytes=95-99,identity,btget/test']);
+    assert.equal(connections, 1);
+  });
+
+  it('follows redirects, remembers where they led, and asks anew when the file is there no more', async (t) => {
+    let isGone = false;
+    const end = await serveHttp(t, (request, response) => {
+      if (isGone) response.writeHead(403).end();
+      else honest(request, response);
+    });
+    const other = await serveHttp(t, honest);
+    let asked = 0;
+    const front = await serveHttp(t, (_request, response) => {
+      asked += 1;
+      response.writeHead(307, { Location: `http://${isGone ? other : end}/f` }).end();
+    });
+    const fetching = new Fetching(t);
+    for (let turn = 0; turn < 3; turn += 1) assert.equal(await fetching.get(`http://${front}/`), '206 0123456789');
+    assert.equal(asked, 1);
+    isGone = true;
+    assert.equal(await fetching.get(`http://${front}/`), '206 0123456789');
+    assert.equal(asked, 2);
+  });
+
+  it('gives a password to its own server alone, and shows it to nobody', async (t) => {
+    const seen: (string | undefined)[] = [];
+    const other = await serveHttp(t, (request, response) => {
+      seen.push(request.headers.authorization);
+      honest(request, response);
+    });
+    const own = await serveHttp(t, (request, response) => {
+      seen.push(request.headers.authorization);
+      response.writeHead(302, { Location: request.url === '/a' ? '/b' : `http://${other}/c` }).end();
+    });
+    assert.equal(await new Fetching(t).get(`http://user:secret99@${own}/a`), '206 0123456789');
+    const basic = `Basic ${Buffer.from('user:secret99').toString('base64')}`;
+    assert.deepEqual(seen, [basic, basic, undefined]);
+    const failed = await new Fetching(t).get(`http://user:secret99@127.0.0.1:${await closedPort()}/`);
+    assert.match(failed, /^unreachable: /);
+    assert.doesNotMatch(failed, /secret99/);
+  });
+
+  it('ends a ring of redirects, and follows none from https to http', async (t) => {
+    const ring = await serveHttp(t, (request, response) =>
+      response.writeHead(302, { Location: `${request.url}x` }).end(),
+    );
+    assert.match(await new Fetching(t).get(`http://${ring}/`), /^bad-answer: more than 5 redirects/);
+    const plain = await serveHttp(t, honest);
+    const secure = await serveHttps(t, (_request, response) =>
+      response.writeHead(302, { Location: `http://${plain}/` }).end(),
+    );
+    const fetching = new Fetching(t, { authorities: new Authorities(CERTIFICATE) });
+    assert.equal(await fetching.get(`https://${secure}/`), 'forbidden: redirected from https to http');
+  });
+
+  it('over https wants a certificate that it trusts', async (t) => {
+    const host = await serveHttps(t, honest);
+    assert.match(await new Fetching(t).get(`https://${host}/`), /^unreachable: its certificate is self-signed/);
+    const fetching = new Fetching(t, { authorities: new Authorities(CERTIFICATE) });
+    assert.equal(await fetching.get(`https://${host}/`), '206 0123456789');
+  });
+
+  it('of a torrent does not lead into our network, not by a redirect either', async (t) => {
+    const host = await serveHttp(t, honest);
+    const fetching = new Fetching(t);
+    assert.match(await fetching.get(`http://${host}/`, 0, 10, 'torrent-web-seed'), /^forbidden: .*--web-seed/);
+    // The first server counts as one of the world, which is served from here.
+    const front = await redirect(t, `http://${host}/`);
+    const world: typeof findDestinations = (name, bind, step, answered) => {
+      if (step.redirect !== null) return findDestinations(name, bind, step, answered);
+      answered({ ok: true, destinations: [{ host: '127.0.0.1', localAddress: undefined }] });
+      return { cancel: () => undefined };
+    };
+    const outcome = await new Fetching(t, { findDestinations: world }).get(
+      `http://${front}/`,
+      0,
+      10,
+      'torrent-web-seed',
+    );
+    assert.match(outcome, /^forbidden: .*this machine/);
+  });
+
+  it('ends when the server is silent, breaks off, or speaks no HTTP', async (t) => {
+    const head = 'HTTP/1.1 206 x\r\nContent-Length: 10\r\n\r\n01234';
+    const silent = await serveTcp(t, (socket) => socket.once('data', () => socket.write(head)));
+    const fetching = new Fetching(t, { silenceLimit: 200, headLimit: 300 });
+    assert.equal(await fetching.get(`http://${silent}/`), 'cut: the server sends nothing any more');
+    const broken = await serveTcp(t, (socket) => socket.once('data', () => socket.end(head)));
+    assert.match(await fetching.get(`http://${broken}/`), /^cut: /);
+    const other = await serveTcp(t, (socket) => socket.once('data', () => socket.end('220 ftp here\r\n')));
+    assert.match(await fetching.get(`http://${other}/`), /^bad-answer: /);
+    const mute = await serveTcp(t, () => undefined);
+    assert.match(await fetching.get(`http://${mute}/`), /^unreachable: no answer/);
+  });
+
+  it('goes on over a new connection when the server has closed the kept one', async (t) => {
+    let count = 0;
+    const host = await serveTcp(t, (socket) => {
+      socket.once('data', () => {
+        count += 1;
+        socket.write('HTTP/1.1 206 x\r\nContent-Length: 2\r\n\r\nok');
+        socket.once('data', () => socket.destroy());
+      });
+    });
+    const fetching = new Fetching(t);
+    for (let turn = 0; turn < 3; turn += 1) assert.equal(await fetching.get(`http://${host}/`), '206 ok');
+    assert.equal(count, 3);
+  });
+});
