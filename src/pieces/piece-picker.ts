@@ -2,7 +2,7 @@ import type { Random } from '../base/random.js';
 import type { PieceIndex } from '../metainfo/piece-layout.js';
 import { type Bitfield, fullBitfield } from '../wire/bitfield.js';
 import { type AvailabilityBuckets, firstPiece, nextCommonWord, withoutFirst } from './availability-buckets.js';
-import { UntouchedPieces } from './untouched-pieces.js';
+import { UntouchedPieces, type UntouchedRun } from './untouched-pieces.js';
 
 /** In which order a PiecePicker chooses pieces. */
 export interface PiecePickerOptions {
@@ -209,6 +209,19 @@ export class PiecePicker {
    */
   next(peerHas: Bitfield, suggested: readonly PieceIndex[] = []): PieceIndex | undefined {
     return this.#nextOpen(peerHas) ?? this.#nextSuggested(peerHas, suggested) ?? this.#nextUntouched(peerHas);
+  }
+
+  /**
+   * The pieces to ask a source for that gives a long run at a time and has the pieces `has`: the longest run of
+   * untouched pieces, or the first one when pieces are fetched `inOrder`. Undefined when there is none.
+   */
+  nextRun(has: Bitfield, inOrder: boolean): UntouchedRun | undefined {
+    return this.#untouched.run(has, inOrder || this.#options.sequential);
+  }
+
+  /** An open piece in `has`, the first of a few; undefined when there is none. */
+  nextOpen(has: Bitfield): PieceIndex | undefined {
+    return this.#nextOpen(has);
   }
 
   /** Throws when an invariant is broken. For tests. */

@@ -50,6 +50,8 @@ export class RequestBook<Asker extends object> {
   readonly #room: PieceRoom;
   readonly #started = new Map<PieceIndex, PieceBlocks<Asker>>();
   readonly #parole = new Set<PieceIndex>();
+  /** Started pieces that have no room yet: see `claim`. */
+  readonly #roomless = new Set<PieceIndex>();
   readonly #askers = new WeakMap<Asker, AskerRequests<Asker>>();
 
   constructor(layout: PieceLayout, picker: PiecePicker, room: PieceRoom) {
@@ -82,6 +84,47 @@ export class RequestBook<Asker extends object> {
   }
 
   /**
+   * Claims pieces for `asker`, a source that gives long runs and has the pieces `has`: a run of untouched pieces of
+   * about `length` bytes, at least one piece, or else an open piece with blocks that nobody is asked for. All blocks
+   * that are free count as asked of `asker` from now on. They get no room in memory until `makeRoom`. Returns them in
+   * order. The run is the longest that there is, or the first one with `inOrder`.
+   */
+  claim(asker: Asker, has: Bitfield, length: number, inOrder: boolean): readonly BlockSpan[] {
+    const run = this.#picker.nextRun(has, inOrder);
+    const spans: BlockSpan[] = [];
+    if (run === undefined) {
+      const open = this.#picker.nextOpen(has);
+      if (open !== undefined) this.#claimAll(asker, this.#blocksOf(open), spans);
+      return spans;
+    }
+    let claimed = 0;
+    const end = run.begin + run.length;
+    for (let index = run.begin; index < end && (claimed < length || spans.length === 0); index += 1) {
+      const piece = this.#layout.pieceIndex(index);
+      if (piece === undefined) break;
+      claimed += this.#layout.lengthOf(piece);
+      if (this.#layout.isPadding(piece)) this.startPadding(piece);
+      else {
+        const blocks = this.#begin(piece);
+        this.#roomless.add(piece);
+        this.#claimAll(asker, blocks, spans);
+      }
+    }
+    return spans;
+  }
+
+  /**
+   * Makes room for a piece that was claimed, so that its blocks may come. False when there is none at present; true
+   * when the piece needs none.
+   */
+  makeRoom(piece: PieceIndex): boolean {
+    if (!this.#roomless.has(piece)) return true;
+    if (!this.#room.openPiece(piece)) return false;
+    this.#roomless.delete(piece);
+    return true;
+  }
+
+  /**
    * Takes a piece on parole away from its holder for `asker`, if `isBetter` says that `asker` is the better of the two,
    * and begins the piece anew. Returns its first block and how many of its blocks had come; undefined when there is no
    * such piece. `isBetter` must be a strict order, or a piece would go round without end.
@@ -91,6 +134,7 @@ export class RequestBook<Asker extends object> {
       const blocks = this.#started.get(piece);
       const holder = blocks?.holder;
       if (blocks === undefined || holder === undefined || holder === asker || blocks.isWhole) continue;
+      if (this.#roomless.has(piece)) continue;
       if (!peerHas.has(piece) || !this.#picker.isWanted(piece) || !isBetter(holder)) continue;
       this.#forget(piece);
       this.#room.emptyPiece(piece);
@@ -297,6 +341,13 @@ export class RequestBook<Asker extends object> {
     this.#offer(blocks);
   }
 
+  #claimAll(asker: Asker, blocks: PieceBlocks<Asker>, spans: BlockSpan[]): void {
+    const requests = this.#requestsOf(asker);
+    if (this.#parole.has(blocks.piece)) blocks.holder = asker;
+    while (blocks.freeCount > 0) spans.push(this.#noteAsked(requests, blocks.piece, blocks.askFree(asker)));
+    this.#offer(blocks);
+  }
+
   #mayGoOn(asker: Asker, blocks: PieceBlocks<Asker>): boolean {
     return (
       blocks.freeCount > 0 &&
@@ -343,7 +394,7 @@ export class RequestBook<Asker extends object> {
     const isOffered = ({ piece }: PieceBlocks<Asker>): boolean =>
       peerHas.has(piece) && !this.#parole.has(piece) && this.#picker.isWanted(piece);
     const found = fewestAskedBlock(this.#started.values(), asker, isOffered);
-    if (found === undefined) return undefined;
+    if (found === undefined || !this.makeRoom(found.blocks.piece)) return undefined;
     found.blocks.askAgain(found.block, asker);
     return this.#noteAsked(requests, found.blocks.piece, found.block);
   }
@@ -365,7 +416,7 @@ export class RequestBook<Asker extends object> {
     let blocks = this.#started.get(piece);
     if (this.#parole.has(piece) && blocks?.holder !== asker) return DUPLICATE;
     if (blocks === undefined && this.#picker.isUntouched(piece)) blocks = this.#start(piece);
-    if (blocks === undefined || blocks.hasArrived(block)) return DUPLICATE;
+    if (blocks === undefined || blocks.hasArrived(block) || !this.makeRoom(piece)) return DUPLICATE;
     return this.#accept(asker, blocks, block, span);
   }
 
@@ -383,7 +434,7 @@ export class RequestBook<Asker extends object> {
     if (blocks.askedCount > 0 || blocks.receivedCount > 0) return;
     this.#started.delete(blocks.piece);
     this.#picker.abandonPiece(blocks.piece);
-    this.#room.releasePiece(blocks.piece);
+    if (!this.#roomless.delete(blocks.piece)) this.#room.releasePiece(blocks.piece);
   }
 
   /** Forgets a started piece. The requests for its blocks lapse. */
@@ -392,6 +443,7 @@ export class RequestBook<Asker extends object> {
     for (const [block, asker] of blocks.withdrawAll())
       this.#requestsOf(asker).lapse(this.#layout.blockKey(piece, block));
     this.#started.delete(piece);
+    this.#roomless.delete(piece);
   }
 }
 

@@ -6,6 +6,13 @@ import { AvailabilityBuckets, firstPiece, nextCommonWord, withoutFirst } from '.
 /** How many pieces a search looks at before it is content with the best of these. */
 const SEARCH_LIMIT = 64;
 
+/** Pieces in a row, none of which has been begun. */
+export interface UntouchedRun {
+  readonly begin: number;
+  /** At least 1. */
+  readonly length: number;
+}
+
 /**
  * The pieces of which no block has been asked for. They are kept twice: in buckets by availability, and as a bitfield.
  * When the peer has many of the pieces, the buckets give the rarest one at once. When the peer has few of them, a
@@ -78,6 +85,39 @@ export class UntouchedPieces {
   rarest(peerHas: Bitfield): PieceIndex | undefined {
     if (this.size === 0 || peerHas.isEmpty) return undefined;
     return this.#rarestInBuckets(peerHas) ?? this.#rarestOfSome(peerHas);
+  }
+
+  /**
+   * The longest run of untouched pieces that are all in `has`, or the first one if `first` says so; of equal runs the
+   * first. Undefined when there is none. It costs a look at each word, and at the pieces of mixed words.
+   */
+  run(has: Bitfield, first: boolean): UntouchedRun | undefined {
+    const words = this.#bits.wordCount;
+    let best: UntouchedRun | undefined;
+    let begin = 0;
+    let length = 0;
+    const endRun = (): void => {
+      if (length > (best?.length ?? 0)) best = { begin, length };
+      length = 0;
+    };
+    for (let word = 0; word < words && !(first && best !== undefined); word += 1) {
+      const bits = has.word(word) & this.#bits.word(word);
+      if (bits === 0) endRun();
+      else if (bits === -1) {
+        if (length === 0) begin = word * 32;
+        length += 32;
+      } else {
+        for (let bit = 0; bit < 32 && !(first && best !== undefined); bit += 1) {
+          if (((bits >>> (31 - bit)) & 1) === 0) endRun();
+          else {
+            if (length === 0) begin = word * 32 + bit;
+            length += 1;
+          }
+        }
+      }
+    }
+    if (!(first && best !== undefined)) endRun();
+    return best;
   }
 
   /** Throws when an invariant is broken. For tests. */
