@@ -174,6 +174,8 @@ export const OPTIONS = {
   peers: list<PeerAddress>('Network', '--peer <host:port>', 'also try this peer; repeatable', values.readPeer),
   trackers: list<string>('Network', '--tracker <url>', 'announce here too; repeatable', values.readTrackerUrl),
   noTrackers: flag('Network', '--no-trackers', "announce to none of the torrent's trackers"),
+  webSeeds: list<string>('Network', '--web-seed <url>', 'the content is there too; repeatable', values.readWebUrl),
+  noWebSeeds: flag('Network', '--no-web-seeds', "ask none of the torrent's web seeds"),
   noDht: flag('Network', '--no-dht', 'neither look for peers in the DHT nor be found there'),
   dhtNodes: list<PeerAddress>(
     'Network',

@@ -7,6 +7,7 @@ import { systemRandom } from '../base/system-random.js';
 import { DEFAULT_DHT_OPTIONS } from '../discovery/dht/dht-options.js';
 import { findDestinations, findUnlisted, isLoopbackFence } from '../discovery/http/http-destination.js';
 import { DEFAULT_FETCH_OPTIONS, GATEWAY_FETCH_OPTIONS, httpFetch } from '../discovery/http/http-fetch.js';
+import { DEFAULT_RANGE_FETCH_OPTIONS, HttpRangeFetcher } from '../discovery/http/http-range-fetch.js';
 import { Authorities } from '../discovery/http/http-tls.js';
 import { DEFAULT_LSD_OPTIONS, LocalDiscovery } from '../discovery/lsd/local-discovery.js';
 import { DEFAULT_PORT_MAPPING_OPTIONS } from '../discovery/port-mapping/mapping-protocol.js';
@@ -142,6 +143,10 @@ export function createNodeSession(given: Partial<NodeSessionOptions> = {}): Node
   const rawServer = behindGate(loop, blocklist);
   const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: rawServer, writer });
   const trackers = createNodeTrackers(rawServer, userAgent, { bind, authorities, blocklist });
+  const files = new HttpRangeFetcher({
+    ...DEFAULT_RANGE_FETCH_OPTIONS,
+    ...{ userAgent, bind, authorities, findDestinations: findUnlisted(blocklist) },
+  });
   const lsd = new LocalDiscovery({
     rawServer,
     random: systemRandom,
@@ -171,6 +176,7 @@ export function createNodeSession(given: Partial<NodeSessionOptions> = {}): Node
       folderName: (dir) => disk.folderName(dir),
       parse: nodeParseMetainfo,
       trackerClient: trackers.client,
+      fetchRange: (request, timers, events) => files.fetch(request, timers, events),
       ownNetworks: { ...findOwnNetworks(bind), ...(blocklist === null ? {} : { blocklist }) },
       makeKeyPair: diffieHellmanGroup(PRIME),
       client: userAgent,
@@ -180,6 +186,7 @@ export function createNodeSession(given: Partial<NodeSessionOptions> = {}): Node
       close: (answered) =>
         disk.close(() => {
           trackers.close();
+          files.close();
           lsd.close();
           loop.close();
           answered();

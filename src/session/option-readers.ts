@@ -1,6 +1,6 @@
 /** How each option of a session and of a torrent is read at the face of the library. */
 import { Authorities } from '../discovery/http/http-tls.js';
-import { isTrackerUrl } from '../metainfo/parse-sources.js';
+import { isTrackerUrl, isWebSeedUrl } from '../metainfo/parse-sources.js';
 import { resolveBind } from '../net/node-interfaces.js';
 import { ENCRYPTION_POLICIES } from '../swarm/connections/dial-ways.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
@@ -89,6 +89,8 @@ export const TORRENT_READERS: Readers<TorrentOptions> = {
   linkPeers: listOf(peer),
   trackers: listOf(trackerUrl),
   useTorrentTrackers: truth,
+  webSeeds: listOf(text('an http(s) URL', isWebSeedUrl)),
+  useTorrentWebSeeds: truth,
   usePex: truth,
 };
 

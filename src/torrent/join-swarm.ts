@@ -11,6 +11,7 @@ import type { PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import { ipOfBytes, parseIp } from '../net/ip-address.js';
 import type { PeerAddress, RawServerContext } from '../net/raw-server.js';
 import type { AddressSource } from '../net/reach-rule.js';
+import { namedBy } from '../net/url-rule.js';
 import { DEFAULT_PIECE_MEMORY_OPTIONS } from '../pieces/piece-memory.js';
 import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../pieces/piece-picker.js';
 import { RequestBook } from '../pieces/request-book.js';
@@ -23,8 +24,9 @@ import { DEFAULT_ENCODER_OPTIONS } from '../swarm/connections/encoder-options.js
 import type { PeerConnection, PeerEvents } from '../swarm/connections/peer-connection.js';
 import { addressKey } from '../swarm/connections/spares.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../swarm/download/blame.js';
+import type { BlockAsker, BlockSender } from '../swarm/download/block-asker.js';
 import { BlockJudge, DEFAULT_BLOCK_JUDGE_OPTIONS, type LeafSource, NO_LEAVES } from '../swarm/download/block-judge.js';
-import { DEFAULT_REQUEST_OPTIONS, type Download } from '../swarm/download/download.js';
+import { DEFAULT_REQUEST_OPTIONS } from '../swarm/download/download.js';
 import { Downloader } from '../swarm/download/downloader.js';
 import { DontHave } from '../swarm/extensions/dont-have.js';
 import { type ExtendedPeer, type Extension, Extensions } from '../swarm/extensions/extensions.js';
@@ -42,6 +44,7 @@ import { peerPriority } from '../swarm/peer-priority.js';
 import { DEFAULT_SUPER_SEEDING_OPTIONS, SuperSeeding } from '../swarm/upload/super-seeding.js';
 import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload/upload.js';
 import { Uploader } from '../swarm/upload/uploader.js';
+import { DEFAULT_WEB_SEEDS_OPTIONS, WebSeeds } from '../swarm/web-seed/web-seeds.js';
 import type { TorrentOptions } from './torrent-options.js';
 import type { TorrentParts } from './torrent-parts.js';
 
@@ -63,6 +66,8 @@ export interface SwarmParts extends Omit<TorrentParts, 'rawServer'> {
   readonly pieceVerified: (piece: PieceIndex) => void;
   /** The disk refused to write downloaded bytes. */
   readonly diskFailed: (failure: BtgetError) => void;
+  /** Told in a sentence what is wrong with a web seed. */
+  readonly webSeedFailed: (message: string) => void;
   /** The disk could not read what a peer asked for. */
   readonly readFailed: (failure: BtgetError) => void;
 }
@@ -73,6 +78,7 @@ export interface JoinedSwarm {
   readonly downloader: Downloader;
   readonly uploader: Uploader;
   readonly encoder: Encoder;
+  readonly webSeeds: WebSeeds;
 }
 
 export function joinSwarm(parts: SwarmParts): JoinedSwarm {
@@ -97,7 +103,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
     { ...DEFAULT_PIECE_PICKER_OPTIONS, sequential: options.sequential },
     random,
   );
-  const requests = new RequestBook<Download>(layout, picker, store);
+  const requests = new RequestBook<BlockAsker>(layout, picker, store);
   const hashFetch = joinHashFetch(parts, (connection) => encoder.ban(connection, { kind: 'wrong-hashes' }));
   const hashes = hashFetch === null ? null : new HashMessages(hashFetch, joinHashSharing(parts, store));
   const source = joinLeafSource(parts, hashFetch, (connection, piece) => downloader.hasPiece(connection, piece));
@@ -110,13 +116,14 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
       picker,
       requests,
       store,
-      blame: new Blame<PeerConnection>(layout, DEFAULT_BLAME_OPTIONS),
+      blame: new Blame<BlockSender>(layout, DEFAULT_BLAME_OPTIONS),
       judge,
       limiter: parts.downloadLimiter,
       ban: (connection, evidence) => encoder.ban(connection, evidence),
     },
     DEFAULT_REQUEST_OPTIONS,
   );
+  const webSeeds = joinWebSeeds(parts, downloader);
   const slots = () => options.uploadSlots ?? uploadSlotsForRate(parts.uploadLimiter.rate);
   const superSeeding = options.superSeed
     ? new SuperSeeding(
@@ -173,7 +180,37 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
     DEFAULT_CONNECTER_OPTIONS,
   );
   const encoder = parts.encoder ?? createEncoder(parts, connecter);
-  return { store, connecter, downloader, uploader, encoder };
+  return { store, connecter, downloader, uploader, encoder, webSeeds };
+}
+
+/** A URL that the user and the torrent name is the user's. */
+function joinWebSeeds(parts: SwarmParts, downloader: Downloader): WebSeeds {
+  const { context, layout, metainfo, options, fetchRange, downloadLimiter, webSeedFailed } = parts;
+  const own = new Set(options.webSeeds);
+  const others = options.useTorrentWebSeeds ? metainfo.webSeeds.filter((url) => !own.has(url)) : [];
+  const seeds = [...namedBy('user', own), ...namedBy('torrent-web-seed', others)].slice(0, MAX_WEB_SEEDS);
+  const webSeeds = new WebSeeds(
+    fetchRange === null || options.mode !== 'download' ? [] : seeds,
+    {
+      timers: context,
+      layout,
+      metainfo,
+      downloader,
+      limiter: downloadLimiter,
+      fetchRange: fetchRange ?? noFetch,
+      told: webSeedFailed,
+    },
+    DEFAULT_WEB_SEEDS_OPTIONS,
+  );
+  downloader.join(webSeeds);
+  return webSeeds;
+}
+
+/** A torrent that names more web seeds than this gains nothing by the others. */
+const MAX_WEB_SEEDS = 100;
+
+function noFetch(): never {
+  throw new Error('no web seed may be asked');
 }
 
 /** Null when the torrent has no hash trees. */

@@ -29,6 +29,7 @@ import { DEFAULT_LAYER_FETCH_OPTIONS, LayerFetch, type LayerFetchOptions } from 
 import { DEFAULT_METADATA_FETCH_OPTIONS, MetadataFetch } from '../swarm/metadata/metadata-fetch.js';
 import { DEFAULT_METADATA_PEERS_OPTIONS, MetadataPeers } from '../swarm/metadata/metadata-peers.js';
 import { DEFAULT_UPLOAD_OPTIONS } from '../swarm/upload/upload.js';
+import { NO_WEB_SEEDS } from '../swarm/web-seed/web-seeds.js';
 import type { RefusalCode } from '../wire/refusal.js';
 import { createPeerSources, dialNamed } from './create-peer-sources.js';
 import { createEncoder } from './join-swarm.js';
@@ -246,6 +247,7 @@ export class MetadataTorrent {
       downloaded: 0,
       uploaded: 0,
       wasted: 0,
+      webSeeds: NO_WEB_SEEDS,
       downRate: 0,
       upRate: 0,
       peers: this.#peers.count,

@@ -3,6 +3,7 @@ import type { TrackerAnswer } from '../discovery/trackers/rerequester.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
 import type { Wait } from '../resume/resume.js';
 import type { PeerReach } from '../swarm/connections/reach-counter.js';
+import type { WebSeedsStatus } from '../swarm/web-seed/web-seeds.js';
 
 /**
  * 'metadata': the torrent fetches its metadata, or after it the piece layers of version 2. While the metadata itself is
@@ -32,6 +33,7 @@ export interface TorrentStatus {
    * Bytes of blocks that were of no use: of pieces with a wrong hash, duplicates, and blocks that we did not ask for.
    */
   readonly wasted: number;
+  readonly webSeeds: WebSeedsStatus;
   /** Bytes a second. */
   readonly downRate: number;
   readonly upRate: number;

@@ -52,6 +52,10 @@ export interface TorrentOptions {
   readonly trackers: readonly string[];
   /** False: do not announce to the torrent's own trackers. */
   readonly useTorrentTrackers: boolean;
+  /** More web seeds (BEP 19), which the user vouches for: they may be in our own network. */
+  readonly webSeeds: readonly string[];
+  /** False: do not ask the torrent's own web seeds. */
+  readonly useTorrentWebSeeds: boolean;
   /** Tell peers of other peers and learn of peers from them (BEP 11). Never done for private torrents. */
   readonly usePex: boolean;
 }
@@ -75,6 +79,8 @@ export const DEFAULT_TORRENT_OPTIONS: TorrentOptions = {
   linkPeers: [],
   trackers: [],
   useTorrentTrackers: true,
+  webSeeds: [],
+  useTorrentWebSeeds: true,
   usePex: true,
 };
 

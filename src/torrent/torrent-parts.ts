@@ -19,6 +19,7 @@ import type { HashFetch } from '../swarm/hashes/hash-fetch.js';
 import type { Successor } from '../swarm/metadata/metadata-peers.js';
 import type { RateLimiter } from '../swarm/rate-limiter.js';
 import type { SendMemory } from '../swarm/upload/send-memory.js';
+import type { FetchRange } from '../swarm/web-seed/fetch-range.js';
 import type { WorkBudget } from '../swarm/work-budget.js';
 import type { MakeKeyPair } from '../wire/mse/key-exchange.js';
 import type { ContentClaims } from './content-claims.js';
@@ -39,6 +40,8 @@ export interface WorldParts {
   readonly peerSources: readonly CreatePeerSource[];
   /** The networks that addresses from strangers must not lead us to. */
   readonly ownNetworks: OwnNetworks;
+  /** Fetches parts of files from web seeds; null when no web seed is asked. */
+  readonly fetchRange: FetchRange | null;
   /** Makes the keys of message stream encryption. */
   readonly makeKeyPair: MakeKeyPair;
   /** Our name and version, as trackers and peers show them. */

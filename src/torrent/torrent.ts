@@ -109,6 +109,7 @@ export class Torrent implements HandoverTarget {
       hashFetch: handover?.hashFetch ?? null,
       pieceVerified: (piece) => this.#pieceVerified(piece),
       diskFailed: (failure) => this.#disk.refused(failure),
+      webSeedFailed: (message) => warned('web-seed', message),
       readFailed: (failure) => {
         if (failure instanceof FileLost) this.#disk.refused(failure);
         else warned(failure.code, failure.message);
@@ -213,7 +214,7 @@ export class Torrent implements HandoverTarget {
   }
 
   status(): TorrentStatus {
-    const { store, downloader, uploader, connecter } = this.#swarm;
+    const { store, downloader, uploader, connecter, webSeeds } = this.#swarm;
     const { have, wanted, length } = this.#progress;
     const now = this.#context.now();
     const left = this.#timeLeft?.timeLeft(now);
@@ -229,6 +230,7 @@ export class Torrent implements HandoverTarget {
       checkLength: this.#checking.length,
       ...totals,
       wasted: downloader.wasted,
+      webSeeds: webSeeds.status,
       ...rates,
       ...counts,
       reach: this.#swarm.encoder.reach,
@@ -296,6 +298,7 @@ export class Torrent implements HandoverTarget {
       if (isFirst) this.#events.warned(code, message);
     });
     if (isFirst) this.#sources.begin();
+    this.#swarm.webSeeds.begin();
   }
 
   /** The metadata of a link is kept from now on, since the target is ours, until the download is done. */
@@ -343,6 +346,7 @@ export class Torrent implements HandoverTarget {
     this.#existing.stop();
     this.#completion.stop();
     this.#disk.stop();
+    this.#swarm.webSeeds.stop();
     this.#swarm.encoder.close();
     this.#swarm.connecter.stop();
     this.#resume.closing();

@@ -38,6 +38,7 @@ import type { SingleSocket } from '../../src/net/raw-server.js';
 import { encodeHead, encodeRecords, lastSeal } from '../../src/resume/journal-format.js';
 import { isJournal, ownerIn, readJournal } from '../../src/resume/read-journal.js';
 import { decodePexMessage, encodePexMessage } from '../../src/swarm/extensions/peer-exchange.js';
+import { parseContentRange } from '../../src/swarm/web-seed/range-answer.js';
 import { parseQuery, readAnnounce } from '../../src/tracker/announce-query.js';
 import { HttpConnection } from '../../src/tracker/http-connection.js';
 import { TorrentTable } from '../../src/tracker/torrent-table.js';
@@ -519,6 +520,12 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   },
   { file: 'discovery/port-mapping/igd-message.ts', name: 'decodeIgdError', seeds: XML, decode: decodeIgdError },
   {
+    file: 'swarm/web-seed/range-answer.ts',
+    name: 'parseContentRange',
+    seeds: texts('bytes 0-499/1234', 'bytes 1000-1999/*'),
+    decode: ofText(parseContentRange),
+  },
+  {
     file: 'net/ip-address.ts',
     name: 'parseIp',
     seeds: texts('192.0.2.1', '2001:db8::1', '::ffff:192.0.2.1', 'fe80::1%eth0'),
@@ -757,6 +764,7 @@ export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'metainfo/parse-sources.ts parseNodes': 'part of parseMetainfo',
   'metainfo/parse-sources.ts parseTrackers': 'part of parseMetainfo',
   'metainfo/parse-sources.ts parseWebSeeds': 'part of parseMetainfo',
+  'discovery/http/http-exchange.ts parseRetryAfter': 'part of the head; Number and Date.parse read it',
   'session/node-source.ts readSource': 'reads bytes and decodes nothing',
   'session/read-options.ts readOptions': "the user's own words",
   'wire/handshake.ts readPeerId': 'part of readHandshakeHead in the list',

@@ -1,4 +1,5 @@
 /** The documents hold together, and the manual says what the command line has. */
+
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -10,6 +11,7 @@ import { BtgetError, type FailureCode } from '../../src/base/failure.js';
 import { exitCodeOf } from '../../src/cli/exit-code.js';
 import type { RunEvent, StallReason } from '../../src/cli/output/events.js';
 import { createJsonOutput } from '../../src/cli/output/json-events.js';
+import { NO_WEB_SEEDS } from '../../src/swarm/web-seed/web-seeds.js';
 import type { TorrentStatus } from '../../src/torrent/status.js';
 import { HANGS_AFTER } from '../support/hang.js';
 
@@ -122,6 +124,7 @@ const status: TorrentStatus = {
   downloaded: 0,
   uploaded: 0,
   wasted: 0,
+  webSeeds: NO_WEB_SEEDS,
   downRate: 0,
   upRate: 0,
   peers: 0,
@@ -280,6 +283,7 @@ describe('the documents', { timeout: HANGS_AFTER }, () => {
       'no-trackers': true,
       'trackers-silent': true,
       'trackers-failing': true,
+      'web-seeds-failing': true,
       'no-peers': true,
       private: true,
       'dht-off': true,

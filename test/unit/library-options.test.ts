@@ -159,6 +159,11 @@ const TORRENT_OF_DOWNLOAD: Wrong<Omit<TorrentOptions, 'mode' | 'seedGoal'>> = {
     [['wss://a.example/'], "trackers[0]: 'wss://a.example/' is not the URL of a tracker"],
   ],
   useTorrentTrackers: truth('useTorrentTrackers'),
+  webSeeds: [
+    ['http://a.example/', "webSeeds: 'http://a.example/' is not a list"],
+    [['ftp://a.example/'], "webSeeds[0]: 'ftp://a.example/' is not an http(s) URL"],
+  ],
+  useTorrentWebSeeds: truth('useTorrentWebSeeds'),
   usePex: truth('usePex'),
 };
 

@@ -165,6 +165,8 @@ function torrentOptions(mode: 'download' | 'seed', values: Values<typeof OPTIONS
     uploadSlots: values.uploadSlots,
     trackers: values.trackers,
     useTorrentTrackers: !values.noTrackers,
+    webSeeds: values.webSeeds,
+    useTorrentWebSeeds: !values.noWebSeeds,
     usePex: !values.noPex,
   };
 }

@@ -13,6 +13,8 @@ const INITIAL = {
   onComplete: OPTIONS.onComplete.initial,
   seed: OPTIONS.seed.initial,
   maxDownload: OPTIONS.maxDownload.initial,
+  webSeeds: OPTIONS.webSeeds.initial,
+  noWebSeeds: OPTIONS.noWebSeeds.initial,
   stopTimeout: OPTIONS.stopTimeout.initial,
   printPaths: OPTIONS.printPaths.initial,
   print0: OPTIONS.print0.initial,

@@ -24,6 +24,7 @@ export interface StallReason {
     | 'trackers-silent'
     | 'trackers-failing'
     | 'no-peers'
+    | 'web-seeds-failing'
     | 'no-metadata'
     | 'no-layers'
     | 'private'

@@ -27,7 +27,11 @@ function fieldsOf(event: RunEvent): Readonly<Record<string, unknown>> | undefine
     case 'progress': {
       const { have, wanted, downloaded, uploaded, peers, encrypted, seeds, eta, state } = event.status;
       const [downRate, upRate] = [Math.round(event.status.downRate), Math.round(event.status.upRate)];
-      return { have, wanted, downloaded, uploaded, downRate, upRate, peers, encrypted, seeds, eta, state };
+      const { inUse: webSeeds, received: fromWebSeeds } = event.status.webSeeds;
+      return {
+        ...{ have, wanted, downloaded, fromWebSeeds, uploaded, downRate, upRate },
+        ...{ peers, encrypted, seeds, webSeeds, eta, state },
+      };
     }
     case 'file':
       return { path: event.path, length: event.length };

@@ -43,7 +43,11 @@ export function stallReasons(facts: StallFacts): StallReason[] {
   if (status.diskFailure !== null)
     return [{ code: 'disk-paused', message: `the disk refused: ${status.diskFailure.message}` }];
   const reasonsOfPeers = status.state === 'metadata' ? metadataReasons : peerReasons;
-  return [...limitReasons(facts), ...(status.peers === 0 ? lonelyReasons(facts) : reasonsOfPeers(facts))];
+  return [
+    ...limitReasons(facts),
+    ...webSeedReasons(status),
+    ...(status.peers === 0 ? lonelyReasons(facts) : reasonsOfPeers(facts)),
+  ];
 }
 
 /** The reasons when no peer is connected: we know of no peer, or we cannot reach any. */
@@ -112,6 +116,16 @@ function limitReasons({ status, limits }: StallFacts): StallReason[] {
   if (status.peers >= maxPeers)
     return [{ code: 'limited', message: `--max-peers lets nobody in beyond ${formatCount(maxPeers, 'peer')}` }];
   return [];
+}
+
+/** There are web seeds, and nothing comes from them either. */
+function webSeedReasons({ webSeeds: { known, inUse, fault } }: TorrentStatus): StallReason[] {
+  if (known === 0) return [];
+  const message =
+    inUse > 0
+      ? `${formatCount(inUse, 'web seed')} asked, none sends`
+      : `none of ${formatCount(known, 'web seed')} gives what is missing here`;
+  return [{ code: 'web-seeds-failing', message: fault === null ? message : `${message}; the last fault: ${fault}` }];
 }
 
 /** Peers hang up before their first byte, and the user lets us dial them in one way alone. */

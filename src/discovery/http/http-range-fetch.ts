@@ -83,7 +83,7 @@ export class HttpRangeFetcher {
     this.#options = options;
   }
 
-  /** Fetches bytes `begin` to `end` − 1 of the file at `target.url`. Each event is a task of `timers`. */
+  /** Fetches bytes `begin` to `end` − 1 of the file at `target.url`. What the listener throws is thrown by a task of `timers`. */
   fetch(target: RangeTarget, timers: Timers, listener: RangeListener): RangeFetch {
     const key = `${target.source} ${target.url.whole}`;
     const fetch = new RangeFetch(target, this.#options, timers, listener, {
@@ -295,14 +295,31 @@ class RangeFetch {
       contentEncoding: headers['content-encoding'] ?? null,
       retryAfter: parseRetryAfter(headers['retry-after']),
     };
-    this.#tell(() => this.#listener.gotHead(head));
-    response.on('data', (bytes: Buffer) => {
-      this.#lastAt = this.#timers.now();
-      this.#tell(() => this.#listener.gotData(bytes));
-    });
-    response.on('end', () => this.#end('whole', 'the answer is over'));
-    if (this.#isPaused) response.pause();
     this.#watch();
+    this.#tell(() => {
+      this.#listener.gotHead(head);
+      if (this.#isOver) return;
+      response.on('data', (bytes: Buffer) => this.#gotData(bytes));
+      response.on('end', () => this.#end('whole', 'the answer is over'));
+      if (this.#isPaused) response.pause();
+    });
+  }
+
+  /**
+   * Tells of the bytes at once: kept for a task, they would outlive the next round of the garbage collector. What the
+   * listener throws is thrown on the timeline.
+   */
+  #gotData(bytes: Buffer): void {
+    if (this.#isOver) return;
+    this.#lastAt = this.#timers.now();
+    try {
+      this.#listener.gotData(bytes);
+    } catch (error) {
+      this.cancel();
+      this.#timers.addTask(() => {
+        throw error;
+      }, 0);
+    }
   }
 
   #follow({ url: from, authorization }: Place, host: string, location: string): void {

@@ -9,6 +9,7 @@ import type { PeerConnection } from '../connections/peer-connection.js';
 import { FINE, JUNK, type Judgement } from '../judgement.js';
 import type { RateLimiter, RateWaiter } from '../rate-limiter.js';
 import { Backlog, type BacklogOptions, DEFAULT_BACKLOG_OPTIONS } from './backlog.js';
+import type { BlockAsker } from './block-asker.js';
 import type { FastDownload } from './fast-download.js';
 
 /** How blocks are asked for. */
@@ -102,7 +103,7 @@ const MAX_ROUND = 32;
  * While the peer chokes us, we ask only for the pieces that it allows by the fast extension. When the peer chokes us,
  * all requests are given back, unless it speaks the fast extension: then it must answer or refuse each request.
  */
-export class Download implements RateWaiter {
+export class Download implements RateWaiter, BlockAsker {
   readonly connection: PeerConnection;
   /** Null when the peer does not speak the fast extension. */
   readonly fast: FastDownload | null;
@@ -127,6 +128,10 @@ export class Download implements RateWaiter {
     this.#owner = owner;
     this.#measure = new Measure(owner.options.measure, owner.now());
     this.#backlog = new Backlog(owner.options.backlog, () => owner.queueTime());
+  }
+
+  get sender(): PeerConnection {
+    return this.connection;
   }
 
   /** The pieces that the peer says it has. */

@@ -13,6 +13,7 @@ import { announces } from '../../wire/reserved.js';
 import type { PeerConnection } from '../connections/peer-connection.js';
 import type { RateLimiter } from '../rate-limiter.js';
 import type { Blame } from './blame.js';
+import type { BlockAsker, BlockSender, OtherSources } from './block-asker.js';
 import type { BlockJudge } from './block-judge.js';
 import { Download, type DownloadOwner, type RequestOptions } from './download.js';
 import { DEFAULT_FAST_DOWNLOAD_OPTIONS, FastDownload } from './fast-download.js';
@@ -22,9 +23,9 @@ export interface DownloaderParts {
   readonly timers: Timers;
   readonly layout: PieceLayout;
   readonly picker: PiecePicker;
-  readonly requests: RequestBook<Download>;
+  readonly requests: RequestBook<BlockAsker>;
   readonly store: StorageWrapper;
-  readonly blame: Blame<PeerConnection>;
+  readonly blame: Blame<BlockSender>;
   readonly judge: BlockJudge;
   readonly limiter: RateLimiter;
   /** Bans a peer that has sent wrong data beyond doubt. Called in a task of its own, so it may close connections. */
@@ -50,7 +51,9 @@ export class Downloader implements DownloadOwner {
    * end.
    */
   readonly #banned = new WeakSet<PeerConnection>();
-  #idle = new Set<Download>();
+  #idle = new Set<{ requestMore(): void }>();
+  /** Sources of blocks besides the peers; null for none. */
+  #others: OtherSources | null = null;
   #wakeTask: Task | null = null;
   #sweepTask: Task | null = null;
   #endgame = false;
@@ -64,6 +67,11 @@ export class Downloader implements DownloadOwner {
     this.limiter = parts.limiter;
     this.#parts = parts;
     this.#measure = new Measure(options.measure, parts.timers.now());
+  }
+
+  /** From now on these sources fetch blocks too. */
+  join(others: OtherSources): void {
+    this.#others = others;
   }
 
   createDownload(connection: PeerConnection): Download {
@@ -125,7 +133,7 @@ export class Downloader implements DownloadOwner {
     this.#idle.delete(download);
     this.#downloads.delete(download.connection);
     this.#parts.picker.peerLeft(download.has);
-    if (this.#downloads.size === 0) this.#rest();
+    if (this.#downloads.size === 0) this.#endSweeps();
   }
 
   /** `data` as in `PieceEvents`. */
@@ -262,15 +270,20 @@ export class Downloader implements DownloadOwner {
   take(download: Download): BlockSpan | undefined {
     const { askable } = download;
     if (askable === null) return undefined;
-    const span =
-      this.#parts.requests.take(download, askable, download.fast?.suggested) ?? this.#takeOver(download, askable);
+    const { requests } = this.#parts;
+    const { suggested } = download.fast ?? {};
+    const giveWay = (): BlockSpan | undefined =>
+      this.#others?.giveWay(askable) === true ? requests.take(download, askable, suggested) : undefined;
+    // Before the endgame, a slow source gives a part of its long run to a peer that has nothing to do.
+    const early = requests.isEndgame ? giveWay() : undefined;
+    const span = early ?? requests.take(download, askable, suggested) ?? this.#takeOver(download, askable);
     const endgame = this.#parts.requests.isEndgame;
     if (endgame && !this.#endgame) this.#wakeSoon();
     this.#endgame = endgame;
     return span;
   }
 
-  howManyAsked(download: Download): number {
+  howManyAsked(download: BlockAsker): number {
     return this.#parts.requests.howManyAsked(download);
   }
 
@@ -299,22 +312,43 @@ export class Downloader implements DownloadOwner {
     return this.#parts.requests.skipsOldest(download);
   }
 
-  gotNothing(download: Download): void {
+  gotNothing(download: { requestMore(): void }): void {
     this.#idle.add(download);
   }
 
-  blockCameIn(download: Download, piece: number, begin: number, block: Buffer): Arrival<Download>['verdict'] {
-    const arrival = this.#parts.requests.blockCameIn(download, piece, begin, block.length);
+  blockCameIn(asker: BlockAsker, piece: number, begin: number, block: Buffer): Arrival<BlockAsker>['verdict'] {
+    const arrival = this.#parts.requests.blockCameIn(asker, piece, begin, block.length);
     if (arrival.verdict !== 'wanted') {
       this.#wasted += block.length;
       return arrival.verdict;
     }
     this.#total += block.length;
     this.#measure.add(block.length, this.now());
-    this.#parts.blame.blockCameIn(download.connection, arrival.span.piece, begin);
+    this.#parts.blame.blockCameIn(asker.sender, arrival.span.piece, begin);
     this.#parts.store.storeBlock(arrival.span.piece, begin, block);
     for (const other of arrival.alsoAskedOf) other.blockCameFromElsewhere(arrival.span);
     return 'wanted';
+  }
+
+  /** As `RequestBook.claim`, for a source that is no peer. */
+  claim(asker: BlockAsker, has: Bitfield, length: number, inOrder: boolean): readonly BlockSpan[] {
+    return this.#held ? [] : this.#parts.requests.claim(asker, has, length, inOrder);
+  }
+
+  /** As `RequestBook.makeRoom`. When it returns false, `roomForPieces` wakes those who wait. */
+  makeRoom(piece: PieceIndex): boolean {
+    return this.#parts.requests.makeRoom(piece);
+  }
+
+  /** What was asked of a source that is no peer will not come. */
+  giveUp(asker: BlockAsker): void {
+    this.#parts.requests.giveBackAll(asker);
+    this.#wakeSoon();
+  }
+
+  /** As `giveUp`, for the blocks of one piece. It wakes nobody. */
+  giveUpPiece(asker: BlockAsker, piece: PieceIndex): void {
+    this.#parts.requests.giveBackPiece(asker, piece);
   }
 
   /** The peer has sent more bytes of right blocks than one wrong piece costs us. */
@@ -335,8 +369,8 @@ export class Downloader implements DownloadOwner {
   #takeOver(download: Download, askable: Bitfield): BlockSpan | undefined {
     const { requests, blame } = this.#parts;
     const credit = blame.creditOf(download.connection);
-    const isBetter = (holder: Download): boolean => {
-      const lead = credit - blame.creditOf(holder.connection);
+    const isBetter = (holder: BlockAsker): boolean => {
+      const lead = credit - blame.creditOf(holder.sender);
       return lead > 0 || (lead === 0 && download.total > holder.total);
     };
     const taken = requests.takeOver(download, askable, isBetter);
@@ -344,7 +378,11 @@ export class Downloader implements DownloadOwner {
     return taken?.span;
   }
 
-  #ban(guilty: PeerConnection, evidence: Evidence): void {
+  #ban(guilty: BlockSender, evidence: Evidence & { readonly piece: PieceIndex }): void {
+    if ('sentWrong' in guilty) {
+      this.#parts.timers.addTask(() => guilty.sentWrong(evidence.piece), 0);
+      return;
+    }
     if (this.#banned.has(guilty)) return;
     this.#banned.add(guilty);
     this.#parts.timers.addTask(() => this.#parts.ban(guilty, evidence), 0);
@@ -353,6 +391,10 @@ export class Downloader implements DownloadOwner {
   #rest(): void {
     this.#wakeTask?.cancel();
     this.#wakeTask = null;
+    this.#endSweeps();
+  }
+
+  #endSweeps(): void {
     this.#sweepTask?.cancel();
     this.#sweepTask = null;
   }

@@ -46,6 +46,7 @@ export class DiskClient {
         ...simulatedDisk(rawServer, options.operations),
         folderName: () => null,
         parse: parseAtOnce,
+        fetchRange: null,
         trackerClient: swarm.tracker.client(HOST),
         ownNetworks: NO_OWN_NETWORKS,
         peerSources: [],

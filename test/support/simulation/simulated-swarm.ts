@@ -17,6 +17,7 @@ import { MagnetTorrent } from '../../../src/session/magnet-torrent.js';
 import { Session } from '../../../src/session/session.js';
 import type { DhtAdapters } from '../../../src/session/session-dht.js';
 import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from '../../../src/session/session-options.js';
+import type { FetchRange } from '../../../src/swarm/web-seed/fetch-range.js';
 import { Torrent } from '../../../src/torrent/torrent.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../../src/torrent/torrent-options.js';
 import { DEFAULT_MEMORY_JOURNAL_OPTIONS, MemoryJournal } from '../fakes/memory-journal.js';
@@ -62,6 +63,8 @@ export interface ClientOptions {
   readonly maxSlotLength: number;
   /** Carries its announces. Null for the tracker of the swarm. */
   readonly trackerClient: TrackerClient | null;
+  /** Fetches from web seeds; null for none. */
+  readonly fetchRange: FetchRange | null;
   readonly dht: DhtAdapters | null;
   readonly ownNetworks: OwnNetworks;
   /** The addresses that the client has nothing to do with. */
@@ -85,6 +88,7 @@ const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
   memory: 8 << 20,
   maxSlotLength: 8 << 20,
   trackerClient: null,
+  fetchRange: null,
   dht: null,
   ownNetworks: NO_OWN_NETWORKS,
   blocklist: null,
@@ -243,6 +247,7 @@ export class SimulatedSwarm {
           lock: new MemoryLock(rawServer, all.target ?? new LockedTarget()),
         }),
         parse: parseAtOnce,
+        fetchRange: all.fetchRange,
         trackerClient: all.trackerClient ?? this.tracker.client(address),
         ownNetworks: { ...all.ownNetworks, ...(blocklist === null ? {} : { blocklist }) },
         peerSources: all.peerSources,

@@ -204,7 +204,7 @@ function watching<Result>(seen: Seen, { layout, bytesOf }: V2SampleTorrent, run:
     const verdict = blockCameIn.call(this, download, number, begin, block);
     if (verdict !== 'wanted') seen.twice.set(this, (seen.twice.get(this) ?? 0) + block.length);
     else if (isWrong) {
-      const { connection } = download;
+      const connection = download.sender as PeerConnection;
       seen.lies.push({ taker: this, connection, piece: number, block: begin / BLOCK_LENGTH, length: block.length });
     }
     return verdict;

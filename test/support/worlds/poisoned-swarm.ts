@@ -117,7 +117,7 @@ function noteLies(victim: Victim, { layout, bytesOf }: SampleTorrent): void {
     const verdict = blockCameIn(download, number, begin, block);
     if (verdict !== 'wanted') victim.twice += length;
     if (verdict !== 'wanted' || content === null) return verdict;
-    const { connection } = download;
+    const connection = download.sender as PeerConnection;
     if (
       !bytesOf(number)
         .subarray(begin, begin + content.length)

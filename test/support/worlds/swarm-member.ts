@@ -16,13 +16,14 @@ import { HalfOpen, MAX_HALF_OPEN } from '../../../src/swarm/connections/half-ope
 import { isOurs } from '../../../src/swarm/connections/identity.js';
 import type { PeerConnection } from '../../../src/swarm/connections/peer-connection.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../../../src/swarm/download/blame.js';
+import type { BlockAsker, BlockSender } from '../../../src/swarm/download/block-asker.js';
 import {
   BlockJudge,
   DEFAULT_BLOCK_JUDGE_OPTIONS,
   type LeafSource,
   NO_LEAVES,
 } from '../../../src/swarm/download/block-judge.js';
-import { DEFAULT_REQUEST_OPTIONS, type Download, type RequestOptions } from '../../../src/swarm/download/download.js';
+import { DEFAULT_REQUEST_OPTIONS, type RequestOptions } from '../../../src/swarm/download/download.js';
 import { Downloader } from '../../../src/swarm/download/downloader.js';
 import { DontHave } from '../../../src/swarm/extensions/dont-have.js';
 import { Extensions } from '../../../src/swarm/extensions/extensions.js';
@@ -82,7 +83,7 @@ export class SwarmMember {
   readonly storage: MemoryStorage;
   readonly wrapper: StorageWrapper;
   readonly picker: PiecePicker;
-  readonly requests: RequestBook<Download>;
+  readonly requests: RequestBook<BlockAsker>;
   readonly uploader: Uploader;
   readonly downloader: Downloader;
   readonly choker: Choker<Peer>;
@@ -154,7 +155,7 @@ export class SwarmMember {
         picker: this.picker,
         requests: this.requests,
         store: this.wrapper,
-        blame: new Blame<PeerConnection>(layout, DEFAULT_BLAME_OPTIONS),
+        blame: new Blame<BlockSender>(layout, DEFAULT_BLAME_OPTIONS),
         judge: new BlockJudge(
           { timers, layout, source: all.leaves, judged: (piece, wrong) => this.downloader.pieceJudged(piece, wrong) },
           DEFAULT_BLOCK_JUDGE_OPTIONS,

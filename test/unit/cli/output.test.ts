@@ -143,6 +143,8 @@ test('--json prints an object in each line with the promised fields, and nothing
         type: 'progress',
         time,
         infoHash,
+        fromWebSeeds: 0,
+        webSeeds: 0,
         have: 0,
         wanted: 1000,
         downloaded: 0,

@@ -49,6 +49,7 @@ test('without a peer the reasons tell what became of the dials, the trackers and
     [{ dht: { use: 'private' } }, 'no-peers,private'],
     [{ dht: dht(0) }, 'no-peers,dht-unreached'],
     [{ dht: dht(30, 4) }, 'no-peers,dht-no-peers'],
+    [{ status: { webSeeds: { known: 2, inUse: 0, received: 0, fault: 'no' } } }, 'web-seeds-failing,no-peers,dht-off'],
     [{ status: { reach } }, 'peers-unreachable,dht-off'],
     [{ status: { reach: { ...reach, dialled: 0 } } }, 'dht-off'],
   ];

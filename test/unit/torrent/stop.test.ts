@@ -41,6 +41,7 @@ function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = ()
       folderName: () => null,
       parse: parseAtOnce,
       trackerClient: trackers,
+      fetchRange: null,
       ownNetworks: NO_OWN_NETWORKS,
       peerSources: [],
       dht: null,

@@ -9,6 +9,7 @@ import type { Metainfo, TorrentFile } from '../../../../src/metainfo/metainfo.js
 import type { MagnetEvents } from '../../../../src/session/magnet-torrent.js';
 import type { AddedEvents, ListenAnswer } from '../../../../src/session/session.js';
 import type { SessionOptions } from '../../../../src/session/session-options.js';
+import { NO_WEB_SEEDS } from '../../../../src/swarm/web-seed/web-seeds.js';
 import type { MetadataEvents } from '../../../../src/torrent/metadata-torrent.js';
 import type { TorrentStatus } from '../../../../src/torrent/status.js';
 import type { TorrentOptions } from '../../../../src/torrent/torrent-options.js';
@@ -63,6 +64,7 @@ export function makeStatus(more: Partial<TorrentStatus> = {}): TorrentStatus {
     downloaded: 0,
     uploaded: 0,
     wasted: 0,
+    webSeeds: NO_WEB_SEEDS,
     downRate: 0,
     upRate: 0,
     peers: 0,

@@ -1,0 +1,311 @@
+import type { Millis, Task, Timers } from '../../base/clock.js';
+import type { BlockSpan } from '../../disk/storage.js';
+import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
+import type { BlockAsker } from '../download/block-asker.js';
+import type { RateLimiter, RateWaiter } from '../rate-limiter.js';
+import { BlockAssembler } from './block-assembler.js';
+import type { FetchRange, RangeEnd, RangeFetch, RangeHead } from './fetch-range.js';
+import type { FilePlaces, FileRange } from './file-ranges.js';
+import { faultOfEnd, judgeHead, type SeedFault } from './range-answer.js';
+import type { WebSeed } from './web-seed.js';
+
+/** What a run needs of its owner, the WebSeeds. */
+export interface RunOwner {
+  readonly timers: Timers;
+  readonly layout: PieceLayout;
+  readonly places: FilePlaces;
+  readonly limiter: RateLimiter;
+  readonly fetchRange: FetchRange;
+  /** Bytes of a file. */
+  lengthOf(file: number): number;
+  /** There is room for the blocks of a piece. When not, the run is told by `roomAgain`. */
+  makeRoom(piece: PieceIndex): boolean;
+  blockCameIn(run: WebSeedRun, span: BlockSpan, block: Buffer): boolean;
+  howManyAsked(run: WebSeedRun): number;
+  giveUpPiece(run: WebSeedRun, piece: PieceIndex): void;
+  /** Claims more blocks of the file, all of them behind byte `from` of it. */
+  claimBehind(run: WebSeedRun, file: number, from: number): readonly BlockSpan[];
+  /** The run is over. What it still owes will not come. */
+  ended(run: WebSeedRun): void;
+}
+
+/** A server that sends less than it says is asked for the rest after this time, this many times in a row. */
+const RETRY_DELAY: Millis = 1_000;
+const MAX_RETRIES = 3;
+/** After this many bytes the retries are counted anew. */
+const RETRY_LENGTH = 1024 * 1024;
+/** What comes sooner than this is left to the run, whoever has nothing to do. */
+const SOON: Millis = 500;
+
+/**
+ * Fetches a run of blocks from one web seed, over one connection: a request for each file that the run touches. Bytes
+ * become blocks as they come. When there is no room for a piece, or the rate is used up, the connection is paused.
+ */
+export class WebSeedRun implements BlockAsker, RateWaiter {
+  readonly sender: WebSeed;
+  /** Bytes of useful blocks that came. */
+  total = 0;
+  /** How long it has waited for heads, and when it began. */
+  waited: Millis = 0;
+  readonly begunAt: Millis;
+  readonly #owner: RunOwner;
+  readonly #assembler: BlockAssembler;
+  readonly #ranges: FileRange[];
+  #range: FileRange | null = null;
+  /** Where in the file the next byte lies that is taken, once `#skip` bytes were dropped. */
+  #position = 0;
+  #skip = 0;
+  /** The server sends the whole file, and not the range alone. */
+  #isWhole = false;
+  #hasHead = false;
+  #fetch: RangeFetch | null = null;
+  #askedAt: Millis = 0;
+  /** Bytes that came and wait for room. */
+  #rest: Buffer[] = [];
+  #waitsForRoom = false;
+  #retries = 0;
+  #sinceRetry = 0;
+  #retryTask: Task | null = null;
+  /** What was told of the end of a fetch while bytes of it waited for room. */
+  #afterRest: RangeEnd | null = null;
+  #isOver = false;
+  /** The file that is read as a whole, however far away the range is; null for none. */
+  readonly #wholeFile: number | null;
+
+  constructor(sender: WebSeed, owner: RunOwner, wholeFile: number | null) {
+    this.sender = sender;
+    this.#wholeFile = wholeFile;
+    this.#owner = owner;
+    this.#assembler = new BlockAssembler(owner.layout);
+    this.#ranges = [];
+    this.begunAt = owner.timers.now();
+  }
+
+  /** Fetches these blocks, which were claimed for the run. */
+  begin(spans: readonly BlockSpan[]): void {
+    this.#add(spans);
+    this.#next();
+  }
+
+  /** There is room for pieces again, perhaps. */
+  roomAgain(): void {
+    if (!this.#waitsForRoom) return;
+    this.#waitsForRoom = false;
+    this.#drain();
+    this.#goOn();
+  }
+
+  rateAllows(): void {
+    this.#goOn();
+  }
+
+  blockCameFromElsewhere(): void {
+    if (this.#owner.howManyAsked(this) === 0) this.end();
+  }
+
+  /**
+   * Gives back half of the pieces that `has` holds and that will not come soon. False when there are none.
+   */
+  giveWay(has: { has(piece: number): boolean }): boolean {
+    const left = this.#assembler.left;
+    const [current] = left;
+    if (current === undefined || this.#isOver) return false;
+    const elapsed = this.#owner.timers.now() - this.begunAt;
+    const length = left.reduce((sum, span) => sum + span.length, 0);
+    // A server that has sent nothing yet is given the time that an answer may take.
+    if (this.total === 0 ? elapsed < 2 * SOON : (length * elapsed) / this.total < SOON) return false;
+    const pieces = [...new Set(left.map(({ piece }) => piece))].filter((piece) => piece !== current.piece);
+    const kept = pieces.slice(0, Math.floor(pieces.length / 2));
+    const given = pieces.slice(kept.length);
+    if (given.length === 0 || !given.some((piece) => has.has(piece))) return false;
+    this.#assembler.cut(left.findIndex(({ piece }) => piece === given[0]));
+    for (const piece of given) this.#owner.giveUpPiece(this, piece);
+    return true;
+  }
+
+  /** Ends the run. */
+  end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#fetch?.cancel();
+    this.#fetch = null;
+    this.#retryTask?.cancel();
+    this.#rest = [];
+    this.#owner.limiter.leave(this);
+    if (this.#wholeFile !== null) this.sender.readWhole(this.#wholeFile);
+    this.#owner.ended(this);
+  }
+
+  #add(spans: readonly BlockSpan[]): void {
+    this.#assembler.add(spans);
+    this.#ranges.push(...this.#owner.places.rangesOf(spans));
+  }
+
+  #next(): void {
+    this.#fetch = null;
+    const range = this.#ranges.shift();
+    if (range === undefined || this.#assembler.current === undefined) {
+      this.end();
+      return;
+    }
+    this.#range = range;
+    this.#position = range.begin;
+    this.#ask(range);
+  }
+
+  #ask({ file, end }: FileRange): void {
+    const url = this.sender.urlOf(file);
+    if (url === null) {
+      this.#fail({ of: 'file', wait: null, message: 'it has no url there' });
+      return;
+    }
+    this.#hasHead = false;
+    this.#isWhole = false;
+    this.#skip = 0;
+    this.#askedAt = this.#owner.timers.now();
+    const { source } = this.sender.named;
+    this.#fetch = this.#owner.fetchRange({ url, source, begin: this.#position, end }, this.#owner.timers, {
+      gotHead: (head) => this.#gotHead(head),
+      gotData: (bytes) => this.#gotData(bytes),
+      ended: (outcome) => this.#ended(outcome),
+    });
+  }
+
+  #gotHead(head: RangeHead): void {
+    const range = this.#range;
+    if (this.#isOver || range === null) return;
+    this.#hasHead = true;
+    this.waited += this.#owner.timers.now() - this.#askedAt;
+    const asked = { begin: this.#position, end: range.end, length: this.#owner.lengthOf(range.file) };
+    const verdict = judgeHead(head, asked);
+    if (verdict.kind === 'no-ranges' && this.#wholeFile === range.file) {
+      this.#skip = this.#position;
+      this.#isWhole = true;
+    } else if (verdict.kind === 'no-ranges') {
+      this.sender.givesNoRanges(range.file);
+      this.end();
+    } else if (verdict.kind === 'fault') this.#fail(verdict.fault);
+    else {
+      this.#skip = verdict.skip;
+      this.#isWhole = head.status === 200;
+    }
+  }
+
+  #gotData(bytes: Buffer): void {
+    if (this.#isOver) return;
+    const { limiter } = this.#owner;
+    limiter.spend(bytes.length);
+    this.#rest.push(bytes);
+    if (this.#waitsForRoom) return;
+    this.#drain();
+    if (this.#isOver || limiter.allowance() > 0) return;
+    this.#fetch?.pause();
+    limiter.wait(this);
+  }
+
+  #ended(outcome: RangeEnd): void {
+    const range = this.#range;
+    if (this.#isOver || range === null) return;
+    if (this.#rest.length > 0) {
+      // The bytes that wait for room come first.
+      this.#afterRest = outcome;
+      return;
+    }
+    this.#fetch = null;
+    if (this.#position === range.end) this.#next();
+    else if (!this.#hasHead) this.#fail(faultOfEnd(outcome));
+    else {
+      this.#retries += 1;
+      this.#sinceRetry = 0;
+      if (this.#retries > MAX_RETRIES) {
+        const message = outcome.kind === 'whole' ? 'the answer is too short' : outcome.message;
+        this.#fail({ of: 'file', wait: 'doubling', message });
+      } else this.#retryTask = this.#owner.timers.addTask(() => this.#ask(range), RETRY_DELAY);
+    }
+  }
+
+  /** Makes blocks of the bytes that have come. */
+  #drain(): void {
+    while (this.#rest.length > 0 && !this.#isOver) {
+      const bytes = this.#rest[0] as Buffer;
+      const taken = this.#take(bytes);
+      if (taken === null) return;
+      if (taken === bytes.length) this.#rest.shift();
+      else this.#rest[0] = bytes.subarray(taken);
+    }
+    const outcome = this.#afterRest;
+    if (outcome === null || this.#isOver) return;
+    this.#afterRest = null;
+    this.#ended(outcome);
+  }
+
+  /** How many bytes were taken; null when they must wait, or the run or its request is over. */
+  #take(bytes: Buffer): number | null {
+    if (this.#skip > 0) {
+      const dropped = Math.min(this.#skip, bytes.length);
+      this.#skip -= dropped;
+      return dropped;
+    }
+    const range = this.#range as FileRange;
+    const room = range.end - this.#position;
+    if (room === 0) {
+      this.#gotMore();
+      return null;
+    }
+    const span = this.#assembler.current;
+    if (span === undefined) {
+      this.end();
+      return null;
+    }
+    if (!this.#owner.makeRoom(span.piece)) {
+      this.#waitsForRoom = true;
+      this.#fetch?.pause();
+      return null;
+    }
+    const { taken, block } = this.#assembler.feed(bytes.length > room ? bytes.subarray(0, room) : bytes);
+    this.#position += taken;
+    this.#sinceRetry += taken;
+    if (this.#sinceRetry >= RETRY_LENGTH) this.#retries = 0;
+    if (block !== null) this.#gotBlock(span, block, range.file);
+    if (this.#position === range.end && this.#isWhole && !this.#isOver) this.#extend(range);
+    return taken;
+  }
+
+  #gotBlock(span: BlockSpan, block: Buffer, file: number): void {
+    this.sender.worked(file);
+    if (!this.#owner.blockCameIn(this, span, block)) return;
+    this.total += block.length;
+    this.sender.measure.add(block.length, this.#owner.timers.now());
+  }
+
+  /** The server sends the file to its end: we go on with what else we lack of it. */
+  #extend({ file, end }: FileRange): void {
+    if (this.#ranges.length === 0) this.#add(this.#owner.claimBehind(this, file, end));
+    const [next] = this.#ranges;
+    if (next === undefined || next.file !== file) return;
+    this.#ranges.shift();
+    this.#skip = next.begin - end;
+    this.#range = next;
+    this.#position = next.begin;
+  }
+
+  /** The answer is longer than what we want of it. */
+  #gotMore(): void {
+    this.#fetch?.cancel();
+    this.#rest = [];
+    this.#afterRest = null;
+    this.#next();
+  }
+
+  #goOn(): void {
+    const { limiter } = this.#owner;
+    if (this.#isOver || this.#waitsForRoom) return;
+    if (limiter.allowance() > 0) this.#fetch?.resume();
+    else limiter.wait(this);
+  }
+
+  #fail(fault: SeedFault): void {
+    this.sender.failed(this.#range?.file ?? null, fault);
+    this.end();
+  }
+}

@@ -1,0 +1,218 @@
+import type { Millis, Task, Timers } from '../../base/clock.js';
+import type { BlockSpan } from '../../disk/storage.js';
+import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
+import { type PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
+import type { SourcedUrl } from '../../net/url-rule.js';
+import { Bitfield } from '../../wire/bitfield.js';
+import type { OtherSources } from '../download/block-asker.js';
+import type { Downloader } from '../download/downloader.js';
+import type { RateLimiter } from '../rate-limiter.js';
+import type { FetchRange } from './fetch-range.js';
+import { FilePlaces } from './file-ranges.js';
+import { WebSeed } from './web-seed.js';
+import { type RunOwner, WebSeedRun } from './web-seed-run.js';
+
+/** What WebSeeds are joined with. */
+export interface WebSeedsParts {
+  readonly timers: Timers;
+  readonly layout: PieceLayout;
+  readonly metainfo: Pick<Metainfo, 'files' | 'isFolder'>;
+  readonly downloader: Downloader;
+  readonly limiter: RateLimiter;
+  readonly fetchRange: FetchRange;
+  /** Told in a sentence what is wrong with a seed. */
+  readonly told: (message: string) => void;
+}
+
+/** The web seeds of a torrent at one moment. */
+export interface WebSeedsStatus {
+  /** How many the torrent has. */
+  readonly known: number;
+  /** How many are being asked. */
+  readonly inUse: number;
+  /** Useful bytes that came from all of them in this run. */
+  readonly received: number;
+  /** What was last wrong with one of them, in a sentence without secrets; null when nothing was. */
+  readonly fault: string | null;
+}
+
+export const NO_WEB_SEEDS: WebSeedsStatus = { known: 0, inUse: 0, received: 0, fault: null };
+
+/** How web seeds are used. */
+export interface WebSeedsOptions {
+  /** How many seeds are asked at the same time. */
+  readonly maxActive: number;
+  /** The least and the greatest length of a run, in bytes; a piece may be longer. */
+  readonly minRun: number;
+  readonly maxRun: number;
+  /** A run is as long as what the seed sends in this time. */
+  readonly runTime: Millis;
+  /** A seed gets a second run when it is at least this fast (bytes a second), */
+  readonly fastRate: number;
+  /** or when it makes us wait for more than this share of the time. */
+  readonly waitShare: number;
+}
+
+export const DEFAULT_WEB_SEEDS_OPTIONS: WebSeedsOptions = {
+  maxActive: 4,
+  minRun: 1024 * 1024,
+  maxRun: 16 * 1024 * 1024,
+  runTime: 10_000,
+  fastRate: 8 * 1024 * 1024,
+  waitShare: 0.2,
+};
+
+const MIN_WAIT: Millis = 1_000;
+/** Peers with nothing to do ask often whether something was given back. */
+const GIVE_WAY_INTERVAL: Millis = 100;
+
+/**
+ * The web seeds of a torrent. Each is asked for long runs of pieces that nobody has begun; the peers are asked for the
+ * rare ones. When a peer finds nothing to ask for, the seeds give back what they will not send soon.
+ */
+export class WebSeeds implements OtherSources {
+  readonly #parts: WebSeedsParts;
+  readonly #options: WebSeedsOptions;
+  readonly #seeds: readonly WebSeed[];
+  readonly #runs = new Set<WebSeedRun>();
+  readonly #owner: RunOwner;
+  #wakeTask: Task | null = null;
+  #isRunning = false;
+  #total = 0;
+  #fault: string | null = null;
+  /** Until then nothing is given back. */
+  #keepsUntil: Millis = Number.NEGATIVE_INFINITY;
+
+  constructor(seeds: readonly SourcedUrl[], parts: WebSeedsParts, options: WebSeedsOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    const { timers, layout, metainfo, downloader, limiter, fetchRange } = parts;
+    const places = new FilePlaces(layout, metainfo.files);
+    const told = (message: string): void => {
+      this.#fault = message;
+      parts.told(message);
+    };
+    const convicted = (seed: WebSeed): void => {
+      for (const run of [...this.#runs]) if (run.sender === seed) run.end();
+    };
+    this.#seeds = seeds.map((named) => new WebSeed(named, { timers, layout, metainfo, places, told, convicted }));
+    this.#owner = {
+      ...{ timers, layout, places, limiter, fetchRange },
+      lengthOf: (file) => (metainfo.files[file] as TorrentFile).length,
+      makeRoom: (piece) => downloader.makeRoom(piece),
+      blockCameIn: (run, span, block) => this.#blockCameIn(run, span, block),
+      howManyAsked: (run) => downloader.howManyAsked(run),
+      giveUpPiece: (run, piece) => downloader.giveUpPiece(run, piece),
+      claimBehind: (run, file, from) => this.#claimBehind(run, file, from),
+      ended: (run) => this.#ended(run),
+    };
+  }
+
+  get status(): WebSeedsStatus {
+    return { known: this.#seeds.length, inUse: this.#inUse, received: this.#total, fault: this.#fault };
+  }
+
+  begin(): void {
+    if (this.#seeds.length === 0) return;
+    this.#isRunning = true;
+    this.requestMore();
+  }
+
+  /** Ends everything under way. */
+  stop(): void {
+    this.#isRunning = false;
+    this.#wakeTask?.cancel();
+    this.#wakeTask = null;
+    for (const run of [...this.#runs]) run.end();
+  }
+
+  requestMore(): void {
+    if (!this.#isRunning) return;
+    for (const run of [...this.#runs]) run.roomAgain();
+    const now = this.#parts.timers.now();
+    let active = this.#inUse;
+    for (const seed of this.#seeds) {
+      if (seed.restsUntil > now || (seed.running === 0 && active >= this.#options.maxActive)) continue;
+      while (seed.running < seed.maxRuns && this.#startRun(seed)) if (seed.running === 1) active += 1;
+    }
+    this.#parts.downloader.gotNothing(this);
+    this.#wakeLater();
+  }
+
+  giveWay(has: { has(piece: number): boolean }): boolean {
+    const now = this.#parts.timers.now();
+    if (this.#runs.size === 0 || now < this.#keepsUntil) return false;
+    for (const run of this.#runs) if (run.giveWay(has)) return true;
+    this.#keepsUntil = now + GIVE_WAY_INTERVAL;
+    return false;
+  }
+
+  get #inUse(): number {
+    return this.#seeds.filter(({ running }) => running > 0).length;
+  }
+
+  #startRun(seed: WebSeed): boolean {
+    const { downloader, timers } = this.#parts;
+    const { minRun, maxRun, runTime } = this.#options;
+    const length = Math.min(maxRun, Math.max(minRun, (seed.measure.rate(timers.now()) * runTime) / 1000));
+    let run = new WebSeedRun(seed, this.#owner, null);
+    let spans = downloader.claim(run, seed.usable, length, false);
+    for (const file of seed.rangeless) {
+      if (spans.length > 0) break;
+      run = new WebSeedRun(seed, this.#owner, file);
+      spans = downloader.claim(run, this.#piecesBehind(file, 0), length, true);
+    }
+    if (spans.length === 0) return false;
+    this.#runs.add(run);
+    seed.running += 1;
+    run.begin(spans);
+    return true;
+  }
+
+  #claimBehind(run: WebSeedRun, file: number, from: number): readonly BlockSpan[] {
+    return this.#parts.downloader.claim(run, this.#piecesBehind(file, from), this.#options.minRun, true);
+  }
+
+  /** The pieces of the file that begin in it, at byte `from` of it or later. */
+  #piecesBehind(file: number, from: number): Bitfield {
+    const { layout, metainfo } = this.#parts;
+    const { begin } = metainfo.files[file] as TorrentFile;
+    const { end } = piecesOfFile(metainfo.files[file] as TorrentFile, layout);
+    const pieces = new Bitfield(layout.pieceCount);
+    for (let piece = Math.ceil((begin + from) / layout.pieceLength); piece < end; piece += 1) pieces.set(piece);
+    return pieces;
+  }
+
+  #blockCameIn(run: WebSeedRun, { piece, begin }: BlockSpan, block: Buffer): boolean {
+    if (this.#parts.downloader.blockCameIn(run, piece, begin, block) !== 'wanted') return false;
+    this.#total += block.length;
+    return true;
+  }
+
+  #ended(run: WebSeedRun): void {
+    if (!this.#runs.delete(run)) return;
+    const { sender } = run;
+    sender.running -= 1;
+    const elapsed = Math.max(1, this.#parts.timers.now() - run.begunAt);
+    const isFast = (run.total * 1000) / elapsed >= this.#options.fastRate;
+    if (run.total > 0 && (isFast || run.waited / elapsed > this.#options.waitShare)) sender.wantsSecondRun();
+    this.#parts.downloader.giveUp(run);
+    if (this.#isRunning) this.#wakeIn(0);
+  }
+
+  /** Wakes us when a seed or a file may be tried again. */
+  #wakeLater(): void {
+    const now = this.#parts.timers.now();
+    const next = Math.min(...this.#seeds.map(({ changesAt }) => changesAt));
+    if (next === Number.POSITIVE_INFINITY) return;
+    this.#wakeIn(Math.max(MIN_WAIT, next - now));
+  }
+
+  #wakeIn(delay: Millis): void {
+    this.#wakeTask?.cancel();
+    this.#wakeTask = this.#parts.timers.addTask(() => {
+      this.#wakeTask = null;
+      this.requestMore();
+    }, delay);
+  }
+}

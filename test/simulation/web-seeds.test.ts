@@ -1,0 +1,280 @@
+/** Web seeds with and without a swarm, in simulated time. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Millis } from '../../src/base/clock.js';
+import type { FetchRange } from '../../src/swarm/web-seed/fetch-range.js';
+import { Mirror, type MirrorAnswer } from '../support/fakes/mirror.js';
+import { type SampleTorrent, sampleTorrent } from '../support/sample-torrent.js';
+import { type Client, type ClientOptions, SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
+import { v2Torrent } from '../support/v2-torrent.js';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SECOND = 1_000;
+const HOUR = 3_600 * SECOND;
+const URL_OF_ONE = 'http://mirror.example/one';
+const ONE = sampleTorrent([{ path: 'one', length: 24 * MIB + 5 }], 256 * KIB);
+const MANY_FILES = Array.from({ length: 20 }, (_, index) => ({
+  path: `top/${index}`,
+  length: 300_000 + index * 1_111,
+}));
+const MANY = sampleTorrent(MANY_FILES, 256 * KIB);
+const MANY_URL = 'http://mirror.example/';
+
+/** A download from mirrors, and from seeds when there are some. */
+class World {
+  readonly swarm: SimulatedSwarm;
+  readonly leech: Client;
+  readonly #torrent: SampleTorrent;
+
+  constructor(
+    torrent: SampleTorrent,
+    mirrors: Readonly<Record<string, Mirror>>,
+    options: Partial<ClientOptions> = {},
+    seedRates: readonly number[] = [],
+  ) {
+    this.#torrent = torrent;
+    this.swarm = new SimulatedSwarm(torrent, 1);
+    const fetchRange: FetchRange = (request, timers, events) => {
+      const [, mirror] = Object.entries(mirrors).find(([url]) => request.url.whole.startsWith(url)) ?? [];
+      return (mirror ?? assert.fail(request.url.whole)).fetch(request, timers, events);
+    };
+    for (const upload of seedRates) this.swarm.start({ seed: true, host: { upload } });
+    this.leech = this.swarm.start({
+      fetchRange,
+      ...options,
+      torrent: { webSeeds: Object.keys(mirrors), ...options.torrent },
+    });
+  }
+
+  /** Runs until the download is done. Returns how long that took. */
+  untilDone(limit: Millis): Millis {
+    const begun = this.swarm.timeline.now();
+    this.swarm.timeline.runUntil(() => this.leech.done, limit);
+    assert.ok(this.leech.done, this.swarm.log.slice(-20).join('\n'));
+    return this.swarm.timeline.now() - begun;
+  }
+
+  /** Ends everything: the content is right, and nothing is left. */
+  end(): void {
+    assert.ok(this.leech.storage.contents().equals(this.#torrent.content));
+    this.swarm.stop();
+    assert.equal(this.swarm.timeline.pending, 0);
+  }
+}
+
+const mirrorOf = (torrent: SampleTorrent, url: string, rate: number): Mirror => new Mirror(torrent, url, rate);
+
+describe('a mirror', () => {
+  it('gives everything at its speed when there is no peer, in long runs', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 4 * MIB);
+    const world = new World(ONE, { [URL_OF_ONE]: mirror });
+    const time = world.untilDone(HOUR);
+    assert.ok(time < 1.3 * 6 * SECOND, `${time} ms`);
+    assert.ok(mirror.asked.length <= 8, `${mirror.asked.length} requests`);
+    assert.equal(mirror.sent, ONE.content.length);
+    assert.equal(world.leech.torrent.status().webSeeds.received, ONE.content.length);
+    world.end();
+  });
+
+  it('beside a swarm makes both faster than either alone', () => {
+    const rate = 2 * MIB;
+    const [mirror, swarm] = [ONE.content.length / rate, ONE.content.length / rate].map((time) => time * SECOND) as [
+      number,
+      number,
+    ];
+    const world = new World(ONE, { [URL_OF_ONE]: mirrorOf(ONE, URL_OF_ONE, rate) }, {}, [rate]);
+    const time = world.untilDone(HOUR);
+    assert.ok(time < 0.75 * Math.min(mirror, swarm), `${time} ms`);
+    world.end();
+  });
+
+  it('that is slow does not slow a fast swarm: peers take over what it has not sent', () => {
+    const alone = new World(ONE, {}, {}, [16 * MIB]);
+    const time = alone.untilDone(HOUR);
+    const slow = mirrorOf(ONE, URL_OF_ONE, 64 * KIB);
+    const world = new World(ONE, { [URL_OF_ONE]: slow }, {}, [16 * MIB]);
+    const together = world.untilDone(HOUR);
+    assert.ok(together < time + 500, `${together} ms with it, ${time} ms without`);
+    assert.ok(slow.asked.length > 0);
+    world.end();
+  });
+
+  it('is held back by the limit, as peers are', () => {
+    const world = new World(
+      ONE,
+      { [URL_OF_ONE]: mirrorOf(ONE, URL_OF_ONE, 16 * MIB) },
+      { session: { maxDownload: MIB } },
+    );
+    const time = world.untilDone(HOUR);
+    assert.ok(time > 23 * SECOND && time < 26 * SECOND, `${time} ms`);
+    world.end();
+  });
+
+  it('that is faster than the disk is paused, and memory stays bounded', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 64 * MIB);
+    const world = new World(ONE, { [URL_OF_ONE]: mirror }, { diskLatency: 200, memory: MIB });
+    world.swarm.timeline.run(SECOND);
+    const status = world.leech.torrent.status();
+    assert.ok(mirror.sent - status.have < 3 * MIB, `${mirror.sent} sent, ${status.have} stored`);
+    world.untilDone(HOUR);
+    world.end();
+  });
+
+  it('is asked for what comes next in a sequential download', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, MIB);
+    const world = new World(ONE, { [URL_OF_ONE]: mirror }, { torrent: { sequential: true } });
+    world.untilDone(HOUR);
+    const begins = mirror.asked.map(({ begin }) => begin);
+    assert.deepEqual(
+      begins,
+      [...begins].sort((a, b) => a - b),
+    );
+    world.end();
+  });
+
+  it('is asked for selected files alone, and never for padding', () => {
+    const torrent = v2Torrent(MANY_FILES, 256 * KIB, 'hybrid');
+    const mirror = mirrorOf(torrent, MANY_URL, 4 * MIB);
+    const selection = { select: ['3', '5'], exclude: [], ranges: null };
+    const world = new World(torrent, { [MANY_URL]: mirror }, { torrent: { selection } });
+    world.untilDone(HOUR);
+    assert.deepEqual(
+      [...new Set(mirror.asked.map(({ url }) => url.whole))].sort(),
+      ['10', '12'].map((name) => `${MANY_URL}top/${name}`),
+    );
+    world.swarm.stop();
+  });
+
+  for (const version of ['1', '2', 'hybrid'] as const)
+    it(`gives many files, one after another (version ${version})`, () => {
+      const torrent = version === '1' ? MANY : v2Torrent(MANY_FILES, 64 * KIB, version);
+      const world = new World(torrent, { [MANY_URL]: mirrorOf(torrent, MANY_URL, 4 * MIB) });
+      world.untilDone(HOUR);
+      world.end();
+    });
+});
+
+describe('a mirror that fails', () => {
+  /** Each answers so a few times, and well from then on. The file comes all the same, within the time. */
+  const faults: readonly [string, MirrorAnswer, count: number, limit: Millis][] = [
+    ['with 404', { head: { status: 404 } }, 2, 120 * SECOND],
+    ['with 416', { head: { status: 416 } }, 2, 120 * SECOND],
+    ['with 500', { head: { status: 500 } }, 2, 120 * SECOND],
+    ['with 503 for ten seconds', { head: { status: 503, retryAfter: 10 } }, 1, 20 * SECOND],
+    ['with a packed answer', { head: { contentEncoding: 'gzip' } }, 1, 60 * SECOND],
+    ['with another range', { head: { contentRange: `bytes 0-9/${ONE.content.length}` } }, 1, 60 * SECOND],
+    ['with a short answer', { body: ONE.content.subarray(0, 100_000) }, 1, 20 * SECOND],
+    ['in the middle', { body: ONE.content.subarray(0, 50_000), end: { kind: 'cut', message: 'cut' } }, 1, 20 * SECOND],
+    ['to take connections', { fails: true, end: { kind: 'unreachable', message: 'refused' } }, 2, 120 * SECOND],
+  ];
+  for (const [what, answer, count, limit] of faults)
+    it(`${what} is asked again after a wait`, () => {
+      const mirror = mirrorOf(ONE, URL_OF_ONE, 8 * MIB);
+      mirror.answer = (request, number) =>
+        number <= count && (answer.body === undefined || request.begin === 0) ? answer : {};
+      const world = new World(ONE, { [URL_OF_ONE]: mirror }, { torrent: { sequential: true } });
+      world.untilDone(limit);
+      world.end();
+    });
+
+  it('for good is left alone, asked ever more rarely, and named when the download stalls', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 8 * MIB);
+    mirror.answer = () => ({ head: { status: 404 } });
+    const world = new World(ONE, { [URL_OF_ONE]: mirror });
+    world.swarm.timeline.run(6 * HOUR);
+    assert.ok(mirror.asked.length >= 8 && mirror.asked.length < 16, `${mirror.asked.length} requests in six hours`);
+    const { state, webSeeds } = world.leech.torrent.status();
+    assert.deepEqual(
+      [state, webSeeds.inUse, webSeeds.fault],
+      ['stalled', 0, `web seed ${URL_OF_ONE}: one: HTTP status 404`],
+    );
+    world.swarm.stop();
+    assert.equal(world.swarm.timeline.pending, 0);
+  });
+
+  it('with 403 is not asked again', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 8 * MIB);
+    mirror.answer = () => ({ head: { status: 403 } });
+    const world = new World(ONE, { [URL_OF_ONE]: mirror });
+    world.swarm.timeline.run(2 * HOUR);
+    assert.equal(mirror.asked.length, 1);
+    world.swarm.stop();
+  });
+
+  it('by sending without end is cut off where our range ends', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 8 * MIB);
+    mirror.answer = ({ begin }) => ({ body: Buffer.concat([ONE.content.subarray(begin), Buffer.alloc(64 * MIB)]) });
+    const world = new World(ONE, { [URL_OF_ONE]: mirror }, { torrent: { sequential: true } });
+    world.untilDone(60 * SECOND);
+    assert.ok(mirror.sent < 1.2 * ONE.content.length, `${mirror.sent} bytes sent`);
+    world.end();
+  });
+
+  it('to give ranges is read from the begin to the end, once', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 8 * MIB);
+    mirror.answer = () => ({ head: { status: 200, contentRange: null, contentLength: ONE.content.length } });
+    const world = new World(ONE, { [URL_OF_ONE]: mirror });
+    world.untilDone(60 * SECOND);
+    assert.ok(mirror.sent < 1.5 * ONE.content.length, `${mirror.sent} bytes sent`);
+    world.end();
+  });
+
+  it('with wrong bytes in a torrent of one file is asked no more, and another one gives the rest', () => {
+    const [bad, good] = [mirrorOf(ONE, URL_OF_ONE, 8 * MIB), mirrorOf(ONE, 'http://good.example/one', MIB)];
+    bad.answer = ({ begin, end }) => ({ body: Buffer.alloc(end - begin, 1) });
+    const world = new World(ONE, { [URL_OF_ONE]: bad, 'http://good.example/one': good });
+    world.untilDone(60 * SECOND);
+    assert.ok(bad.asked.length <= 3, `${bad.asked.length} requests`);
+    assert.match(world.swarm.log.join('\n'), /web seed http:\/\/mirror\.example\/one: it has sent wrong bytes/);
+    world.end();
+  });
+
+  it('with wrong bytes in one file of several still gives the others', () => {
+    const torrent = v2Torrent(MANY_FILES, 64 * KIB, '2');
+    const [bad, good] = [mirrorOf(torrent, MANY_URL, 8 * MIB), mirrorOf(torrent, 'http://good.example/', 64 * KIB)];
+    bad.answer = ({ url, begin, end }) => (url.whole.endsWith('/7') ? { body: Buffer.alloc(end - begin, 1) } : {});
+    const world = new World(torrent, { [MANY_URL]: bad, 'http://good.example/': good });
+    world.untilDone(120 * SECOND);
+    assert.match(world.swarm.log.join('\n'), /mirror\.example\/: 7: wrong bytes/);
+    assert.doesNotMatch(world.swarm.log.join('\n'), /asked no more|good\.example/);
+    const sevens = bad.asked.filter(({ url }) => url.whole.endsWith('/7')).length;
+    assert.ok(sevens > 0 && sevens <= 3, `${sevens} requests for the wrong file`);
+    world.end();
+  });
+
+  it('with HTML for a piece over several files loses that piece alone', () => {
+    const [bad, good] = [mirrorOf(MANY, MANY_URL, 8 * MIB), mirrorOf(MANY, 'http://good.example/', 64 * KIB)];
+    let lied = false;
+    bad.answer = ({ url, begin, end }) => {
+      if (lied || !url.whole.endsWith('/3')) return {};
+      lied = true;
+      return { body: Buffer.from('<html>'.padEnd(end - begin, ' ')) };
+    };
+    const world = new World(MANY, { [MANY_URL]: bad, 'http://good.example/': good });
+    world.untilDone(120 * SECOND);
+    assert.ok(lied);
+    world.end();
+  });
+
+  it('by silence in the middle of a run is overtaken by peers', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 8 * MIB);
+    mirror.answer = ({ begin }) => ({ body: ONE.content.subarray(begin, begin + 100_000), end: null });
+    const world = new World(ONE, { [URL_OF_ONE]: mirror }, {}, [8 * MIB]);
+    const time = world.untilDone(HOUR);
+    assert.ok(time < 8 * SECOND, `${time} ms`);
+    world.end();
+  });
+
+  it('with 429 to a second connection keeps the first', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 16 * MIB);
+    let open = 0;
+    mirror.answer = () => {
+      open += 1;
+      return open % 3 === 0 ? { head: { status: 429, retryAfter: null } } : {};
+    };
+    const world = new World(ONE, { [URL_OF_ONE]: mirror });
+    world.untilDone(HOUR);
+    world.end();
+  });
+});
