@@ -11,6 +11,7 @@ import {
   manyPeers,
   roundTrip,
   roundTripNoReqq,
+  webSeed,
 } from './rows/download.js';
 import { eightLeeches } from './rows/eight-leeches.js';
 import { idleConnections, idleEncrypted } from './rows/idle-connections.js';
@@ -62,6 +63,7 @@ export const ROWS: Readonly<Record<string, MakeRow>> = {
   'round-trip': roundTrip,
   'round-trip-no-reqq': roundTripNoReqq,
   'eight-leeches': eightLeeches,
+  'web-seed': webSeed,
   startup,
   magnet,
   'thousand-torrents': thousandTorrents,

@@ -33,6 +33,8 @@ export interface TorrentShape {
   readonly tracker?: string;
   /** As `--meta-version` takes it; without it version 1. */
   readonly metaVersion?: string;
+  /** The URL of its web seed. */
+  readonly webSeed?: string;
 }
 
 /** What all rows share: a folder, content and its torrents, the rivals, and the programs that the bench measures. */
@@ -70,8 +72,8 @@ export class Bench {
   }
 
   /** The path of a .torrent of such content, made at the first call. */
-  torrent({ length, pieceLength, tracker, metaVersion = '1' }: TorrentShape): Promise<string> {
-    const key = `${length} ${pieceLength} ${tracker} ${metaVersion}`;
+  torrent({ length, pieceLength, tracker, metaVersion = '1', webSeed }: TorrentShape): Promise<string> {
+    const key = `${length} ${pieceLength} ${tracker} ${metaVersion} ${webSeed}`;
     const known = this.#torrents.get(key);
     if (known !== undefined) return known;
     const path = join(this.dir, `${this.#torrents.size}.torrent`);
@@ -79,6 +81,7 @@ export class Bench {
     const create = this.btget(
       ...['create', this.content(length).path, '-o', path, '--piece-length', pieceLength, '-q', ...announce],
       ...['--meta-version', metaVersion],
+      ...(webSeed === undefined ? [] : ['--web-seed', webSeed]),
     );
     const made = this.run(create).then(() => path);
     this.#torrents.set(key, made);

@@ -14,6 +14,8 @@ export interface DownloadTask {
   readonly dir: string;
   /** The ports of the seeds on 127.0.0.1. */
   readonly peers: readonly number[];
+  /** The web seed that the torrent names. btget must be told that it may be on this machine. */
+  readonly webSeed?: string;
 }
 
 export interface SeedTask {
@@ -72,9 +74,10 @@ export function btgetClient(bench: Bench, encryption: Encryption = 'none'): Clie
   ];
   return {
     name: 'btget',
-    async download({ torrent, dir, peers }) {
+    async download({ torrent, dir, peers, webSeed }) {
       const dialled = peers.flatMap((port) => ['--peer', `127.0.0.1:${port}`]);
-      return bench.btget(torrent, '-d', dir, ...loopback, ...dialled, '-q');
+      const mirror = webSeed === undefined ? [] : ['--web-seed', webSeed];
+      return bench.btget(torrent, '-d', dir, ...loopback, ...dialled, ...mirror, '-q');
     },
     async seed({ torrent, dir, maxUpload }) {
       const limit = maxUpload === undefined ? [] : ['--max-upload', String(maxUpload)];

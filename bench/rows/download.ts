@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Bench, MIB } from '../harness/bench.js';
 import {
   btgetClient,
@@ -116,7 +118,32 @@ async function startPeers(bench: Bench, { program, listening }: Listener): Promi
   return (found[1] ?? '').split(',').map(Number);
 }
 
+/** Each client downloads the same file from one nginx that the torrent names as its web seed. There is no peer. */
+export const webSeed: MakeRow = async (bench) => {
+  const port = await bench.freePort();
+  const url = `http://127.0.0.1:${port}/data.bin`;
+  const { dir } = bench.content(bench.length);
+  const place = bench.emptyDir();
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((each) => `${each}_temp_path ${place}/t;`);
+  writeFileSync(
+    join(place, 'nginx.conf'),
+    `daemon off; master_process off; pid ${place}/pid; error_log stderr notice;
+    ${process.getuid?.() === 0 ? 'user root root;' : ''} events {}
+    http { access_log off; sendfile on; root ${dir}; ${temporary.join(' ')} server { listen 127.0.0.1:${port}; } }`,
+  );
+  await bench.start(
+    { command: 'nginx', args: ['-p', place, '-c', join(place, 'nginx.conf')] },
+    /start worker|using the/,
+  );
+  const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M', webSeed: url });
+  return makeDownloadRow(bench, { torrent, peers: [], webSeed: url }, 'Download in pieces of 1M from one web seed', [
+    { contestant: 'btget', metric: 'wall', ratioTo: 'libtorrent', atMost: 0.8 },
+    { contestant: 'btget', metric: 'wall', ratioTo: 'aria2', atMost: 0.8 },
+  ]);
+};
+
 interface Source {
+  readonly webSeed?: string;
   readonly torrent: string;
   readonly peers: readonly number[];
 }

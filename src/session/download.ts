@@ -88,7 +88,7 @@ export interface DownloadResult {
   readonly paths: readonly string[];
   /** Bytes of the files that were asked for. */
   readonly length: number;
-  /** Bytes that came from peers in this call. */
+  /** Bytes that came from peers and web seeds in this call. */
   readonly downloaded: number;
   /** Bytes that peers were given meanwhile. */
   readonly uploaded: number;

@@ -83,7 +83,10 @@ export class HttpRangeFetcher {
     this.#options = options;
   }
 
-  /** Fetches bytes `begin` to `end` − 1 of the file at `target.url`. What the listener throws is thrown by a task of `timers`. */
+  /**
+   * Fetches bytes `begin` to `end` − 1 of the file at `target.url`. What the listener throws is thrown by a task of
+   * `timers`.
+   */
   fetch(target: RangeTarget, timers: Timers, listener: RangeListener): RangeFetch {
     const key = `${target.source} ${target.url.whole}`;
     const fetch = new RangeFetch(target, this.#options, timers, listener, {

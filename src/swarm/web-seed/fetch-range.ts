@@ -46,5 +46,7 @@ export interface RangeFetch {
   cancel(): void;
 }
 
-/** Fetches a part of a file. It tells nothing within the call. What a listener throws is thrown by a task of `timers`. */
+/**
+ * Fetches a part of a file. It tells nothing within the call. What a listener throws is thrown by a task of `timers`.
+ */
 export type FetchRange = (request: RangeRequest, timers: Timers, events: RangeEvents) => RangeFetch;
