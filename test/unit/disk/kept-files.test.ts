@@ -28,6 +28,7 @@ const READERS: Readonly<Record<string, 'kept' | 'content' | 'given by the user' 
   'disk/system/trust.ts': 'kept',
   'disk/system/processes.ts': 'of the system',
   'net/node-gateways.ts': 'of the system',
+  'net/node-read-blocklists.ts': 'given by the user',
   'session/node-source.ts': 'given by the user',
 };
 
