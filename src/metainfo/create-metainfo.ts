@@ -3,11 +3,11 @@ import { nameBytes } from '../base/raw-name.js';
 import { type Encodable, encodeBencode } from '../bencode/encode.js';
 import { alignedPieceCount, padLengths } from './aligned-files.js';
 import { V1_HASH_LENGTH } from './info-hash.js';
+import { knownLayers } from './layers.js';
 import { NODE_LENGTH } from './merkle.js';
 import { invalid, MAX_PIECE_COUNT, MAX_TORRENT_LENGTH, type Metainfo } from './metainfo.js';
 import { comparePaths, NewTree, type NewTreeFile } from './new-tree.js';
 import { parseMetainfo } from './parse-metainfo.js';
-import { hasLayer, layerOf } from './v2-tree.js';
 
 export const META_VERSIONS: readonly Metainfo['version'][] = ['1', '2', 'hybrid'];
 
@@ -240,15 +240,13 @@ export function encodeTorrent(metainfo: Metainfo): Buffer {
 }
 
 /** The known layers by the root of their file; null when the torrent is of version 1, or none is known. */
-function pieceLayers({ files, pieceLength, pieceRoots, missingLayers }: Metainfo): ReadonlyMap<string, Buffer> | null {
-  if (pieceRoots === null) return null;
-  const missing = new Set(missingLayers);
+function pieceLayers(metainfo: Metainfo): ReadonlyMap<string, Buffer> | null {
+  if (metainfo.pieceRoots === null) return null;
   const layers = new Map<string, Buffer>();
-  for (const [index, file] of files.entries()) {
-    if (!hasLayer(file, pieceLength) || missing.has(index)) continue;
-    layers.set(file.piecesRoot?.toString('latin1') ?? '', layerOf(file, pieceRoots, pieceLength));
+  for (const [index, layer] of knownLayers(metainfo)) {
+    layers.set(metainfo.files[index]?.piecesRoot?.toString('latin1') ?? '', layer);
   }
-  return layers.size === 0 && missing.size > 0 ? null : layers;
+  return layers.size === 0 && metainfo.missingLayers.length > 0 ? null : layers;
 }
 
 /** BEP 5: "A list of [host, port] pairs". */

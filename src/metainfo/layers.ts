@@ -1,6 +1,7 @@
 /** What becomes of a torrent of version 2 whose metainfo lacks piece layers (BEP 52). */
-import type { Metainfo } from './metainfo.js';
-import { hasLayer, isLayerOf, layerOf } from './v2-tree.js';
+import { NODE_LENGTH } from './merkle.js';
+import type { Metainfo, TorrentFile } from './metainfo.js';
+import { hasLayer, isLayerOf } from './v2-tree.js';
 
 /**
  * The metainfo with piece layers for files of `missingLayers`. `layers` has them by the index of the file. A layer
@@ -20,26 +21,38 @@ export function withLayers(metainfo: Metainfo, layers: ReadonlyMap<number, Buffe
     if (!isLayerOf(file, layer, pieceLength)) return undefined;
     known.set(key, layer);
   }
-  const complete = Buffer.from(pieceRoots);
-  const stillMissing = missingLayers.filter((index) => {
-    const file = files[index];
-    const layer = known.get(file?.piecesRoot?.toString('latin1') ?? '');
-    if (file === undefined || layer === undefined) return true;
-    layer.copy(layerOf(file, complete, pieceLength));
-    return false;
-  });
-  return { ...metainfo, pieceRoots: complete, missingLayers: stillMissing };
+  const stillMissing: number[] = [];
+  const roots: Buffer[] = [];
+  for (const [index, told] of rootsByFile(metainfo)) {
+    const found = told ?? known.get(files[index]?.piecesRoot?.toString('latin1') ?? '');
+    if (found === undefined) stillMissing.push(index);
+    else roots.push(found);
+  }
+  return { ...metainfo, pieceRoots: Buffer.concat(roots), missingLayers: stillMissing };
 }
 
 /** The piece layer of each file that has one and whose layer is not missing, by the index of the file. */
-export function knownLayers({ files, pieceLength, pieceRoots, missingLayers }: Metainfo): ReadonlyMap<number, Buffer> {
+export function knownLayers(metainfo: Metainfo): ReadonlyMap<number, Buffer> {
+  const { files, pieceLength } = metainfo;
   const layers = new Map<number, Buffer>();
-  if (pieceRoots === null) return layers;
-  const missing = new Set(missingLayers);
-  for (const [index, file] of files.entries()) {
-    if (hasLayer(file, pieceLength) && !missing.has(index)) layers.set(index, layerOf(file, pieceRoots, pieceLength));
+  for (const [index, roots] of rootsByFile(metainfo)) {
+    if (roots !== null && hasLayer(files[index] as TorrentFile, pieceLength)) layers.set(index, roots);
   }
   return layers;
+}
+
+/** For each file with bytes the roots of its pieces, by the index of the file; null where its layer is missing. */
+function* rootsByFile(metainfo: Metainfo): Generator<readonly [file: number, roots: Buffer | null]> {
+  const { files, pieceLength, pieceRoots, missingLayers } = metainfo;
+  if (pieceRoots === null) return;
+  const missing = new Set(missingLayers);
+  let at = 0;
+  for (const [index, file] of files.entries()) {
+    if (file.piecesRoot === undefined) continue;
+    const end = at + (missing.has(index) ? 0 : Math.ceil(file.length / pieceLength) * NODE_LENGTH);
+    yield [index, end === at ? null : pieceRoots.subarray(at, end)];
+    at = end;
+  }
 }
 
 /**

@@ -51,8 +51,8 @@ export interface Metainfo {
   /** The SHA-1 hashes of all pieces in order, 20 bytes for each. Empty when the torrent is of version 2 alone. */
   readonly pieces: Buffer;
   /**
-   * For each piece the root of its part of its file's hash tree, 32 bytes for each; zeros for the pieces of
-   * `missingLayers`. Null for version 1, and for a hybrid of which only version 1 is used.
+   * For each piece the root of its part of its file's hash tree, 32 bytes for each, in order. The pieces of
+   * `missingLayers` are left out. Null for version 1, and for a hybrid of which only version 1 is used.
    */
   readonly pieceRoots: Buffer | null;
   /**

@@ -24,7 +24,7 @@ export interface PieceProof {
 }
 
 type LayoutMetainfo = Pick<Metainfo, 'pieceCount' | 'pieceLength' | 'length' | 'pieces'> &
-  Partial<Pick<Metainfo, 'version' | 'files' | 'pieceRoots'>>;
+  Partial<Pick<Metainfo, 'version' | 'files' | 'pieceRoots' | 'missingLayers'>>;
 
 /**
  * The pieces and blocks of one torrent. It never changes.
@@ -53,7 +53,7 @@ export class PieceLayout {
     this.length = metainfo.length;
     this.isV2Alone = metainfo.version === '2';
     this.#hashes = metainfo.pieces;
-    this.#roots = metainfo.pieceRoots ?? null;
+    this.#roots = rootsByPiece(metainfo);
     this.#blocksPerPiece = Math.ceil(metainfo.pieceLength / BLOCK_LENGTH);
     this.#files = metainfo.files ?? [];
     this.#padding = new Padding(this.#files);
@@ -169,6 +169,22 @@ export class PieceLayout {
   #fileOfPiece(piece: PieceIndex): TorrentFile {
     return this.#files[this.#fileOf?.[piece] ?? -1] as TorrentFile;
   }
+}
+
+/** The root of each piece, 32 bytes each; zeros where it is not known. Null when the torrent tells none. */
+function rootsByPiece(metainfo: LayoutMetainfo): Buffer | null {
+  const { pieceRoots = null, pieceCount, pieceLength, files = [], missingLayers = [] } = metainfo;
+  if (pieceRoots === null || pieceRoots.length === pieceCount * NODE_LENGTH) return pieceRoots;
+  const missing = new Set(missingLayers);
+  const all = Buffer.alloc(pieceCount * NODE_LENGTH);
+  let at = 0;
+  for (const [index, file] of files.entries()) {
+    if (file.piecesRoot === undefined || missing.has(index)) continue;
+    const end = at + Math.ceil(file.length / pieceLength) * NODE_LENGTH;
+    pieceRoots.copy(all, (file.begin / pieceLength) * NODE_LENGTH, at, end);
+    at = end;
+  }
+  return all;
 }
 
 /** By piece: the index of the file that the piece is of. Each file with bytes begins a piece. */

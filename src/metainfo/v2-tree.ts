@@ -80,13 +80,6 @@ export function fieldOf(path: readonly Buffer[]): string {
   return `file tree[${path.map((element) => element.toString()).join('/')}]`;
 }
 
-/** The piece layer of a file that is in none of `missingLayers`. `pieceRoots` are those of its torrent. */
-export function layerOf(file: TorrentFile, pieceRoots: Buffer, pieceLength: number): Buffer {
-  const first = file.begin / pieceLength;
-  const end = first + Math.ceil(file.length / pieceLength);
-  return pieceRoots.subarray(first * NODE_LENGTH, end * NODE_LENGTH);
-}
-
 /** Whether the file has more than one piece, so that its root alone does not prove each of them. */
 export function hasLayer(file: TorrentFile, pieceLength: number): boolean {
   return file.piecesRoot !== undefined && file.length > pieceLength;
@@ -109,31 +102,40 @@ export function parseLayers(
   pieceCount: number,
 ): ParsedLayers {
   const given = layersOf(root, files, pieceLength);
-  const pieceRoots = Buffer.alloc(pieceCount * NODE_LENGTH);
   const missingLayers: number[] = [];
-  const proven = new Set<string>();
+  let known = pieceCount;
   for (let index = 0; index < files.length; index += 1) {
     const file = files[index] as TorrentFile;
-    if (file.piecesRoot === undefined) continue;
-    const at = (file.begin / pieceLength) * NODE_LENGTH;
+    if (!hasLayer(file, pieceLength) || given.has(keyOf(file))) continue;
+    missingLayers.push(index);
+    known -= Math.ceil(file.length / pieceLength);
+  }
+  const missing = new Set(missingLayers);
+  // A torrent of a few bytes may have files of any length: without their layers they take no room here.
+  const pieceRoots = Buffer.alloc(known * NODE_LENGTH);
+  const proven = new Set<string>();
+  let at = 0;
+  for (let index = 0; index < files.length; index += 1) {
+    const file = files[index] as TorrentFile;
+    if (file.piecesRoot === undefined || missing.has(index)) continue;
     if (!hasLayer(file, pieceLength)) {
-      file.piecesRoot.copy(pieceRoots, at);
+      at += file.piecesRoot.copy(pieceRoots, at);
       continue;
     }
-    const key = file.piecesRoot.toString('latin1');
-    const layer = given.get(key);
-    if (layer === undefined) {
-      missingLayers.push(index);
-      continue;
-    }
+    const key = keyOf(file);
+    const layer = given.get(key) as Buffer;
     // Files with the same bytes have the same layer, which is proven once.
     if (!proven.has(key) && !isLayerOf(file, layer, pieceLength)) {
       throw invalid('piece layers', `do not give the pieces root of ${file.path.join('/')}`);
     }
     proven.add(key);
-    layer.copy(pieceRoots, at);
+    at += layer.copy(pieceRoots, at);
   }
   return { pieceRoots, missingLayers };
+}
+
+function keyOf({ piecesRoot }: TorrentFile): string {
+  return piecesRoot?.toString('latin1') ?? '';
 }
 
 /**

@@ -546,6 +546,8 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   {
     file: 'net/blocklist-parser.ts',
     name: 'BlocklistParser',
+    // A range of IPv6 has 32 bytes and may be spelled in five. What collects them doubles, and is copied once.
+    memoryFactor: 48,
     seeds: texts(
       'x:1.2.3.4-1.2.3.9\n001.002.003.004 - 001.002.003.009 , 000 , y\n192.0.2.0/24 ; z',
       'x:2001:db8::1-2001:db8::9\n2001:db8::/32\n2001:db8::1 - 2001:db8::9 , 128 , y\r\n',

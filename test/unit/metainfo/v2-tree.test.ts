@@ -7,6 +7,7 @@ import { encodeTorrent } from '../../../src/metainfo/create-metainfo.js';
 import { withLayers, withoutV2 } from '../../../src/metainfo/layers.js';
 import { paddingHash } from '../../../src/metainfo/merkle.js';
 import { parseMetainfo } from '../../../src/metainfo/parse-metainfo.js';
+import { PieceLayout } from '../../../src/metainfo/piece-layout.js';
 import { dictionary, type Fields } from '../../support/torrent-bytes.js';
 import { type V2SampleFile, v2Torrent } from '../../support/v2-torrent.js';
 
@@ -213,6 +214,26 @@ test('one layer serves all files with its root, a wrong one is none, and others 
   assert.deepEqual(parseMetainfo(encodeTorrent(more as typeof metainfo)).missingLayers, [1]);
   assert.equal(withLayers(metainfo, new Map([[1, layer]])), undefined);
   assert.equal(withLayers(metainfo, new Map([[2, layer.subarray(32)]])), undefined);
+});
+
+test('layers that are missing take no room, and those that are known stand at their pieces', () => {
+  const huge = parseMetainfo(torrentOf(dictionary({ a: leaf({ length: 2 ** 34 }), b: leaf() })));
+  assert.deepEqual([huge.pieceCount, huge.pieceRoots], [2 ** 20 + 1, ROOT]);
+  const files = [40_000, 50_000, 60_000, 5].map((length, index) => ({ path: `t/${index}`, length }));
+  const whole = v2Torrent(files, 16 * KIB, '2');
+  const bare = v2Torrent(files, 16 * KIB, '2', { layers: false }).metainfo;
+  const one = withLayers(bare, new Map([[1, whole.layers.get(1) as Buffer]]));
+  assert.ok(one !== undefined);
+  const layout = new PieceLayout(one);
+  const known = [...layout.pieceIndices()].map((piece) => layout.proofOf(piece).root);
+  const all = [...whole.layout.pieceIndices()].map((piece) => whole.layout.proofOf(piece).root);
+  const zeros = Buffer.alloc(32);
+  assert.deepEqual(
+    known,
+    all.map((root, piece) => ((piece >= 3 && piece < 7) || piece === 11 ? root : zeros)),
+  );
+  const rest = new Map([0, 2].map((index) => [index, whole.layers.get(index) as Buffer]));
+  assert.deepEqual(withLayers(one, rest)?.pieceRoots, whole.metainfo.pieceRoots);
 });
 
 test('a hybrid can go on by its version 1, and a torrent of version 2 alone cannot', () => {
