@@ -1,4 +1,5 @@
 /** The file tree and the piece layers of version 2 (BEP 52). */
+import type { BtgetError } from '../base/failure.js';
 import { asBytes, asDictionary, getBytes, getDictionary, getInteger } from '../bencode/access.js';
 import type { BencodeDictionary } from '../bencode/bencode.js';
 import { attributesOf, elementsOf, MAX_PATH_ELEMENTS, type RawFile } from './file-tree.js';
@@ -106,9 +107,13 @@ export function parseLayers(
   let known = pieceCount;
   for (let index = 0; index < files.length; index += 1) {
     const file = files[index] as TorrentFile;
-    if (!hasLayer(file, pieceLength) || given.has(keyOf(file))) continue;
-    missingLayers.push(index);
-    known -= Math.ceil(file.length / pieceLength);
+    if (!hasLayer(file, pieceLength)) continue;
+    const layer = given.get(keyOf(file));
+    const pieces = Math.ceil(file.length / pieceLength);
+    if (layer === undefined) {
+      missingLayers.push(index);
+      known -= pieces;
+    } else if (layer.length !== pieces * NODE_LENGTH) throw wrongLayer(file);
   }
   const missing = new Set(missingLayers);
   // A torrent of a few bytes may have files of any length: without their layers they take no room here.
@@ -125,13 +130,15 @@ export function parseLayers(
     const key = keyOf(file);
     const layer = given.get(key) as Buffer;
     // Files with the same bytes have the same layer, which is proven once.
-    if (!proven.has(key) && !isLayerOf(file, layer, pieceLength)) {
-      throw invalid('piece layers', `do not give the pieces root of ${file.path.join('/')}`);
-    }
+    if (!proven.has(key) && !isLayerOf(file, layer, pieceLength)) throw wrongLayer(file);
     proven.add(key);
     at += layer.copy(pieceRoots, at);
   }
   return { pieceRoots, missingLayers };
+}
+
+function wrongLayer({ path }: TorrentFile): BtgetError {
+  return invalid('piece layers', `do not give the pieces root of ${path.join('/')}`);
 }
 
 function keyOf({ piecesRoot }: TorrentFile): string {
