@@ -187,7 +187,8 @@ function treeFiles({ name, content }: NewTorrent): readonly NewTreeFile[] {
   const files = content.map((file) => ({ ...file, path: file.path.map(nameBytes) }));
   const [first] = files;
   if (files.length === 1 && first?.path.length === 1 && first.path[0]?.equals(nameBytes(name)) === true) {
-    throw invalid('file tree', 'would be that of a bare file: version 2 has no folder of one file that has its name');
+    const why = 'is that of the folder and of its only file: version 2 cannot tell them from a file without a folder';
+    throw invalid('name', `${why}; give one of them another name, or make version 1`);
   }
   return files;
 }

@@ -235,7 +235,8 @@ test('version 2 refuses what its tree cannot say', () => {
       `${prefix} would not have b and a in this order`,
       `${prefix} would not have a and a in this order`,
       `${prefix} cannot have both a and a/b`,
-      `${prefix} would be that of a bare file: version 2 has no folder of one file that has its name`,
+      'torrent-invalid: torrent is not valid: name is that of the folder and of its only file: version 2 cannot tell ' +
+        'them from a file without a folder; give one of them another name, or make version 1',
       'made',
       'made',
     ],
