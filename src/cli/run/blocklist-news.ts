@@ -27,8 +27,9 @@ export class BlocklistNews {
     this.#tell(news);
     const { badLines, firstBad } = this.#blocklist.report;
     if (firstBad === null) return;
-    const lines = badLines === 1 ? 'a line makes' : `${formatCount(badLines, 'line')} make`;
-    this.#warn('blocklist-lines', `blocklist ${firstBad.list}: ${lines} no sense, the first is line ${firstBad.line}`);
+    const { list, line } = firstBad;
+    const many = `${formatCount(badLines, 'line')} make no sense, the first is line ${line}`;
+    this.#warn('blocklist-lines', `blocklist ${list}: ${badLines === 1 ? `line ${line} makes no sense` : many}`);
   }
 
   /** Reads the list again. A list that cannot be used now changes nothing. */

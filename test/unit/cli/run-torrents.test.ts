@@ -208,7 +208,7 @@ test('the blocklist is read before anything else, reaches the session, and is to
     {
       type: 'warning',
       code: 'blocklist-lines',
-      message: `blocklist ${join(dir, 'list')}: a line makes no sense, the first is line 2`,
+      message: `blocklist ${join(dir, 'list')}: line 2 makes no sense`,
     },
   ];
   assert.deepEqual(events(), [read, warned]);
