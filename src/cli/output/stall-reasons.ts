@@ -124,7 +124,7 @@ function webSeedReasons({ webSeeds: { known, inUse, fault } }: TorrentStatus): S
   const message =
     inUse > 0
       ? `${formatCount(inUse, 'web seed')} asked, none sends`
-      : `none of ${formatCount(known, 'web seed')} gives what is missing here`;
+      : `${known === 1 ? 'the web seed does not give' : `none of ${known} web seeds gives`} what is missing here`;
   return [{ code: 'web-seeds-failing', message: fault === null ? message : `${message}; the last fault: ${fault}` }];
 }
 

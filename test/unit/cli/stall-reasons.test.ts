@@ -103,6 +103,13 @@ test('the sentences name the failing trackers and the numbers', () => {
   );
 });
 
+test('a single web seed is not counted, and of several none gives what is missing', () => {
+  const said = (known: number): string | undefined =>
+    reasons({ status: { webSeeds: { known, inUse: 0, received: 0, fault: 'no' } } })[0]?.message;
+  assert.equal(said(1), 'the web seed does not give what is missing here; the last fault: no');
+  assert.equal(said(2), 'none of 2 web seeds gives what is missing here; the last fault: no');
+});
+
 test('the news of the DHT sum up its families and routers', () => {
   assert.deepEqual(dhtNews(null), { use: 'off' });
   const family = { externalHost: null, sent: 0, received: 0, stored: { torrents: 0, peers: 0 } };
