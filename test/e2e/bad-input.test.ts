@@ -102,6 +102,16 @@ const rows: Readonly<Record<string, Row>> = {
     code: 26,
     says: 'v2.torrent: torrent is not valid: file tree[a].pieces root is missing',
   },
+  'a folder to take files from that is not there': {
+    args: ['hello.torrent', '--reuse', 'no-such-folder'],
+    code: 28,
+    says: "--reuse: 'no-such-folder' is not a folder",
+  },
+  'a file where a folder to take files from is named': {
+    args: ['hello.torrent', '--reuse', 'hello.torrent'],
+    code: 28,
+    says: "--reuse: 'hello.torrent' is not a folder",
+  },
   'an option that is nearly right': {
     args: ['hello.torrent', '--sequentiall'],
     code: 28,

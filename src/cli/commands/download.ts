@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs';
+import { BtgetError } from '../../base/failure.js';
 import { OPTIONS } from '../options.js';
 import { defineCommand } from './command.js';
 import { nodeDeps } from './node-deps.js';
@@ -37,5 +39,19 @@ export const download = defineCommand(
     footer: FOOTER,
     options: OPTIONS,
   },
-  async (args, values, io) => runTorrents('download', args, values, io, await nodeDeps(io, values)),
+  async (args, values, io) => {
+    for (const dir of values.reuse) refuseUnlessFolder(dir);
+    return runTorrents('download', args, values, io, await nodeDeps(io, values));
+  },
 );
+
+/** A folder whose name is misspelled must not end in a download of what lies in the right one. */
+function refuseUnlessFolder(dir: string): void {
+  let isFolder = false;
+  try {
+    isFolder = statSync(dir).isDirectory();
+  } catch {
+    // It is not there, or nobody may look at it.
+  }
+  if (!isFolder) throw new BtgetError('usage', `--reuse: '${dir}' is not a folder`);
+}
