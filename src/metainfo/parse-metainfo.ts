@@ -3,7 +3,7 @@ import { sha1, sha256 } from '../base/digest.js';
 import { asDictionary, getBytes, getDictionary, getInteger, getText } from '../bencode/access.js';
 import { type BencodeDictionary, decodeBencodeParts } from '../bencode/bencode.js';
 import { type BencodeRules, CANONICAL, scanBencode, TOLERANT } from '../bencode/guard.js';
-import { checkHybrid, parseFiles, type RawFile } from './file-tree.js';
+import { checkHybrid, parseFiles, type RawFile } from './file-list.js';
 import { type InfoHashes, infoHashV1, infoHashV2, mainHash } from './info-hash.js';
 import { NODE_LENGTH } from './merkle.js';
 import {

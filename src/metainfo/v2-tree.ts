@@ -2,7 +2,7 @@
 import type { BtgetError } from '../base/failure.js';
 import { asBytes, asDictionary, getBytes, getDictionary, getInteger } from '../bencode/access.js';
 import type { BencodeDictionary } from '../bencode/bencode.js';
-import { attributesOf, elementsOf, MAX_PATH_ELEMENTS, type RawFile } from './file-tree.js';
+import { attributesOf, elementsOf, MAX_PATH_ELEMENTS, type RawFile } from './file-list.js';
 import { merkleRoot, NODE_LENGTH, powerOfTwoFrom } from './merkle.js';
 import { invalid, type TorrentFile } from './metainfo.js';
 import { BLOCK_LENGTH } from './piece-layout.js';

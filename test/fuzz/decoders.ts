@@ -759,7 +759,7 @@ export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'net/node-read-blocklists.ts readListsInThread': 'part of BlocklistParser',
   'net/gateway-routes.ts parseIpv4Routes': "the kernel's own table",
   'net/gateway-routes.ts parseIpv6Routes': "the kernel's own table",
-  'metainfo/file-tree.ts parseFiles': 'part of parseMetainfo',
+  'metainfo/file-list.ts parseFiles': 'part of parseMetainfo',
   'metainfo/parse-metadata.ts parseMetadata': 'wraps parseMetainfo',
   'metainfo/v2-tree.ts parseFileTree': 'part of parseMetainfo',
   'metainfo/v2-tree.ts parseLayers': 'part of parseMetainfo',
