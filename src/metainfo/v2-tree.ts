@@ -1,11 +1,9 @@
-/** The file tree and the piece layers of version 2 (BEP 52). */
-import type { BtgetError } from '../base/failure.js';
-import { asBytes, asDictionary, getBytes, getDictionary, getInteger } from '../bencode/access.js';
+/** The file tree of version 2 (BEP 52). */
+import { asDictionary, getBytes, getDictionary, getInteger } from '../bencode/access.js';
 import type { BencodeDictionary } from '../bencode/bencode.js';
 import { attributesOf, elementsOf, MAX_PATH_ELEMENTS, type RawFile } from './file-list.js';
-import { merkleRoot, NODE_LENGTH, powerOfTwoFrom } from './merkle.js';
-import { invalid, type TorrentFile } from './metainfo.js';
-import { BLOCK_LENGTH } from './piece-layout.js';
+import { NODE_LENGTH } from './merkle.js';
+import { invalid } from './metainfo.js';
 
 /** A file as the tree names it. */
 export interface TreeFile extends RawFile {
@@ -77,109 +75,6 @@ function rootOf(properties: BencodeDictionary, path: readonly Buffer[]): Buffer 
 }
 
 /** The path of a file of the tree as the name of a field. It may hold any character. */
-export function fieldOf(path: readonly Buffer[]): string {
+function fieldOf(path: readonly Buffer[]): string {
   return `file tree[${path.map((element) => element.toString()).join('/')}]`;
-}
-
-/** Whether the file has more than one piece, so that its root alone does not prove each of them. */
-export function hasLayer(file: TorrentFile, pieceLength: number): boolean {
-  return file.piecesRoot !== undefined && file.length > pieceLength;
-}
-
-/** What the layers of a torrent tell, in the fields of `Metainfo`. */
-interface ParsedLayers {
-  readonly pieceRoots: Buffer;
-  readonly missingLayers: readonly number[];
-}
-
-/**
- * The roots of all pieces, from the `piece layers` of the .torrent and from the roots of files of one piece. Throws
- * 'torrent-invalid' for a layer that is not of a file of this torrent, or that does not give the file's root.
- */
-export function parseLayers(
-  root: BencodeDictionary,
-  files: readonly TorrentFile[],
-  pieceLength: number,
-  pieceCount: number,
-): ParsedLayers {
-  const given = layersOf(root, files, pieceLength);
-  const missingLayers: number[] = [];
-  let known = pieceCount;
-  for (let index = 0; index < files.length; index += 1) {
-    const file = files[index] as TorrentFile;
-    if (!hasLayer(file, pieceLength)) continue;
-    const layer = given.get(keyOf(file));
-    const pieces = Math.ceil(file.length / pieceLength);
-    if (layer === undefined) {
-      missingLayers.push(index);
-      known -= pieces;
-    } else if (layer.length !== pieces * NODE_LENGTH) throw wrongLayer(file);
-  }
-  const missing = new Set(missingLayers);
-  // A torrent of a few bytes may have files of any length: without their layers they take no room here.
-  const pieceRoots = Buffer.alloc(known * NODE_LENGTH);
-  const proven = new Set<string>();
-  let at = 0;
-  for (let index = 0; index < files.length; index += 1) {
-    const file = files[index] as TorrentFile;
-    if (file.piecesRoot === undefined || missing.has(index)) continue;
-    if (!hasLayer(file, pieceLength)) {
-      at += file.piecesRoot.copy(pieceRoots, at);
-      continue;
-    }
-    const key = keyOf(file);
-    const layer = given.get(key) as Buffer;
-    // Files with the same bytes have the same layer, which is proven once.
-    if (!proven.has(key) && !isLayerOf(file, layer, pieceLength)) throw wrongLayer(file);
-    proven.add(key);
-    at += layer.copy(pieceRoots, at);
-  }
-  return { pieceRoots, missingLayers };
-}
-
-function wrongLayer({ path }: TorrentFile): BtgetError {
-  return invalid('piece layers', `do not give the pieces root of ${path.join('/')}`);
-}
-
-function keyOf({ piecesRoot }: TorrentFile): string {
-  return piecesRoot?.toString('latin1') ?? '';
-}
-
-/**
- * Whether `layer` has a hash for each piece of the file, and these hashes give the file's root. `layer` may come from a
- * stranger.
- */
-export function isLayerOf(file: TorrentFile, layer: Buffer, pieceLength: number): boolean {
-  const count = Math.ceil(file.length / pieceLength);
-  if (file.piecesRoot === undefined || layer.length !== count * NODE_LENGTH) return false;
-  const level = Math.log2(pieceLength / BLOCK_LENGTH);
-  return merkleRoot(layer, powerOfTwoFrom(count), level).equals(file.piecesRoot);
-}
-
-function layersOf(
-  root: BencodeDictionary,
-  files: readonly TorrentFile[],
-  pieceLength: number,
-): ReadonlyMap<string, Buffer> {
-  const layers = getDictionary(root, 'piece layers');
-  if (layers === undefined) {
-    if (root.has('piece layers')) throw invalid('piece layers', 'is not a dictionary');
-    return new Map();
-  }
-  if (layers.size === 0) return new Map();
-  const roots = new Map<string, TorrentFile>();
-  for (const file of files) if (file.piecesRoot !== undefined) roots.set(file.piecesRoot.toString('latin1'), file);
-  const found = new Map<string, Buffer>();
-  for (const [key, value] of layers) {
-    const file = roots.get(key);
-    const layer = asBytes(value);
-    if (file === undefined) throw invalid('piece layers', 'has a layer of no file of the torrent');
-    if (layer === undefined) throw invalid('piece layers', 'has a layer that is not a string');
-    // A layer of one piece is needless, and is the root.
-    if (!hasLayer(file, pieceLength) && file.piecesRoot?.equals(layer) !== true) {
-      throw invalid('piece layers', `has a wrong layer of ${file.path.join('/')}, which has one piece`);
-    }
-    found.set(key, layer);
-  }
-  return found;
 }

@@ -6,11 +6,11 @@
  */
 import { BtgetError } from '../../base/failure.js';
 import type { FileSurvey, Storage, SurveyOutcome } from '../../disk/storage.js';
+import { isLayerOf } from '../../metainfo/layers.js';
 import { merkleRoot, NODE_LENGTH } from '../../metainfo/merkle.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, type PieceRun, piecesOfFile } from '../../metainfo/piece-layout.js';
 import { SharedPieces } from '../../metainfo/shared-pieces.js';
-import { isLayerOf } from '../../metainfo/v2-tree.js';
 import { chooseFinalNames } from '../../torrent/content/final-names.js';
 import type { WantedContent } from '../../torrent/content/wanted-content.js';
 import { piecesToCheck } from '../../torrent/existing/adoption.js';
