@@ -4,6 +4,7 @@ import { asDictionary, getBytes, getDictionary, getInteger, getText } from '../b
 import { type BencodeDictionary, decodeBencodeParts } from '../bencode/bencode.js';
 import { type BencodeRules, CANONICAL, scanBencode, TOLERANT } from '../bencode/guard.js';
 import { checkHybrid, parseFiles, type RawFile } from './file-list.js';
+import { parseFileTree, type TreeFile } from './file-tree.js';
 import { type InfoHashes, infoHashV1, infoHashV2, mainHash } from './info-hash.js';
 import { parseLayers } from './layers.js';
 import { NODE_LENGTH } from './merkle.js';
@@ -19,7 +20,6 @@ import { parseNodes, parseTrackers, parseWebSeeds } from './parse-sources.js';
 import { distinctPaths, exactElement, pathElement, SafePaths, torrentName, type WantedPath } from './path-policy.js';
 import { BLOCK_LENGTH } from './piece-layout.js';
 import { resolveSymlinks } from './symlinks.js';
-import { parseFileTree, type TreeFile } from './v2-tree.js';
 
 const HASH_LENGTH = 20;
 const RULES: BencodeRules = { ...TOLERANT, rawKey: 'info' };

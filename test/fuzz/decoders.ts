@@ -761,7 +761,7 @@ export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'net/gateway-routes.ts parseIpv6Routes': "the kernel's own table",
   'metainfo/file-list.ts parseFiles': 'part of parseMetainfo',
   'metainfo/parse-metadata.ts parseMetadata': 'wraps parseMetainfo',
-  'metainfo/v2-tree.ts parseFileTree': 'part of parseMetainfo',
+  'metainfo/file-tree.ts parseFileTree': 'part of parseMetainfo',
   'metainfo/layers.ts parseLayers': 'part of parseMetainfo',
   'metainfo/parse-sources.ts parseNodes': 'part of parseMetainfo',
   'metainfo/parse-sources.ts parseTrackers': 'part of parseMetainfo',
