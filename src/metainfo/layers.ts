@@ -7,7 +7,7 @@ import { asBytes, getDictionary } from '../bencode/access.js';
 import type { BencodeDictionary } from '../bencode/bencode.js';
 import { merkleRoot, NODE_LENGTH, powerOfTwoFrom } from './merkle.js';
 import { invalid, type Metainfo, type TorrentFile } from './metainfo.js';
-import { BLOCK_LENGTH } from './piece-layout.js';
+import { BLOCK_LENGTH, rootsByFile } from './piece-layout.js';
 
 /** Whether the file has more than one piece, so that its root alone does not prove each of them. */
 function hasLayer(file: TorrentFile, pieceLength: number): boolean {
@@ -149,20 +149,6 @@ export function knownLayers(metainfo: Metainfo): ReadonlyMap<number, Buffer> {
     if (roots !== null && hasLayer(files[index] as TorrentFile, pieceLength)) layers.set(index, roots);
   }
   return layers;
-}
-
-/** For each file with bytes the roots of its pieces, by the index of the file; null where its layer is missing. */
-function* rootsByFile(metainfo: Metainfo): Generator<readonly [file: number, roots: Buffer | null]> {
-  const { files, pieceLength, pieceRoots, missingLayers } = metainfo;
-  if (pieceRoots === null) return;
-  const missing = new Set(missingLayers);
-  let at = 0;
-  for (const [index, file] of files.entries()) {
-    if (file.piecesRoot === undefined) continue;
-    const end = at + (missing.has(index) ? 0 : Math.ceil(file.length / pieceLength) * NODE_LENGTH);
-    yield [index, end === at ? null : pieceRoots.subarray(at, end)];
-    at = end;
-  }
 }
 
 /**
