@@ -1,4 +1,5 @@
 /** How a torrent is cut into pieces and blocks. Only this file makes a `PieceIndex`. */
+import { V1_HASH_LENGTH } from './info-hash.js';
 import { NODE_LENGTH, powerOfTwoFrom } from './merkle.js';
 import type { Metainfo, TorrentFile } from './metainfo.js';
 import { type ByteRun, Padding } from './padding.js';
@@ -133,7 +134,7 @@ export class PieceLayout {
 
   /** What the bytes of the piece must give. */
   proofOf(piece: PieceIndex): PieceProof {
-    const sha1 = this.isV2Alone ? null : this.#hashes.subarray(piece * 20, piece * 20 + 20);
+    const sha1 = this.isV2Alone ? null : this.#hashes.subarray(piece * V1_HASH_LENGTH, (piece + 1) * V1_HASH_LENGTH);
     if (this.#roots === null) return { sha1, root: null, width: 0 };
     const root = this.#roots.subarray(piece * NODE_LENGTH, (piece + 1) * NODE_LENGTH);
     const { length } = this.#fileOfPiece(piece);
