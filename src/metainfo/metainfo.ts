@@ -78,6 +78,11 @@ export interface Metainfo {
   readonly createdAt: number | null;
 }
 
+/** The bytes that the torrent's files take on a disk. Padding counts in pieces only. */
+export function contentLength({ files }: Pick<Metainfo, 'files'>): number {
+  return files.reduce((sum, file) => sum + (file.padding ? 0 : file.length), 0);
+}
+
 /**
  * The error for a torrent that is bencoded but says something impossible. `field` is the name of the wrong field in the
  * torrent, and `why` goes on with the sentence.

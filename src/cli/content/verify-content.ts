@@ -276,8 +276,3 @@ function stateOf(file: TorrentFile, found: FileSurvey, have: number): FileState 
   if (found.found === 'final' && found.length !== file.length) return 'wrong-size';
   return have === file.length ? 'ok' : 'incomplete';
 }
-
-/** The bytes that the torrent's files take on a disk. Padding counts in pieces only. */
-export function contentLength({ files }: Pick<Metainfo, 'files'>): number {
-  return files.reduce((sum, file) => sum + (file.padding ? 0 : file.length), 0);
-}
