@@ -2,8 +2,6 @@
 import { BtgetError } from '../base/failure.js';
 import type { InfoHash, InfoHashV1, InfoHashV2 } from './info-hash.js';
 
-export type { InfoHash } from './info-hash.js';
-
 export interface TorrentFile {
   /**
    * Safe path elements below the download folder. The first element is the torrent's name; a torrent of one bare file
