@@ -1,4 +1,5 @@
 /** A .torrent of what lies on the disk, for scripts. */
+import { bufferOf } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
 import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/files/file-disk.js';
 import type { PieceHashesOutcome } from '../disk/files/hash-pieces.js';
@@ -75,7 +76,7 @@ const READERS: Readers<CreateTorrentOptions> = {
 
 const hashes: Reader<Buffer> = (value, name) => {
   if (!(value instanceof Uint8Array)) throw wrong(name, value, 'the bytes of hashes');
-  return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  return bufferOf(value);
 };
 /** As `nameText` spells it: a torrent may have names that no file here may have. */
 const rawName = text('a name', (value) => !/^\.\.?$|[/\0]/.test(value));

@@ -1,4 +1,5 @@
 /** A torrent's bytes in files. Workers write and hash; blocks for uploading are read on this thread. */
+import { bufferOf } from '../../base/bytes.js';
 import type { Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
@@ -500,9 +501,4 @@ function outcomeOf(piece: PieceIndex, { verdict, leaves }: Judged): CheckOutcome
   if (verdict === 'inconsistent') return { ok: false, failure: new InconsistentHashes(piece) };
   if (verdict === 'right' || leaves === null) return { ok: true, matches: verdict === 'right' };
   return { ok: true, matches: false, leaves: bufferOf(leaves) };
-}
-
-/** The same memory as a `Buffer`: a message from another thread makes it a plain array. */
-function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
 }
