@@ -2,7 +2,9 @@
 import type { Stats } from 'node:fs';
 import { constants, link, lstat, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
+import { systemRandom } from '../../base/system-random.js';
 
 /** Where a .torrent goes. */
 export type TorrentTarget =
@@ -102,9 +104,9 @@ async function appear(path: string, bytes: Buffer): Promise<void> {
   }
 }
 
-/** A name in the same folder that no other process uses. */
+/** A name in the same folder that nothing else has, not even what a killed process left behind. */
 function besides(path: string): string {
-  return join(dirname(path), `.${basename(path).slice(0, 60)}.${process.pid}.new`);
+  return join(dirname(path), `.${basename(path).slice(0, 60)}.${toHex(systemRandom.bytes(8))}.new`);
 }
 
 async function writeNew(path: string, bytes: Buffer, mode = 0o666): Promise<void> {

@@ -75,3 +75,19 @@ test('a .torrent replaces no file that has appeared meanwhile, and leaves nothin
   await writeTorrent(target, Buffer.from('mine'), true, process.stdout);
   assert.deepEqual([readdirSync(dir), readFileSync(path, 'latin1')], [['new.torrent'], 'mine']);
 });
+
+test('what a killed process of the same number left behind does not keep a .torrent from being written', async (t) => {
+  // Programs in containers have the same few numbers again and again.
+  const dir = scratch(t);
+  const path = join(dir, 'new.torrent');
+  const left = `.new.torrent.${process.pid}.new`;
+  writeFileSync(join(dir, left), 'half');
+  for (const force of [false, true]) {
+    const target = await torrentTarget(path, null, force);
+    await writeTorrent(target, Buffer.from(`force ${force}`), force, process.stdout);
+    assert.deepEqual(
+      [readdirSync(dir).sort(), readFileSync(path, 'latin1')],
+      [[left, 'new.torrent'], `force ${force}`],
+    );
+  }
+});
