@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
 import { systemRandom } from '../../base/system-random.js';
+import { invalid, MAX_TORRENT_LENGTH } from '../../metainfo/metainfo.js';
 
 /** Where a .torrent goes. */
 export type TorrentTarget =
@@ -38,13 +39,18 @@ export async function torrentTarget(
   return fileTarget(output, force);
 }
 
-/** Never leaves a part of a .torrent under the target's name. Rejects with a `BtgetError`. */
+/**
+ * Never leaves a part of a .torrent under the target's name. Rejects with a `BtgetError`: with 'torrent-invalid' when
+ * the .torrent is so long that we would not read it. Peers may tell the piece layers of such a one.
+ */
 export async function writeTorrent(
   target: TorrentTarget,
   bytes: Buffer,
   force: boolean,
   stdout: NodeJS.WritableStream,
 ): Promise<void> {
+  if (bytes.length > MAX_TORRENT_LENGTH)
+    throw invalid('the file', `would have ${bytes.length} bytes, ${MAX_TORRENT_LENGTH} is the most`);
   if (target.kind === 'stdout') {
     stdout.write(bytes);
     return;

@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { torrentTarget, writeTorrent } from '../../../src/cli/commands/write-torrent.js';
 import { META_VERSIONS } from '../../../src/metainfo/create-metainfo.js';
+import { MAX_TORRENT_LENGTH } from '../../../src/metainfo/metainfo.js';
 import { BtgetProcess } from '../../support/btget-process.js';
 import { scratch } from '../../support/disk/scratch.js';
 import { HANGS_AFTER } from '../../support/hang.js';
@@ -90,4 +91,14 @@ test('what a killed process of the same number left behind does not keep a .torr
       [[left, 'new.torrent'], `force ${force}`],
     );
   }
+});
+
+test('a .torrent that is too long to be read again is written nowhere', async (t) => {
+  const dir = scratch(t);
+  const target = await torrentTarget(join(dir, 'new.torrent'), null, false);
+  const long = Buffer.alloc(MAX_TORRENT_LENGTH + 1);
+  const refused = { code: 'torrent-invalid', message: /the file would have 33554433 bytes, 33554432 is the most/ };
+  await assert.rejects(writeTorrent(target, long, false, process.stdout), refused);
+  await assert.rejects(writeTorrent({ kind: 'stdout' }, long, false, process.stdout), refused);
+  assert.deepEqual(readdirSync(dir), []);
 });
