@@ -114,8 +114,9 @@ export function checkHybrid(tree: readonly RawFile[], files: readonly RawFile[],
   checkAlignment(files, pieceLength);
 }
 
-function nameOf({ path, length }: RawFile): string {
-  return `${path.map((element) => element.toString()).join('/')} (${length} bytes)`;
+function nameOf({ path, length, target }: RawFile): string {
+  const text = (elements: readonly Buffer[]) => elements.map((element) => element.toString()).join('/');
+  return target === null ? `${text(path)} (${length} bytes)` : `${text(path)} -> ${text(target)}`;
 }
 
 function isSame(file: RawFile, other: RawFile): boolean {
