@@ -25,11 +25,8 @@ export function parseFileTree(info: BencodeDictionary): readonly TreeFile[] {
   return files;
 }
 
-/** Adds the files below `folder` to `into`. The limit on the depth of all torrents bounds how deep this goes. */
+/** Adds the files below `folder` to `into`. How deep this goes is bounded by how deep any bencoded bytes may be. */
 function addFiles(folder: BencodeDictionary, path: readonly Buffer[], into: TreeFile[]): void {
-  if (path.length >= MAX_PATH_ELEMENTS) {
-    throw invalid('file tree', `has paths of more than ${MAX_PATH_ELEMENTS} elements`);
-  }
   // A decoded dictionary is not in the order of the bytes: keys that look like numbers come first, as numbers.
   for (const key of [...folder.keys()].sort()) {
     const at = [...path, Buffer.from(key, 'latin1')];
