@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Metainfo } from '../../src/metainfo/metainfo.js';
 import { writeNoise } from '../../test/support/noise.js';
 import { findRivals, type Rivals } from './installed.js';
 import { Processes, type Program, type Ran, type RanTogether, type Started } from './processes.js';
@@ -31,8 +32,8 @@ export interface TorrentShape {
   readonly pieceLength: string;
   /** Its announce URL. */
   readonly tracker?: string;
-  /** As `--meta-version` takes it; without it version 1. */
-  readonly metaVersion?: string;
+  /** Without it version 1. */
+  readonly metaVersion?: Metainfo['version'];
   /** The URL of its web seed. */
   readonly webSeed?: string;
 }

@@ -36,6 +36,10 @@ console.log(JSON.stringify({ nanos: nanos / (Math.ceil(TAKES / takesPerRound) * 
 function round(takes: number): number {
   const length = pieces * BLOCKS_PER_PIECE * BLOCK_LENGTH;
   const layout = new PieceLayout({
+    version: '1',
+    files: [],
+    pieceRoots: null,
+    missingLayers: [],
     pieceCount: pieces,
     pieceLength: BLOCKS_PER_PIECE * BLOCK_LENGTH,
     length,

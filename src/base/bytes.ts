@@ -3,9 +3,14 @@ export function readUint32(bytes: Buffer, begin: number): number {
   return bytes.readUInt32BE(begin);
 }
 
+/** The same memory as a `Buffer`: a message from another thread makes a plain array of one. */
+export function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
 /** The bytes as lower-case hexadecimal digits, two for each byte. */
 export function toHex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+  return bufferOf(bytes).toString('hex');
 }
 
 /**

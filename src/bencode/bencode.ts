@@ -3,6 +3,7 @@
  * guard has passed.
  */
 import bencode from 'bencode';
+import { bufferOf } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
 import { type BencodeRules, type Oddity, scanBencode } from './guard.js';
 
@@ -48,7 +49,7 @@ export function decodeBencodeParts(bytes: Buffer, rules: BencodeRules): DecodedB
 function fromPackage(value: unknown): BencodeValue {
   // Tolerant rules let minus zero through. Adding zero makes it a plain zero.
   if (typeof value === 'number') return value + 0;
-  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  if (value instanceof Uint8Array) return bufferOf(value);
   if (Array.isArray(value)) return value.map(fromPackage);
   return fromPackageDictionary(value as Readonly<Record<string, unknown>>);
 }

@@ -1,12 +1,19 @@
 /**
- * Lists the files of which a torrent will be made, sorted, so that the same folder makes the same torrent everywhere.
+ * Lists the files of which a torrent will be made, sorted, so that the same folder makes the same torrent everywhere,
+ * and says what that torrent is like before they are hashed.
  */
 import type { Stats } from 'node:fs';
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { BtgetError } from '../base/failure.js';
 import { nameText, systemPath } from '../base/raw-name.js';
-import { inTorrentOrder, type NewTorrent } from '../metainfo/create-metainfo.js';
+import { pieceLengthFor } from '../metainfo/choose-piece-length.js';
+import {
+  checkBeforeHashing,
+  inTorrentOrder,
+  type NewTorrent,
+  type UnhashedTorrent,
+} from '../metainfo/create-metainfo.js';
 
 export interface ListedFile {
   /** Elements below the listed folder, as `nameText` spells them. For a single file: its bare name. */
@@ -49,8 +56,34 @@ export async function listFiles(path: string, without: string | null): Promise<L
   return { ...listing, files: inTorrentOrder(listing.files) };
 }
 
-/** The content of a torrent of this listing, as `createMetainfo` takes it. */
-export function contentOf({ isFolder, files }: Listing): NewTorrent['content'] {
+/** What may be said of a torrent besides what it holds. */
+export interface TorrentWishes extends Omit<UnhashedTorrent, 'name' | 'content' | 'pieceLength'> {
+  /** Null: the name of the file or folder. */
+  readonly name: string | null;
+  /** Bytes; null: chosen by size. */
+  readonly pieceLength: number | null;
+}
+
+/**
+ * A torrent of this listing, of what lies at `path`. Throws 'torrent-invalid' when it has no content, or more than a
+ * torrent can hold.
+ */
+export function torrentOf(path: string, listing: Listing, wishes: TorrentWishes): UnhashedTorrent {
+  const lengths = listing.files.map(({ length }) => length);
+  if (lengths.every((length) => length === 0)) {
+    throw new BtgetError('torrent-invalid', `${path} holds not one byte: there is nothing to share`);
+  }
+  const torrent = {
+    ...wishes,
+    name: wishes.name ?? listing.name,
+    content: contentOf(listing),
+    pieceLength: wishes.pieceLength ?? pieceLengthFor(lengths, wishes.metaVersion),
+  };
+  checkBeforeHashing(torrent);
+  return torrent;
+}
+
+function contentOf({ isFolder, files }: Listing): NewTorrent['content'] {
   const [first] = files;
   if (isFolder || first === undefined)
     return files.map(({ path, length, executable }) => ({ path, length, executable }));

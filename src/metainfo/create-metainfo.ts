@@ -55,6 +55,9 @@ export interface NewTorrent {
   readonly createdAt: number | null;
 }
 
+/** A new torrent whose bytes are not hashed yet. */
+export type UnhashedTorrent = Omit<NewTorrent, 'pieces' | 'pieceRoots'>;
+
 /**
  * The bytes of a new .torrent. The same input always gives the same bytes, and so the same info-hash. Throws
  * 'torrent-invalid' when the files have no content at all, or when version 2 cannot say what they are.
@@ -89,7 +92,7 @@ const LONG_WORK = 4 * 1024 ** 3;
  * can be known before their bytes are hashed, and when hashing them takes long. Files of one length are taken for
  * equal, so that they share a layer: the .torrent may become longer than what is checked here.
  */
-export function checkBeforeHashing(torrent: Omit<NewTorrent, 'pieces' | 'pieceRoots'>): void {
+export function checkBeforeHashing(torrent: UnhashedTorrent): void {
   const { metaVersion, content, pieceLength } = torrent;
   const lengths = lengthsOf(content);
   const pieceCount = pieceCountOf(torrent);

@@ -2,7 +2,7 @@
 import { toHex } from '../base/bytes.js';
 import { redactText, redactUrl } from '../base/redaction.js';
 import { formatMagnet, linkOf } from './magnet.js';
-import type { Metainfo } from './metainfo.js';
+import { contentLength, type Metainfo } from './metainfo.js';
 
 export interface DescribedFile {
   /** The path below the download folder, its elements joined with `/`. */
@@ -62,7 +62,7 @@ export function describe(metainfo: Metainfo, secrets: DescribedSecrets = 'hidden
     version: metainfo.version,
     infoHash: toHex(metainfo.infoHash),
     infoHashV2: metainfo.infoHashV2 === null ? null : toHex(metainfo.infoHashV2),
-    length: metainfo.files.reduce((sum, file) => (file.padding ? sum : sum + file.length), 0),
+    length: contentLength(metainfo),
     pieceLength: metainfo.pieceLength,
     pieceCount: metainfo.pieceCount,
     files: metainfo.files.map(({ path, length, padding, executable, hidden, symlink, piecesRoot }) => ({

@@ -11,8 +11,9 @@ export type InfoHashV1 = Buffer & { readonly __infoHash: 'v1' };
 /** SHA-256 over the original bytes of `info`, 32 bytes (BEP 52). */
 export type InfoHashV2 = Buffer & { readonly __infoHash: 'v2' };
 
+/** Bytes of a SHA-1: of a v1 hash, and of the hash of a piece of version 1. */
 export const V1_HASH_LENGTH = 20;
-export const V2_HASH_LENGTH = 32;
+const V2_HASH_LENGTH = 32;
 
 /** `bytes` as a v1 hash. Throws a RangeError unless they are 20. */
 export function infoHashV1(bytes: Buffer): InfoHashV1 {

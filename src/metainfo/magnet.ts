@@ -6,7 +6,7 @@ import { toHex } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
 import { redactText, redactUrl } from '../base/redaction.js';
 import { type InfoHash, type InfoHashV1, type InfoHashV2, infoHashV1, infoHashV2, mainHash } from './info-hash.js';
-import type { Metainfo } from './metainfo.js';
+import { contentLength, type Metainfo } from './metainfo.js';
 import { isTrackerUrl, isWebSeedUrl } from './parse-sources.js';
 
 /** The files with the indices from `first` to `last`, both included. */
@@ -137,13 +137,13 @@ export function formatMagnet(link: MagnetLink): string {
 
 /** The link to a torrent that we have. It names the hashes, the trackers and the web seeds, and no peers. */
 export function linkOf(metainfo: Metainfo): MagnetLink {
-  const { infoHash, infoHashV1: v1, infoHashV2: v2, name, files, trackers, webSeeds } = metainfo;
+  const { infoHash, infoHashV1: v1, infoHashV2: v2, name, trackers, webSeeds } = metainfo;
   return {
     infoHash,
     infoHashV1: v1,
     infoHashV2: v2,
     name,
-    length: files.reduce((sum, file) => (file.padding ? sum : sum + file.length), 0),
+    length: contentLength(metainfo),
     trackers: trackers.flat(),
     webSeeds,
     peers: [],

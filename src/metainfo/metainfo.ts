@@ -2,8 +2,6 @@
 import { BtgetError } from '../base/failure.js';
 import type { InfoHash, InfoHashV1, InfoHashV2 } from './info-hash.js';
 
-export type { InfoHash } from './info-hash.js';
-
 export interface TorrentFile {
   /**
    * Safe path elements below the download folder. The first element is the torrent's name; a torrent of one bare file
@@ -76,6 +74,11 @@ export interface Metainfo {
   readonly createdBy: string | null;
   /** Seconds since 1970. */
   readonly createdAt: number | null;
+}
+
+/** The bytes that the torrent's files take on a disk. Padding counts in pieces only. */
+export function contentLength({ files }: Pick<Metainfo, 'files'>): number {
+  return files.reduce((sum, file) => sum + (file.padding ? 0 : file.length), 0);
 }
 
 /**

@@ -3,6 +3,7 @@
  * parts, so that parsing never holds the event loop for long.
  */
 import { type MessagePort, Worker } from 'node:worker_threads';
+import { bufferOf } from '../base/bytes.js';
 import { BtgetError, type FailureCode } from '../base/failure.js';
 import { infoHashV1, infoHashV2 } from './info-hash.js';
 import type { Metainfo, TorrentFile } from './metainfo.js';
@@ -30,7 +31,7 @@ export const nodeParseMetainfo: ParseTorrent = (bytes, answered) =>
 
 /** Runs in the thread. `bytes` is the .torrent. Each message on `port` asks for the next answer. */
 export function serveParsing(port: MessagePort, bytes: Uint8Array): void {
-  const answers = parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  const answers = parse(bufferOf(bytes));
   port.on('message', () => {
     const { value, done } = answers.next();
     if (done === true) port.close();
@@ -110,8 +111,4 @@ function received(rest: Metainfo, files: readonly TorrentFile[]): Metainfo {
     pieceRoots: pieceRoots === null ? null : bufferOf(pieceRoots),
     files,
   };
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,4 +1,5 @@
 /** Files of a torrent in few objects: a message of very many small ones costs both threads much more. */
+import { bufferOf } from '../base/bytes.js';
 import { NODE_LENGTH } from './merkle.js';
 import type { TorrentFile } from './metainfo.js';
 
@@ -60,7 +61,7 @@ export function unpackFiles(packed: PackedFiles, into: TorrentFile[]): void {
   const paths = new Paths(packed.paths);
   const exactPaths = new Paths(packed.exactPaths);
   const symlinks = new Paths(packed.symlinks);
-  const bytes = Buffer.from(roots.buffer, roots.byteOffset, roots.byteLength);
+  const bytes = bufferOf(roots);
   let root = 0;
   for (let i = 0; i < flags.length; i += 1) {
     const has = flags[i] as number;

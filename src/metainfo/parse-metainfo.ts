@@ -3,8 +3,10 @@ import { sha1, sha256 } from '../base/digest.js';
 import { asDictionary, getBytes, getDictionary, getInteger, getText } from '../bencode/access.js';
 import { type BencodeDictionary, decodeBencodeParts } from '../bencode/bencode.js';
 import { type BencodeRules, CANONICAL, scanBencode, TOLERANT } from '../bencode/guard.js';
-import { checkHybrid, parseFiles, type RawFile } from './file-tree.js';
-import { type InfoHashes, infoHashV1, infoHashV2, mainHash } from './info-hash.js';
+import { checkHybrid, parseFiles, type RawFile } from './file-list.js';
+import { parseFileTree, type TreeFile } from './file-tree.js';
+import { type InfoHashes, infoHashV1, infoHashV2, mainHash, V1_HASH_LENGTH } from './info-hash.js';
+import { parseLayers } from './layers.js';
 import { NODE_LENGTH } from './merkle.js';
 import {
   invalid,
@@ -18,9 +20,7 @@ import { parseNodes, parseTrackers, parseWebSeeds } from './parse-sources.js';
 import { distinctPaths, exactElement, pathElement, SafePaths, torrentName, type WantedPath } from './path-policy.js';
 import { BLOCK_LENGTH } from './piece-layout.js';
 import { resolveSymlinks } from './symlinks.js';
-import { parseFileTree, parseLayers, type TreeFile } from './v2-tree.js';
 
-const HASH_LENGTH = 20;
 const RULES: BencodeRules = { ...TOLERANT, rawKey: 'info' };
 
 /**
@@ -184,8 +184,8 @@ function pieceCountOf(files: readonly RawFile[], begins: readonly number[], piec
 function piecesOf(info: BencodeDictionary, needed: number): Buffer {
   const pieces = getBytes(info, 'pieces');
   if (pieces === undefined) throw invalid('pieces', 'is not a string');
-  if (pieces.length !== needed * HASH_LENGTH) {
-    throw invalid('pieces', `has ${pieces.length} bytes, but ${needed} pieces need ${needed * HASH_LENGTH}`);
+  if (pieces.length !== needed * V1_HASH_LENGTH) {
+    throw invalid('pieces', `has ${pieces.length} bytes, but ${needed} pieces need ${needed * V1_HASH_LENGTH}`);
   }
   // The bytes of all else that the .torrent says need not stay in memory with it.
   return Buffer.from(pieces);

@@ -1,4 +1,5 @@
 /** How a torrent is cut into pieces and blocks. Only this file makes a `PieceIndex`. */
+import { V1_HASH_LENGTH } from './info-hash.js';
 import { NODE_LENGTH, powerOfTwoFrom } from './merkle.js';
 import type { Metainfo, TorrentFile } from './metainfo.js';
 import { type ByteRun, Padding } from './padding.js';
@@ -23,8 +24,11 @@ export interface PieceProof {
   readonly width: number;
 }
 
-type LayoutMetainfo = Pick<Metainfo, 'pieceCount' | 'pieceLength' | 'length' | 'pieces'> &
-  Partial<Pick<Metainfo, 'version' | 'files' | 'pieceRoots' | 'missingLayers'>>;
+/** What a torrent says of its pieces. */
+export type LayoutMetainfo = Pick<
+  Metainfo,
+  'version' | 'pieceCount' | 'pieceLength' | 'length' | 'pieces' | 'files' | 'pieceRoots' | 'missingLayers'
+>;
 
 /**
  * The pieces and blocks of one torrent. It never changes.
@@ -55,9 +59,9 @@ export class PieceLayout {
     this.#hashes = metainfo.pieces;
     this.#roots = rootsByPiece(metainfo);
     this.#blocksPerPiece = Math.ceil(metainfo.pieceLength / BLOCK_LENGTH);
-    this.#files = metainfo.files ?? [];
+    this.#files = metainfo.files;
     this.#padding = new Padding(this.#files);
-    this.#fileOf = (metainfo.version ?? '1') === '1' ? null : filesByPiece(this.#files, metainfo);
+    this.#fileOf = metainfo.version === '1' ? null : filesByPiece(this.#files, metainfo);
   }
 
   /** `index` as the index of a piece; undefined when this torrent has no such piece. */
@@ -130,7 +134,7 @@ export class PieceLayout {
 
   /** What the bytes of the piece must give. */
   proofOf(piece: PieceIndex): PieceProof {
-    const sha1 = this.isV2Alone ? null : this.#hashes.subarray(piece * 20, piece * 20 + 20);
+    const sha1 = this.isV2Alone ? null : this.#hashes.subarray(piece * V1_HASH_LENGTH, (piece + 1) * V1_HASH_LENGTH);
     if (this.#roots === null) return { sha1, root: null, width: 0 };
     const root = this.#roots.subarray(piece * NODE_LENGTH, (piece + 1) * NODE_LENGTH);
     const { length } = this.#fileOfPiece(piece);
@@ -173,18 +177,27 @@ export class PieceLayout {
 
 /** The root of each piece, 32 bytes each; zeros where it is not known. Null when the torrent tells none. */
 function rootsByPiece(metainfo: LayoutMetainfo): Buffer | null {
-  const { pieceRoots = null, pieceCount, pieceLength, files = [], missingLayers = [] } = metainfo;
+  const { pieceRoots, pieceCount, pieceLength, files } = metainfo;
   if (pieceRoots === null || pieceRoots.length === pieceCount * NODE_LENGTH) return pieceRoots;
-  const missing = new Set(missingLayers);
   const all = Buffer.alloc(pieceCount * NODE_LENGTH);
-  let at = 0;
-  for (const [index, file] of files.entries()) {
-    if (file.piecesRoot === undefined || missing.has(index)) continue;
-    const end = at + Math.ceil(file.length / pieceLength) * NODE_LENGTH;
-    pieceRoots.copy(all, (file.begin / pieceLength) * NODE_LENGTH, at, end);
-    at = end;
+  for (const [index, roots] of rootsByFile(metainfo)) {
+    roots?.copy(all, ((files[index] as TorrentFile).begin / pieceLength) * NODE_LENGTH);
   }
   return all;
+}
+
+/** For each file with bytes the roots of its pieces, by the index of the file; null where its layer is missing. */
+export function* rootsByFile(metainfo: LayoutMetainfo): Generator<readonly [file: number, roots: Buffer | null]> {
+  const { files, pieceLength, pieceRoots, missingLayers } = metainfo;
+  if (pieceRoots === null) return;
+  const missing = new Set(missingLayers);
+  let at = 0;
+  for (const [index, file] of files.entries()) {
+    if (file.piecesRoot === undefined) continue;
+    const end = at + (missing.has(index) ? 0 : Math.ceil(file.length / pieceLength) * NODE_LENGTH);
+    yield [index, end === at ? null : pieceRoots.subarray(at, end)];
+    at = end;
+  }
 }
 
 /** By piece: the index of the file that the piece is of. Each file with bytes begins a piece. */

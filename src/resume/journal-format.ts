@@ -12,7 +12,7 @@
 import { crc32 } from '../base/crc32.js';
 import { sha1 } from '../base/digest.js';
 import type { FileIdentity } from '../disk/storage.js';
-import type { InfoHash } from '../metainfo/metainfo.js';
+import type { InfoHash } from '../metainfo/info-hash.js';
 import type { PieceIndex, PieceRun } from '../metainfo/piece-layout.js';
 
 /** The first bytes of every journal of btget, of any version. A file without them is never replaced or removed. */

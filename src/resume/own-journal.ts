@@ -1,6 +1,6 @@
 import type { DoneOutcome, FileIdentity } from '../disk/storage.js';
 import { type FoundJournal, type JournalFile, type JournalReadOutcome, mayBeForged } from '../disk/target.js';
-import type { InfoHash } from '../metainfo/metainfo.js';
+import type { InfoHash } from '../metainfo/info-hash.js';
 import { isJournal, ownerIn } from './read-journal.js';
 
 /** The paths of journals that torrents of this process use. Two torrents never write to the same one. */

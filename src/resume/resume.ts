@@ -22,7 +22,7 @@ export interface ResumeParts {
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
   readonly owner: JournalOwner;
-  readonly file: JournalFile & { release(): void; readonly othersPath?: string | null };
+  readonly file: JournalFile & { release(): void; readonly othersPath: string | null };
   readonly claim: TargetClaim;
   readonly keeper: JournalKeeper;
   readonly hold: TargetHold;
@@ -99,7 +99,7 @@ export class Resume implements WriteJournal {
 
   /** The path of the journal of another torrent of the same name, when one lies beside the files; else null. */
   get othersJournal(): string | null {
-    return this.#parts.file.othersPath ?? null;
+    return this.#parts.file.othersPath;
   }
 
   /** What the torrent waits for before it looks at the disk, or null. */

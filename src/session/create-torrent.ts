@@ -1,11 +1,10 @@
 /** A .torrent of what lies on the disk, for scripts. */
+import { bufferOf } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
 import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/files/file-disk.js';
 import type { PieceHashesOutcome } from '../disk/files/hash-pieces.js';
-import { contentOf, listFiles } from '../disk/list-files.js';
-import { pieceLengthFor } from '../metainfo/choose-piece-length.js';
+import { listFiles, type TorrentWishes, torrentOf } from '../disk/list-files.js';
 import {
-  checkBeforeHashing,
   createMetainfo as encodeMetainfo,
   hashesDue,
   META_VERSIONS,
@@ -35,8 +34,7 @@ import {
 } from './read-options.js';
 
 /** What may be said of a torrent besides what it holds; null for what is left out, or chosen here. */
-export interface CreateTorrentOptions
-  extends Omit<NewTorrent, 'name' | 'content' | 'pieces' | 'pieceRoots' | 'pieceLength'> {
+export interface CreateTorrentOptions extends TorrentWishes {
   /** A file name instead of the name of the file or folder, at most 240 bytes; null: that name. */
   readonly name: string | null;
   /** Bytes, a power of two from 16 KiB to 512 MiB; null: chosen by size. */
@@ -75,7 +73,7 @@ const READERS: Readers<CreateTorrentOptions> = {
 
 const hashes: Reader<Buffer> = (value, name) => {
   if (!(value instanceof Uint8Array)) throw wrong(name, value, 'the bytes of hashes');
-  return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  return bufferOf(value);
 };
 /** As `nameText` spells it: a torrent may have names that no file here may have. */
 const rawName = text('a name', (value) => !/^\.\.?$|[/\0]/.test(value));
@@ -103,15 +101,9 @@ export async function createTorrent(path: string, options: Partial<CreateTorrent
   readPath(path, 'path');
   const all = readOptions(READERS, DEFAULT_CREATE_TORRENT_OPTIONS, options);
   const listing = await listFiles(path, null);
-  const lengths = listing.files.map((file) => file.length);
-  if (sumOf(lengths) === 0) {
-    throw new BtgetError('torrent-invalid', `${path} holds not one byte: there is nothing to share`);
-  }
-  const pieceLength = all.pieceLength ?? pieceLengthFor(lengths, all.metaVersion);
-  const torrent = { ...all, name: all.name ?? listing.name, content: contentOf(listing), pieceLength };
-  checkBeforeHashing(torrent);
+  const torrent = torrentOf(path, listing, all);
   const files = listing.files.map((file) => ({ path: file.from, length: file.length }));
-  const { pieces, pieceRoots } = await hash(files, pieceLength, all.metaVersion);
+  const { pieces, pieceRoots } = await hash(files, torrent.pieceLength, all.metaVersion);
   const bytes = encodeMetainfo({ ...torrent, pieces, pieceRoots });
   // What we write we must be able to read: a torrent beyond the limits is refused here, before anyone gets it.
   parseMetainfo(bytes);
@@ -134,10 +126,6 @@ export function createMetainfo(torrent: NewTorrent): Buffer {
 function checkLength(name: string, length: number, due: number): void {
   if (length === due) return;
   throw new BtgetError('usage', `${name}: ${length} bytes of hashes, and the content needs ${due}`);
-}
-
-function sumOf(lengths: readonly number[]): number {
-  return lengths.reduce((sum, length) => sum + length, 0);
 }
 
 type PieceHashes = Extract<PieceHashesOutcome, { ok: true }>;

@@ -12,7 +12,7 @@ import type { TrackerAnswer } from '../discovery/trackers/rerequester.js';
 import { type Swarm, swarmsOf, type WireHashes, wireHashes } from '../metainfo/info-hash.js';
 import { withLayers, withoutV2 } from '../metainfo/layers.js';
 import type { MagnetLink } from '../metainfo/magnet.js';
-import type { Metainfo } from '../metainfo/metainfo.js';
+import { contentLength, type Metainfo } from '../metainfo/metainfo.js';
 import { parseMetadata } from '../metainfo/parse-metadata.js';
 import type { ParseOutcome, Parsing } from '../metainfo/parsing.js';
 import { ipOfBytes } from '../net/ip-address.js';
@@ -239,7 +239,7 @@ export class MetadataTorrent {
   status(): TorrentStatus {
     return {
       state: this.#stage === 'stopping' || this.#stage === 'ended' ? 'stopped' : 'metadata',
-      length: this.#metainfo === null ? 0 : lengthOf(this.#metainfo),
+      length: this.#metainfo === null ? 0 : contentLength(this.#metainfo),
       wanted: 0,
       have: 0,
       checked: 0,
@@ -434,9 +434,4 @@ export class MetadataTorrent {
     this.#context.end();
     for (const answered of this.#whenEnded.splice(0)) answered();
   }
-}
-
-/** Bytes of content, padding not counted. */
-function lengthOf({ files }: Metainfo): number {
-  return files.reduce((sum, file) => sum + (file.padding ? 0 : file.length), 0);
 }

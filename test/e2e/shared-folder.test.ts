@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
-import type { InfoHash } from '../../src/metainfo/metainfo.js';
+import type { InfoHash } from '../../src/metainfo/info-hash.js';
 import { ownerIn, readJournal } from '../../src/resume/read-journal.js';
 import { createTorrent } from '../../src/session/create-torrent.js';
 import { BtgetProcess, LOOPBACK, runBtget } from '../support/btget-process.js';

@@ -1,5 +1,5 @@
 import { sha1 } from '../../src/base/digest.js';
-import { type PieceIndex, PieceLayout } from '../../src/metainfo/piece-layout.js';
+import { type LayoutMetainfo, type PieceIndex, PieceLayout } from '../../src/metainfo/piece-layout.js';
 import { Bitfield } from '../../src/wire/bitfield.js';
 
 /** Makes a bitfield of a picture: '*' is a piece that is there, any other character a piece that is missing. */
@@ -9,9 +9,18 @@ export function bitfieldOf(picture: string): Bitfield {
   return bits;
 }
 
-/** A layout without hashes, for tests that only need lengths and positions. */
+/** Hashes and files of a torrent of version 1, for layouts of which only lengths and positions matter. */
+export const NO_HASHES: Omit<LayoutMetainfo, 'pieceCount' | 'pieceLength' | 'length'> = {
+  version: '1',
+  pieces: Buffer.alloc(0),
+  files: [],
+  pieceRoots: null,
+  missingLayers: [],
+};
+
+/** A layout without hashes and files. */
 export function layoutOf(pieceCount: number, pieceLength: number, length = pieceCount * pieceLength): PieceLayout {
-  return new PieceLayout({ pieceCount, pieceLength, length, pieces: Buffer.alloc(0) });
+  return new PieceLayout({ ...NO_HASHES, pieceCount, pieceLength, length });
 }
 
 /** The hashes of the pieces of `content`, in a row, as a torrent holds them. */

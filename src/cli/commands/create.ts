@@ -4,9 +4,8 @@ import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
 import type { FileDisk } from '../../disk/files/file-disk.js';
 import type { PieceHashesOutcome } from '../../disk/files/hash-pieces.js';
-import { contentOf, type ListedFile, listFiles } from '../../disk/list-files.js';
-import { pieceLengthFor } from '../../metainfo/choose-piece-length.js';
-import { checkBeforeHashing, createMetainfo } from '../../metainfo/create-metainfo.js';
+import { type ListedFile, listFiles, torrentOf } from '../../disk/list-files.js';
+import { createMetainfo } from '../../metainfo/create-metainfo.js';
 import { parseMetainfo } from '../../metainfo/parse-metainfo.js';
 import { type CliIo, onInterrupt } from '../io.js';
 import { CREATE_OPTIONS, type Values } from '../options.js';
@@ -34,16 +33,10 @@ export const create = (disk: FileDisk): CliCommand =>
       const createdAt = values.date ?? dateOfEnvironment(io);
       const target = await targetOf(path, values);
       const listing = await listFiles(path, target.kind === 'file' ? target.path : null);
-      const lengths = listing.files.map((file) => file.length);
-      const length = lengths.reduce((sum, each) => sum + each, 0);
-      if (length === 0)
-        throw new BtgetError('torrent-invalid', `${path} holds not one byte: there is nothing to share`);
-      const pieceLength = values.pieceLength ?? pieceLengthFor(lengths, values.metaVersion);
-      const torrent = {
+      const torrent = torrentOf(path, listing, {
         metaVersion: values.metaVersion,
-        name: values.name ?? listing.name,
-        content: contentOf(listing),
-        pieceLength,
+        name: values.name,
+        pieceLength: values.pieceLength,
         trackers: values.trackers.map((url) => [url]),
         webSeeds: values.webSeeds,
         private: values.private,
@@ -51,8 +44,9 @@ export const create = (disk: FileDisk): CliCommand =>
         comment: values.comment,
         createdBy: `btget ${version()}`,
         createdAt,
-      };
-      checkBeforeHashing(torrent);
+      });
+      const { pieceLength } = torrent;
+      const length = listing.files.reduce((sum, file) => sum + file.length, 0);
       const outcome = await hash(listing.files, length, pieceLength, values, disk, io);
       if (!outcome.ok) throw outcome.failure;
       const bytes = createMetainfo({ ...torrent, pieces: outcome.pieces, pieceRoots: outcome.pieceRoots });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
 import type { FileDisk } from '../../disk/files/file-disk.js';
+import { withoutV2 } from '../../metainfo/layers.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import { PieceLayout } from '../../metainfo/piece-layout.js';
 import { WantedContent } from '../../torrent/content/wanted-content.js';
@@ -88,7 +89,7 @@ export const verify = (disk: FileDisk): CliCommand =>
  */
 function provable(metainfo: Metainfo): Metainfo {
   if (metainfo.version !== 'hybrid' || metainfo.missingLayers.length === 0) return metainfo;
-  return { ...metainfo, pieceRoots: null, missingLayers: [] };
+  return withoutV2(metainfo);
 }
 
 /** The content that the user selects, or the failure when the selection does not fit the torrent. */

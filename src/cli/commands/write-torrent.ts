@@ -2,7 +2,10 @@
 import type { Stats } from 'node:fs';
 import { constants, link, lstat, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
+import { systemRandom } from '../../base/system-random.js';
+import { invalid, MAX_TORRENT_LENGTH } from '../../metainfo/metainfo.js';
 
 /** Where a .torrent goes. */
 export type TorrentTarget =
@@ -36,13 +39,18 @@ export async function torrentTarget(
   return fileTarget(output, force);
 }
 
-/** Never leaves a part of a .torrent under the target's name. Rejects with a `BtgetError`. */
+/**
+ * Never leaves a part of a .torrent under the target's name. Rejects with a `BtgetError`: with 'torrent-invalid' when
+ * the .torrent is so long that we would not read it. Peers may tell the piece layers of such a one.
+ */
 export async function writeTorrent(
   target: TorrentTarget,
   bytes: Buffer,
   force: boolean,
   stdout: NodeJS.WritableStream,
 ): Promise<void> {
+  if (bytes.length > MAX_TORRENT_LENGTH)
+    throw invalid('the file', `would have ${bytes.length} bytes, ${MAX_TORRENT_LENGTH} is the most`);
   if (target.kind === 'stdout') {
     stdout.write(bytes);
     return;
@@ -102,9 +110,9 @@ async function appear(path: string, bytes: Buffer): Promise<void> {
   }
 }
 
-/** A name in the same folder that no other process uses. */
+/** A name in the same folder that nothing else has, not even what a killed process left behind. */
 function besides(path: string): string {
-  return join(dirname(path), `.${basename(path).slice(0, 60)}.${process.pid}.new`);
+  return join(dirname(path), `.${basename(path).slice(0, 60)}.${toHex(systemRandom.bytes(8))}.new`);
 }
 
 async function writeNew(path: string, bytes: Buffer, mode = 0o666): Promise<void> {

@@ -6,11 +6,11 @@
  */
 import { BtgetError } from '../../base/failure.js';
 import type { FileSurvey, Storage, SurveyOutcome } from '../../disk/storage.js';
+import { isLayerOf } from '../../metainfo/layers.js';
 import { merkleRoot, NODE_LENGTH } from '../../metainfo/merkle.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, type PieceRun, piecesOfFile } from '../../metainfo/piece-layout.js';
 import { SharedPieces } from '../../metainfo/shared-pieces.js';
-import { isLayerOf } from '../../metainfo/v2-tree.js';
 import { chooseFinalNames } from '../../torrent/content/final-names.js';
 import type { WantedContent } from '../../torrent/content/wanted-content.js';
 import { piecesToCheck } from '../../torrent/existing/adoption.js';
@@ -275,9 +275,4 @@ function stateOf(file: TorrentFile, found: FileSurvey, have: number): FileState 
   if (found.found === 'absent') return 'missing';
   if (found.found === 'final' && found.length !== file.length) return 'wrong-size';
   return have === file.length ? 'ok' : 'incomplete';
-}
-
-/** The bytes that the torrent's files take on a disk. Padding counts in pieces only. */
-export function contentLength({ files }: Pick<Metainfo, 'files'>): number {
-  return files.reduce((sum, file) => sum + (file.padding ? 0 : file.length), 0);
 }

@@ -1,8 +1,7 @@
 /** Shows people what a torrent holds: its facts, and its files as a tree. */
 import { toHex } from '../../base/bytes.js';
 import { type DescribedSecrets, describe } from '../../metainfo/describe.js';
-import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
-import { contentLength } from '../content/verify-content.js';
+import { contentLength, type Metainfo, type TorrentFile } from '../../metainfo/metainfo.js';
 import { printable } from './escape.js';
 import { formatCount, formatSize } from './format.js';
 

@@ -1,21 +1,10 @@
-/** A torrent's bytes in files. Workers write and hash; blocks for uploading are read on this thread. */
 import type { Timers } from '../../base/clock.js';
-import { BtgetError } from '../../base/failure.js';
+import type { BtgetError } from '../../base/failure.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
-import { type ContentSegment, PLACE_RULES, type PlaceRule } from '../content-map.js';
+import type { ContentSegment } from '../content-map.js';
 import { decodeFailure, type FailureMessage, LostName } from '../failure.js';
-import type {
-  CommitProof,
-  FileWrite,
-  HashJob,
-  Judged,
-  ReadPlace,
-  StoragePlace,
-  Told,
-  Work,
-  WorkKind,
-} from '../protocol.js';
+import type { CommitProof, FileWrite, ReadPlace, StoragePlace, Told, Work, WorkKind } from '../protocol.js';
 import {
   type AdoptedFile,
   type BlockRead,
@@ -29,7 +18,6 @@ import {
   type DoneOutcome,
   FileLost,
   type FileRun,
-  InconsistentHashes,
   type LeavesOutcome,
   type MakeOutcome,
   type PassOverOutcome,
@@ -40,11 +28,10 @@ import {
   type SyncOutcome,
 } from '../storage.js';
 import type { RootAnchor, RootAnchors } from '../system/anchor.js';
-import { fromTop } from '../system/guard.js';
 import type { ReadOperations } from '../system/operations.js';
-import { verdictOf } from '../verdict.js';
 import { type BlockReaderParts, readBlocks } from './block-reader.js';
 import type { HashQueue } from './hash-queue.js';
+import { judgedOutcome, PieceChecker } from './piece-checker.js';
 import { FilePlaces } from './places.js';
 import type { FileAddress, FileReadPool, ReadHome } from './read-pool.js';
 import { measureRoom, passOverParts, type SurveyParts, surveyInBatches } from './survey.js';
@@ -87,6 +74,7 @@ export class FileStorage implements Storage {
   readonly #home: ReadHome;
   readonly #reading: BlockReaderParts;
   readonly #looking: SurveyParts;
+  readonly #checker: PieceChecker;
   /** Whether some piece was written block by block. */
   #written = false;
   /** How many answers of workers and of reads are due. */
@@ -109,6 +97,11 @@ export class FileStorage implements Storage {
       operations: disk.readOperations,
       addressOf: (segment) => this.#addressOf(segment),
     };
+    this.#checker = new PieceChecker({
+      layout,
+      places: this.#places,
+      hash: (job, answered) => disk.hashing.add(this, job, (answer) => this.#later(() => answered(answer))),
+    });
     this.#looking = {
       files: metainfo.files,
       place,
@@ -149,7 +142,7 @@ export class FileStorage implements Storage {
         this.#places.map.settle(piece, 'kept');
         this.#wrote(writes);
       }
-      this.#later(() => answered(told.ok ? outcomeOf(piece, told.value) : this.#failed(told)));
+      this.#later(() => answered(told.ok ? judgedOutcome(piece, told.value) : this.#failed(told)));
     });
   }
 
@@ -187,40 +180,9 @@ export class FileStorage implements Storage {
 
   checkPiece(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void {
     this.#refuseWhenClosed();
-    const mayDiffer = this.#places.map.mayDiffer(piece);
-    const check = (rule: PlaceRule, ...others: readonly PlaceRule[]): void => {
-      this.#checkBy(rule, piece, (outcome) => {
-        const [next, ...rest] = others;
-        if (!outcome.ok || outcome.matches) answered(outcome);
-        else if (next === undefined || !mayDiffer) this.#inspect(piece, outcome, answered);
-        else check(next, ...rest);
-      });
-    };
-    check(...PLACE_RULES);
-  }
-
-  #checkBy(rule: PlaceRule, piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void {
-    const sources = this.#places.sources(rule, piece, this.#layout.lengthOf(piece));
-    const proof = this.#layout.proofOf(piece);
-    const job: HashJob = {
-      sources,
-      pieceLength: this.#layout.pieceLength,
-      sha1: proof.sha1 !== null,
-      tree: proof.root === null ? null : { width: proof.width, leaves: true },
-    };
-    this.#disk.hashing.add(this, job, (answer) => {
-      this.#later(() => {
-        if (answer.kind === 'failed') answered({ ok: false, failure: decodeFailure(answer.failure) });
-        else if (answer.kind === 'missing') answered({ ok: true, matches: false });
-        else {
-          const verdict = verdictOf(
-            proof.sha1?.equals(answer.hashes) ?? null,
-            proof.root?.equals(answer.roots) ?? null,
-          );
-          if (verdict === 'right') this.#places.map.settle(piece, rule);
-          answered(outcomeOf(piece, { verdict, leaves: proof.root === null ? null : answer.leaves }));
-        }
-      });
+    this.#checker.check(piece, (outcome) => {
+      if (outcome.ok && !outcome.matches) this.#inspect(piece, outcome, answered);
+      else answered(outcome);
     });
   }
 
@@ -235,19 +197,7 @@ export class FileStorage implements Storage {
 
   hashCandidate(piece: PieceIndex, candidate: Candidate, answered: (outcome: CandidateHashOutcome) => void): void {
     this.#refuseWhenClosed();
-    const { path, id } = candidate;
-    const { root, width } = this.#layout.proofOf(piece);
-    const length = root === null ? this.#layout.lengthOf(piece) : this.#layout.contentLengthOf(piece);
-    const sources = this.#places.sourcesIn({ ...fromTop(path), id }, piece, length);
-    const tree = root === null ? null : { width, leaves: false };
-    const job: HashJob = { sources, pieceLength: this.#layout.pieceLength, sha1: root === null, tree };
-    this.#disk.hashing.add(this, job, (answer) => {
-      this.#later(() => {
-        if (answer.kind === 'failed') answered({ ok: false, failure: decodeFailure(answer.failure) });
-        else if (answer.kind === 'missing') answered({ ok: true, hash: null });
-        else answered({ ok: true, hash: Buffer.from(root === null ? answer.hashes : answer.roots) });
-      });
-    });
+    this.#checker.hashCandidate(piece, candidate, answered);
   }
 
   copyCandidate(run: FileRun, candidate: Candidate, mayShare: boolean, answered: (outcome: CopyOutcome) => void): void {
@@ -276,24 +226,7 @@ export class FileStorage implements Storage {
 
   hashBlocks(piece: PieceIndex, answered: (outcome: LeavesOutcome) => void): void {
     this.#refuseWhenClosed();
-    const { root, width } = this.#layout.proofOf(piece);
-    if (root === null) throw new Error(`piece ${piece} has no hash tree`);
-    // No piece with a hash tree spans files, so it lies in its file, whatever the rule.
-    const sources = this.#places.sources('kept', piece, this.#layout.contentLengthOf(piece));
-    const job: HashJob = {
-      sources,
-      pieceLength: this.#layout.pieceLength,
-      sha1: false,
-      tree: { width, leaves: true },
-    };
-    this.#disk.hashing.add(this, job, (answer) => {
-      this.#later(() => {
-        if (answer.kind === 'failed') answered({ ok: false, failure: decodeFailure(answer.failure) });
-        else if (answer.kind === 'hashed' && root.equals(answer.roots))
-          answered({ ok: true, leaves: bufferOf(answer.leaves) });
-        else answered({ ok: false, failure: new BtgetError('io', `piece ${piece} is not on the disk any more`) });
-      });
-    });
+    this.#checker.hashBlocks(piece, answered);
   }
 
   readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
@@ -494,15 +427,4 @@ export class FileStorage implements Storage {
   #refuseWhenClosed(): void {
     if (this.#closed !== null) throw new Error('something was asked of a storage that is closed');
   }
-}
-
-function outcomeOf(piece: PieceIndex, { verdict, leaves }: Judged): CheckOutcome {
-  if (verdict === 'inconsistent') return { ok: false, failure: new InconsistentHashes(piece) };
-  if (verdict === 'right' || leaves === null) return { ok: true, matches: verdict === 'right' };
-  return { ok: true, matches: false, leaves: bufferOf(leaves) };
-}
-
-/** The same memory as a `Buffer`: a message from another thread makes it a plain array. */
-function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
 }

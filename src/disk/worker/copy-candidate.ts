@@ -1,5 +1,5 @@
 import { BtgetError } from '../../base/failure.js';
-import { about, isSystemError } from '../failure.js';
+import { isSystemError } from '../failure.js';
 import type { Work } from '../protocol.js';
 import { below, fromTop } from '../system/guard.js';
 import type { FileOperations } from '../system/operations.js';
@@ -8,20 +8,16 @@ import type { OwnFiles } from './own-files.js';
 
 const COPY_LENGTH = 256 * 1024;
 
-/**
- * Does what `Storage.copyCandidate` asks. Throws failures of the torrent's own
- * file alone.
- */
+/** Does what `Storage.copyCandidate` asks. Throws failures of the torrent's own file alone. */
 export function copyCandidate(
   operations: Pick<FileOperations, 'read'>,
   reading: Pick<FilePool, 'open' | 'forget'>,
   files: Pick<OwnFiles, 'idOf' | 'share' | 'write'>,
   { names, run, candidate, mayShare }: Omit<Work['copyCandidate']['request'], 'place'>,
 ): Work['copyCandidate']['answer'] {
-  const { root, path } = fromTop(candidate.path);
-  const name = below(root, path);
+  const place = fromTop(candidate.path);
   try {
-    const from = openCandidate(reading, candidate);
+    const from = openOrNone(reading, place);
     // A file need not be copied to itself, and is changed by sharing with itself.
     if (from === undefined || from.facts.id !== candidate.id || files.idOf(names) === candidate.id)
       return { copied: 0, isShared: false };
@@ -39,15 +35,14 @@ export function copyCandidate(
     }
     return { copied, isShared: false };
   } finally {
-    about(name, () => reading.forget(name));
+    reading.forget(below(place.root, place.path));
   }
 }
 
 /** Undefined when it is gone, may not be read, or is no regular file any more. */
-function openCandidate(reading: Pick<FilePool, 'open'>, { path }: { readonly path: string }): OpenFile | undefined {
-  const { root, path: elements } = fromTop(path);
+function openOrNone(reading: Pick<FilePool, 'open'>, { root, path }: ReturnType<typeof fromTop>): OpenFile | undefined {
   try {
-    return reading.open({ root }, elements);
+    return reading.open({ root }, path);
   } catch (error) {
     if (error instanceof BtgetError) return undefined;
     throw error;

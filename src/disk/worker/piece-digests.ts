@@ -1,9 +1,8 @@
 import { RunningSha1, RunningSha256, writeSha256 } from '../../base/digest.js';
+import { V1_HASH_LENGTH } from '../../metainfo/info-hash.js';
 import { merkleRoot, NODE_LENGTH } from '../../metainfo/merkle.js';
 import { BLOCK_LENGTH } from '../../metainfo/piece-layout.js';
 import type { HashAnswer, HashJob, TreeJob } from '../protocol.js';
-
-const HASH_LENGTH = 20;
 
 /** Cuts the bytes of a job into pieces, and computes the digests that the job wants of each piece. */
 export class PieceDigests {
@@ -61,7 +60,7 @@ class PieceHashes {
 
   constructor(pieceCount: number) {
     // The buffer needs memory of its own, because it is handed over to another thread.
-    this.hashes = Buffer.allocUnsafeSlow(pieceCount * HASH_LENGTH);
+    this.hashes = Buffer.allocUnsafeSlow(pieceCount * V1_HASH_LENGTH);
   }
 
   add(bytes: Buffer): void {
@@ -70,7 +69,7 @@ class PieceHashes {
 
   endPiece(): void {
     this.#current.digest().copy(this.hashes, this.#written);
-    this.#written += HASH_LENGTH;
+    this.#written += V1_HASH_LENGTH;
     this.#current = new RunningSha1();
   }
 }

@@ -3,10 +3,10 @@
  * the torrent does tell, proves what is made.
  */
 import type { CheckOutcome, FileSurvey, OpenStorage, Storage } from '../../disk/storage.js';
+import { isLayerOf } from '../../metainfo/layers.js';
 import { merkleRoot } from '../../metainfo/merkle.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import { type PieceIndex, PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
-import { isLayerOf } from '../../metainfo/v2-tree.js';
 import type { TorrentOptions } from '../torrent-options.js';
 
 /** The layers that are known, by index of the file. */

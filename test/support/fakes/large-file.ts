@@ -3,6 +3,7 @@ import { powerOfTwoFrom } from '../../../src/metainfo/merkle.js';
 import { Subtree } from '../../../src/metainfo/merkle-proof.js';
 import type { TorrentFile } from '../../../src/metainfo/metainfo.js';
 import { PieceLayout } from '../../../src/metainfo/piece-layout.js';
+import { NO_HASHES } from '../pieces.js';
 import { HashTrees } from './hash-trees.js';
 
 const BLOCK = 16 * 1024;
@@ -31,7 +32,7 @@ export function largeFile(blocks: number, width = 1): LargeFile {
   const layer = tree.nodes(Math.log2(width), 0, pieceCount);
   const flags = { padding: false, executable: false, hidden: false, symlink: null };
   const files = [{ path: ['large'], begin: 0, length, piecesRoot: tree.root, ...flags }];
-  const common = { files, pieceLength, length, pieceCount, version: '2', pieces: Buffer.alloc(0) } as const;
+  const common = { ...NO_HASHES, files, pieceLength, length, pieceCount, version: '2' } as const;
   return {
     metainfo: { files, pieceLength, missingLayers: [0] },
     layout: new PieceLayout({ ...common, pieceRoots: layer }),

@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { torrentTarget, writeTorrent } from '../../../src/cli/commands/write-torrent.js';
 import { META_VERSIONS } from '../../../src/metainfo/create-metainfo.js';
+import { MAX_TORRENT_LENGTH } from '../../../src/metainfo/metainfo.js';
 import { BtgetProcess } from '../../support/btget-process.js';
 import { scratch } from '../../support/disk/scratch.js';
 import { HANGS_AFTER } from '../../support/hang.js';
@@ -74,4 +75,30 @@ test('a .torrent replaces no file that has appeared meanwhile, and leaves nothin
   assert.deepEqual([readdirSync(dir), readFileSync(path, 'latin1')], [['new.torrent'], 'another']);
   await writeTorrent(target, Buffer.from('mine'), true, process.stdout);
   assert.deepEqual([readdirSync(dir), readFileSync(path, 'latin1')], [['new.torrent'], 'mine']);
+});
+
+test('what a killed process of the same number left behind does not keep a .torrent from being written', async (t) => {
+  // Programs in containers have the same few numbers again and again.
+  const dir = scratch(t);
+  const path = join(dir, 'new.torrent');
+  const left = `.new.torrent.${process.pid}.new`;
+  writeFileSync(join(dir, left), 'half');
+  for (const force of [false, true]) {
+    const target = await torrentTarget(path, null, force);
+    await writeTorrent(target, Buffer.from(`force ${force}`), force, process.stdout);
+    assert.deepEqual(
+      [readdirSync(dir).sort(), readFileSync(path, 'latin1')],
+      [[left, 'new.torrent'], `force ${force}`],
+    );
+  }
+});
+
+test('a .torrent that is too long to be read again is written nowhere', async (t) => {
+  const dir = scratch(t);
+  const target = await torrentTarget(join(dir, 'new.torrent'), null, false);
+  const long = Buffer.alloc(MAX_TORRENT_LENGTH + 1);
+  const refused = { code: 'torrent-invalid', message: /the file would have 33554433 bytes, 33554432 is the most/ };
+  await assert.rejects(writeTorrent(target, long, false, process.stdout), refused);
+  await assert.rejects(writeTorrent({ kind: 'stdout' }, long, false, process.stdout), refused);
+  assert.deepEqual(readdirSync(dir), []);
 });

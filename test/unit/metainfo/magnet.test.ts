@@ -70,7 +70,14 @@ test('a torrent is named by a hash of v1, by one of v2, or by both, with or with
 });
 
 test('a multihash of another kind names no torrent, but does no harm beside a hash that does', () => {
-  for (const other of [`1114${HASH}`, `1220${'ef'.repeat(31)}`, `1240${'ef'.repeat(64)}`, 'ef'.repeat(32), '']) {
+  for (const other of [
+    `1114${HASH}`,
+    `1b20${'ef'.repeat(32)}`,
+    `1220${'ef'.repeat(31)}`,
+    `1240${'ef'.repeat(64)}`,
+    'ef'.repeat(32),
+    '',
+  ]) {
     refused(`magnet:?xt=urn:btmh:${other}`, /urn:btmh that is not 1220 \(SHA-256, 32 bytes\)/);
     assert.deepEqual(parseMagnet(`magnet:?xt=urn:btmh:${other}&xt=urn:btih:${HASH}`).infoHashV2, null);
   }

@@ -49,7 +49,14 @@ test('torrents of version 2 and hybrids of many files come back from the thread 
   const files = Array.from({ length: 4500 }, (_, index) => ({ path: `top/${index}`, length: index < 2 ? 40_000 : 1 }));
   for (const version of ['2', 'hybrid'] as const) {
     const { torrent, metainfo } = v2Torrent(files, 16_384, version, { layers: version === '2' });
-    const outcome = await new Promise<ParseOutcome>((resolve) => nodeParseMetainfo(torrent, resolve));
+    let isLater = false;
+    const outcome = await new Promise<ParseOutcome>((resolve) => {
+      nodeParseMetainfo(torrent, (parsed) => {
+        assert.ok(isLater);
+        resolve(parsed);
+      });
+      isLater = true;
+    });
     assert.deepEqual(outcome, { ok: true, metainfo });
     assert.equal(metainfo.missingLayers.length, version === '2' ? 0 : 2);
   }

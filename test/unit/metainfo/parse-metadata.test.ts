@@ -37,6 +37,7 @@ test('metadata that is not a torrent is not valid, bencoded or not', () => {
       bytes.toString('latin1'),
     );
   }
+  assert.throws(() => parseMetadataNow(more, linkOfInfo(more)), /info ends before its bytes do/);
 });
 
 test('metadata of version 2 and of a hybrid lacks the layers of its longer files', () => {

@@ -277,6 +277,14 @@ test('a hybrid whose two sides disagree is refused', () => {
       hybrid(files, { a: root(11), b: root(20) }),
       'torrent-invalid: file tree has a (11 bytes) where the v1 list has a (10 bytes)',
     ],
+    [
+      hybrid(
+        [file(['a'], 10), file(['l'], 0, { attr: 'l', 'symlink path': ['a'] })],
+        { a: root(10), l: dictionary({ '': dictionary({ attr: 'l', length: 0, 'symlink path': ['b'] }) }) },
+        { pieces: Buffer.alloc(20) },
+      ),
+      'torrent-invalid: file tree has l -> b where the v1 list has l -> a',
+    ],
     [hybrid(files, { a: root(10), b: 7 }), 'torrent-invalid: file tree[b] is not a dictionary'],
     [
       hybrid([file(['a'], 10), file(['b'], 20)], { a: root(10), b: root(20) }, { pieces: Buffer.alloc(20) }),

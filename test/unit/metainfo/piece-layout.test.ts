@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { withoutV2 } from '../../../src/metainfo/layers.js';
 import { BLOCK_LENGTH, PieceLayout } from '../../../src/metainfo/piece-layout.js';
+import { NO_HASHES } from '../../support/pieces.js';
 import { v2Torrent } from '../../support/v2-torrent.js';
 
 /** Three pieces of 40,000 bytes, the last of them 10,000. */
 const hashes = Buffer.from(Array.from({ length: 60 }, (_, i) => Math.floor(i / 20)));
-const layout = new PieceLayout({ pieceCount: 3, pieceLength: 40_000, length: 90_000, pieces: hashes });
+const layout = new PieceLayout({ ...NO_HASHES, pieceCount: 3, pieceLength: 40_000, length: 90_000, pieces: hashes });
 const pieces = [0, 1, 2].map((index) => layout.pieceIndex(index)).filter((piece) => piece !== undefined);
 
 test('only numbers from 0 to below the piece count are piece indices', () => {
@@ -40,7 +41,13 @@ test('blocks are 16 KiB, except for the last of a piece', () => {
 });
 
 test('a torrent that fills its last piece has no shorter one', () => {
-  const full = new PieceLayout({ pieceCount: 2, pieceLength: BLOCK_LENGTH, length: 2 * BLOCK_LENGTH, pieces: hashes });
+  const full = new PieceLayout({
+    ...NO_HASHES,
+    pieceCount: 2,
+    pieceLength: BLOCK_LENGTH,
+    length: 2 * BLOCK_LENGTH,
+    pieces: hashes,
+  });
   const last = full.pieceIndex(1);
   assert.ok(last !== undefined);
   assert.deepEqual([full.lengthOf(last), full.blockCount(last)], [BLOCK_LENGTH, 1]);

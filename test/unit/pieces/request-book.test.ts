@@ -6,7 +6,7 @@ import { BLOCK_LENGTH, PieceLayout } from '../../../src/metainfo/piece-layout.js
 import { PiecePicker } from '../../../src/pieces/piece-picker.js';
 import { RequestBook } from '../../../src/pieces/request-book.js';
 import { type Bitfield, fullBitfield } from '../../../src/wire/bitfield.js';
-import { bitfieldOf, pieceAt } from '../../support/pieces.js';
+import { bitfieldOf, NO_HASHES, pieceAt } from '../../support/pieces.js';
 import { seededRandom } from '../../support/simulation/seeded-random.js';
 
 interface TestPeer {
@@ -14,7 +14,7 @@ interface TestPeer {
   readonly has: Bitfield;
 }
 
-const LAYOUT = { pieceLength: 2 * BLOCK_LENGTH, pieces: Buffer.alloc(0) };
+const LAYOUT = { ...NO_HASHES, pieceLength: 2 * BLOCK_LENGTH };
 
 /** A book over pieces of two blocks each, in order; the last block of the torrent is `lastLength` long. */
 class Scene {

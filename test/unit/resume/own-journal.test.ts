@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Doubt } from '../../../src/disk/system/trust.js';
 import type { JournalReadOutcome } from '../../../src/disk/target.js';
-import type { InfoHash } from '../../../src/metainfo/metainfo.js';
+import type { InfoHash } from '../../../src/metainfo/info-hash.js';
 import { encodeHead, encodeRecords, lastSeal } from '../../../src/resume/journal-format.js';
 import { OwnJournal } from '../../../src/resume/own-journal.js';
 import { DEFAULT_MEMORY_JOURNAL_OPTIONS, MemoryJournal } from '../../support/fakes/memory-journal.js';

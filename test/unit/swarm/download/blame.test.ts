@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PieceLayout } from '../../../../src/metainfo/piece-layout.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../../../../src/swarm/download/blame.js';
+import { NO_HASHES } from '../../../support/pieces.js';
 import { sampleTorrent } from '../../../support/sample-torrent.js';
 
 const BLOCK = 16 * 1024;
 const layout = new PieceLayout({
+  ...NO_HASHES,
   pieceCount: 10,
   pieceLength: 4 * BLOCK,
   length: 39 * BLOCK + 100,
@@ -148,6 +150,7 @@ describe('Blame', () => {
 
   it('knows the sole sender of a piece, also when a part of the piece is padding', () => {
     const padded = new PieceLayout({
+      ...NO_HASHES,
       pieceCount: 1,
       pieceLength: 4 * BLOCK,
       length: 4 * BLOCK,

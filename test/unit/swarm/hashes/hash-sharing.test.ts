@@ -14,6 +14,7 @@ import { hasCorpus, readCorpus } from '../../../support/corpus.js';
 import { HashTrees } from '../../../support/fakes/hash-trees.js';
 import { type LargeFile, largeFile } from '../../../support/fakes/large-file.js';
 import { RecordedConnection } from '../../../support/fakes/recorded-connection.js';
+import { NO_HASHES } from '../../../support/pieces.js';
 import { Timeline } from '../../../support/simulation/timeline.js';
 import { type V2SampleTorrent, v2Torrent } from '../../../support/v2-torrent.js';
 
@@ -446,7 +447,7 @@ describe('the hashes of very many files', () => {
     }));
     const pieceRoots = Buffer.concat(files.map((_, file) => rootOf(file)));
     const length = COUNT * 2 * BLOCK;
-    const pieces = { pieceCount: COUNT, pieceLength: 2 * BLOCK, length, pieces: Buffer.alloc(0) };
+    const pieces = { ...NO_HASHES, pieceCount: COUNT, pieceLength: 2 * BLOCK, length };
     const layout = new PieceLayout({ ...pieces, version: '2', files, pieceRoots });
     roots = 0;
     const tasks: (() => void)[] = [];

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FileSurvey } from '../../../../src/disk/storage.js';
 import type { TorrentFile } from '../../../../src/metainfo/metainfo.js';
-import { PieceLayout } from '../../../../src/metainfo/piece-layout.js';
+import type { PieceLayout } from '../../../../src/metainfo/piece-layout.js';
 import { SharedPieces } from '../../../../src/metainfo/shared-pieces.js';
 import { asBegun, judgeFiles, piecesToCheck } from '../../../../src/torrent/existing/adoption.js';
+import { layoutOf } from '../../../support/pieces.js';
 
 const PIECE = 100;
 
@@ -27,7 +28,7 @@ function content(...lengths: number[]): { files: TorrentFile[]; layout: PieceLay
   const pieceCount = Math.ceil(begin / PIECE);
   return {
     files,
-    layout: new PieceLayout({ pieceCount, pieceLength: PIECE, length: begin, pieces: Buffer.alloc(20 * pieceCount) }),
+    layout: layoutOf(pieceCount, PIECE, begin),
   };
 }
 

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { BtgetError } from '../../../../src/base/failure.js';
 import type { BlockRead, DoneOutcome, FileSurvey } from '../../../../src/disk/storage.js';
 import type { TorrentFile } from '../../../../src/metainfo/metainfo.js';
-import { PieceLayout } from '../../../../src/metainfo/piece-layout.js';
 import { findBlankFiles } from '../../../../src/torrent/existing/blank-files.js';
+import { layoutOf } from '../../../support/pieces.js';
 
 const PIECE = 3 * 1024 * 1024;
 const LENGTHS = [10, 2 * PIECE, 0, PIECE];
@@ -20,8 +20,7 @@ function blankOf(bytes: readonly (Buffer | null)[], files: readonly number[]): {
     return { ...file, symlink: null };
   });
   const pieceCount = Math.ceil(length / PIECE);
-  const pieces = Buffer.alloc(20 * pieceCount);
-  const layout = new PieceLayout({ pieceCount, pieceLength: PIECE, length, pieces });
+  const layout = layoutOf(pieceCount, PIECE, length);
   const survey = bytes.map((held): FileSurvey => {
     return { found: 'part', length: held?.length ?? 5, identity: null, bothNames: false };
   });

@@ -79,6 +79,13 @@ test('a tree that says something impossible is refused, and the message names th
   refuses(torrentOf(inside(leaf()), { pieces: ROOT }), /half of a hybrid/);
   refuses(torrentOf(inside(leaf()), { 'meta version': undefined }), /meta version is missing/);
   refuses(torrentOf(inside(leaf({ length: 2 ** 52 }))), /pieces would be/);
+  const nested = (depth: number) => {
+    let tree: Encodable = dictionary({ a: leaf() });
+    for (let folder = 1; folder < depth; folder += 1) tree = dictionary({ a: tree });
+    return torrentOf(tree);
+  };
+  assert.equal(parseMetainfo(nested(96)).files[0]?.path.length, 97);
+  assert.throws(() => parseMetainfo(nested(97)), /nested deeper than 100/);
 });
 
 test('piece layers that do not prove what they claim are refused', () => {
@@ -97,6 +104,12 @@ test('piece layers that do not prove what they claim are refused', () => {
   for (const bad of [wrong, layer.subarray(32), layer.subarray(1), Buffer.concat([layer, paddingHash(0)])]) {
     refuses(given(keyed(root, bad)), /do not give the pieces root of one/);
   }
+  const short = { one: leaf({ length: 16 * KIB, 'pieces root': ROOT }) };
+  const ofShort = (layer: Buffer) =>
+    torrentOf(dictionary(short), { name: 'one' }, { 'piece layers': keyed(ROOT, layer) });
+  assert.deepEqual(parseMetainfo(ofShort(ROOT)).pieceRoots, ROOT);
+  for (const bad of [Buffer.alloc(32, 2), Buffer.concat([ROOT, ROOT]), Buffer.alloc(0)])
+    refuses(ofShort(bad), /a wrong layer of one, which has one piece/);
   assert.deepEqual(parseMetainfo(given(new Map())).missingLayers, [0]);
 });
 
