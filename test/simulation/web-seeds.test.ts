@@ -146,6 +146,15 @@ describe('a mirror', () => {
     world.swarm.stop();
   });
 
+  it('is not asked when the torrent names it as a script of BEP 17', () => {
+    const torrent = { ...ONE, metainfo: { ...ONE.metainfo, httpSeeds: [URL_OF_ONE] } };
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 4 * MIB);
+    const world = new World(torrent, { [URL_OF_ONE]: mirror }, { torrent: { webSeeds: [] } }, [4 * MIB]);
+    world.untilDone(HOUR);
+    assert.deepEqual([mirror.asked, world.leech.torrent.status().webSeeds.known], [[], 0]);
+    world.end();
+  });
+
   for (const version of ['1', '2', 'hybrid'] as const)
     it(`gives many files, one after another (version ${version})`, () => {
       const torrent = version === '1' ? MANY : v2Torrent(MANY_FILES, 64 * KIB, version);

@@ -59,6 +59,7 @@ test('a new torrent is canonical and reads back with the same values', () => {
     isFolder: true,
     trackers: [['http://a/announce', 'http://b/announce'], ['udp://c:1']],
     webSeeds: ['http://seed/'],
+    httpSeeds: [],
     nodes: [],
     private: true,
     comment: 'hello',
