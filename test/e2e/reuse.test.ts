@@ -25,6 +25,7 @@ import { asPlainUser } from '../support/disk/plain-user.js';
 import { HANGS_AFTER } from '../support/hang.js';
 import { pieceHashes } from '../support/pieces.js';
 import { seededRandom } from '../support/simulation/seeded-random.js';
+import { NOTHING_SAID } from '../support/torrent-bytes.js';
 import { v2Torrent } from '../support/v2-torrent.js';
 import { FakeIo } from '../unit/cli/support/fake-io.js';
 
@@ -83,20 +84,16 @@ function torrentOf(version: '1' | '2' | 'hybrid', pieceLength: number): Buffer {
     executable: false,
   }));
   const pieces = pieceHashes(Buffer.concat(BOX.map((file) => file.content)), pieceLength);
-  return createMetainfo({ ...NOTHING_SAID, name: 'box', content, pieceLength, pieces });
+  return createMetainfo({
+    ...NOTHING_SAID,
+    metaVersion: '1',
+    name: 'box',
+    content,
+    pieceLength,
+    pieces,
+    pieceRoots: null,
+  });
 }
-
-const NOTHING_SAID = {
-  metaVersion: '1',
-  pieceRoots: null,
-  trackers: [],
-  webSeeds: [],
-  private: false,
-  source: null,
-  comment: null,
-  createdBy: null,
-  createdAt: null,
-} as const;
 
 function tree(dir: string): readonly string[] {
   return (readdirSync(dir, { recursive: true, encoding: 'utf8' }) as string[]).sort();
