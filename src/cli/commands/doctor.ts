@@ -4,7 +4,7 @@ import { systemRandom } from '../../base/system-random.js';
 import { isLoopbackFence } from '../../discovery/http/http-destination.js';
 import { Authorities } from '../../discovery/http/http-tls.js';
 import type { Swarms } from '../../discovery/swarm-sources.js';
-import { swarmsOf, wireForm } from '../../metainfo/info-hash.js';
+import { bothHashes, swarmsOf } from '../../metainfo/info-hash.js';
 import type { BindAddresses } from '../../net/fence.js';
 import { behindGate } from '../../net/listed-gate.js';
 import { resolveBind } from '../../net/node-interfaces.js';
@@ -161,13 +161,12 @@ class Examination {
       return null;
     }
     const isLink = source.kind === 'magnet';
-    const { infoHash, infoHashV2, trackers: named } = isLink ? source.link : source.metainfo;
+    const torrent = isLink ? source.link : source.metainfo;
     const length = isLink ? source.link.length : contentLength(source.metainfo);
-    const others = new Set(noTrackers ? [] : named.flat());
+    const others = new Set(noTrackers ? [] : torrent.trackers.flat());
     for (const url of trackers) others.delete(url);
     const asked = [...namedBy('user', new Set(trackers)), ...namedBy('torrent-tracker', others)];
-    const swarms = swarmsOf({ infoHash, infoHashV2: infoHashV2 === null ? null : wireForm(infoHashV2) });
-    return { input: source.input, swarms, length, trackers: asked };
+    return { input: source.input, swarms: swarmsOf(bothHashes(torrent)), length, trackers: asked };
   }
 
   #tell(...findings: readonly Finding[]): void {
