@@ -222,7 +222,7 @@ export function inTorrentOrder<T extends { readonly path: readonly string[] }>(f
  * of all files, and takes no layer that does not give its file's root. Nothing proves trackers, web seeds and texts.
  */
 export function encodeTorrent(metainfo: Metainfo): Buffer {
-  const { info, trackers, webSeeds, nodes, comment, createdBy, createdAt } = metainfo;
+  const { info, trackers, webSeeds, httpSeeds, nodes, comment, createdBy, createdAt } = metainfo;
   const urls = trackers.flat();
   const field = (key: string, value: Parameters<typeof encodeBencode>[0] | null | undefined): Buffer[] =>
     value === null || value === undefined ? [] : [encodeBencode(key), encodeBencode(value)];
@@ -234,6 +234,7 @@ export function encodeTorrent(metainfo: Metainfo): Buffer {
     ...field('comment', comment),
     ...field('created by', createdBy),
     ...field('creation date', createdAt),
+    ...field('httpseeds', httpSeeds.length > 0 ? httpSeeds : null),
     encodeBencode('info'),
     info,
     ...field('nodes', nodes.length > 0 ? nodes.map(nodePair) : null),

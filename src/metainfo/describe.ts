@@ -35,7 +35,10 @@ export interface Description {
   readonly pieceCount: number;
   readonly files: readonly DescribedFile[];
   readonly trackers: readonly (readonly string[])[];
+  /** First those that are asked (BEP 19), then `httpSeeds`. */
   readonly webSeeds: readonly string[];
+  /** URLs of scripts (BEP 17), which are not asked. */
+  readonly httpSeeds: readonly string[];
   readonly nodes: readonly string[];
   readonly private: boolean;
   readonly comment: string | null;
@@ -75,7 +78,8 @@ export function describe(metainfo: Metainfo, secrets: DescribedSecrets = 'hidden
       piecesRoot: piecesRoot === undefined ? null : toHex(piecesRoot),
     })),
     trackers: metainfo.trackers.map(urls),
-    webSeeds: urls(metainfo.webSeeds),
+    webSeeds: urls([...new Set([...metainfo.webSeeds, ...metainfo.httpSeeds])]),
+    httpSeeds: urls(metainfo.httpSeeds),
     nodes: metainfo.nodes,
     private: metainfo.private,
     comment: text(metainfo.comment),

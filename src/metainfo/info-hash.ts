@@ -59,16 +59,25 @@ export interface WireHashes {
   readonly infoHashV2: InfoHash | null;
 }
 
-/** What of a torrent tells its hashes: a part of `Metainfo`. */
-interface KnownByHashes {
+/** The hashes of a `Metainfo` or of a link. */
+interface HasHashes {
   readonly infoHash: InfoHash;
   readonly infoHashV2: InfoHashV2 | null;
+}
+
+/** The hashes that a torrent or a link names, whatever is used of them. */
+export function bothHashes({ infoHash, infoHashV2 }: HasHashes): WireHashes {
+  return { infoHash, infoHashV2: infoHashV2 === null ? null : wireForm(infoHashV2) };
+}
+
+/** What of a torrent tells the hashes that are used: a part of `Metainfo`. */
+interface KnownByHashes extends HasHashes {
   readonly pieceRoots: Buffer | null;
 }
 
 /** A hybrid without `pieceRoots` is used as version 1 alone, so its peers must not come for version 2. */
 export function wireHashes({ infoHash, infoHashV2, pieceRoots }: KnownByHashes): WireHashes {
-  return { infoHash, infoHashV2: infoHashV2 === null || pieceRoots === null ? null : wireForm(infoHashV2) };
+  return bothHashes({ infoHash, infoHashV2: pieceRoots === null ? null : infoHashV2 });
 }
 
 /** Each swarm of a torrent with its hash, the main one first: one or two. */

@@ -67,6 +67,8 @@ export interface Metainfo {
   readonly trackers: readonly (readonly string[])[];
   /** URLs (BEP 19). */
   readonly webSeeds: readonly string[];
+  /** URLs of scripts (BEP 17). They are shown and written, and never asked. */
+  readonly httpSeeds: readonly string[];
   /** DHT nodes (BEP 5) as `host:port`, with IPv6 addresses in brackets. */
   readonly nodes: readonly string[];
   readonly private: boolean;

@@ -47,6 +47,7 @@ export function withLink(metainfo: Metainfo, link: MetadataLink): Metainfo {
     ...metainfo,
     trackers: link.trackers.map((url) => [url]),
     webSeeds: link.webSeeds.map((url) => (!metainfo.isFolder || url.endsWith('/') ? url : `${url}/`)),
+    httpSeeds: [],
     nodes: link.nodes,
   };
 }

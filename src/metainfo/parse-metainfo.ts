@@ -16,7 +16,7 @@ import {
   type Metainfo,
   type TorrentFile,
 } from './metainfo.js';
-import { parseNodes, parseTrackers, parseWebSeeds } from './parse-sources.js';
+import { parseHttpSeeds, parseNodes, parseTrackers, parseWebSeeds } from './parse-sources.js';
 import { distinctPaths, exactElement, pathElement, SafePaths, torrentName, type WantedPath } from './path-policy.js';
 import { BLOCK_LENGTH } from './piece-layout.js';
 import { resolveSymlinks } from './symlinks.js';
@@ -86,6 +86,7 @@ function parseInfo(root: BencodeDictionary, info: BencodeDictionary, raw: Buffer
     isFolder,
     trackers: parseTrackers(root),
     webSeeds: parseWebSeeds(root, isFolder),
+    httpSeeds: parseHttpSeeds(root),
     nodes: parseNodes(root),
     private: getInteger(info, 'private') === 1,
     comment: getText(root, 'comment.utf-8') ?? getText(root, 'comment') ?? null,

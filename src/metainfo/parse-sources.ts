@@ -21,17 +21,22 @@ export function parseTrackers(root: BencodeDictionary): readonly (readonly strin
 }
 
 /**
- * Web seeds, each once, by http and https only. For a torrent that is a folder the URLs end in a slash, because the
- * path of a file is added to them. `url-list` is the key of BEP 19. `httpseeds` is for the scripts of BEP 17, but
- * creators also put plain URLs of BEP 19 there. A script does not answer as BEP 19 wants, and is dropped when it is
- * tried.
+ * Web seeds (BEP 19), each once, by http and https only. For a torrent that is a folder the URLs end in a slash,
+ * because the path of a file is added to them.
  */
 export function parseWebSeeds(root: BencodeDictionary, isFolder: boolean): readonly string[] {
   const seen = new Set<string>();
-  return ['url-list', 'httpseeds']
-    .flatMap((key): readonly (BencodeValue | undefined)[] => asList(root.get(key)) ?? [root.get(key)])
+  return oneOrSeveral(root.get('url-list'))
     .map((url) => webSeedUrl(url, isFolder))
     .filter((url): url is string => isNew(url, seen));
+}
+
+/** The scripts of BEP 17, each once, by http and https only. */
+export function parseHttpSeeds(root: BencodeDictionary): readonly string[] {
+  const seen = new Set<string>();
+  return oneOrSeveral(root.get('httpseeds'))
+    .map((value) => asText(value)?.trim())
+    .filter((url): url is string => url !== undefined && isWebSeedUrl(url) && isNew(url, seen));
 }
 
 /** DHT nodes (BEP 5) as `host:port`, with IPv6 addresses in brackets, each once. */
@@ -46,6 +51,10 @@ export function parseNodes(root: BencodeDictionary): readonly string[] {
   });
   const seen = new Set<string>();
   return nodes.filter((node): node is string => isNew(node, seen));
+}
+
+function oneOrSeveral(value: BencodeValue | undefined): readonly (BencodeValue | undefined)[] {
+  return asList(value) ?? [value];
 }
 
 function isNew(text: string | undefined, seen: Set<string>): text is string {

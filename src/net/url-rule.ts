@@ -14,7 +14,7 @@ export type UrlSource =
   | 'user'
   /** A torrent or a link: `announce`, `announce-list`, `tr`. */
   | 'torrent-tracker'
-  /** A torrent or a link: `url-list`, `httpseeds`, `ws`. */
+  /** A torrent or a link: `url-list`, `ws`. */
   | 'torrent-web-seed'
   /**
    * A gateway, in its answer to our search (UPnP). `port-mapping/upnp.ts` makes sure that the URL leads to the gateway.

@@ -27,7 +27,7 @@ export type KeptLink = MetadataLink & NamedHashes;
 
 /** What a .torrent says of its sources and its making. No kept metadata says anything of it. */
 const NO_MAKER = { comment: null, createdBy: null, createdAt: null } as const;
-const NO_SOURCES = { trackers: [], webSeeds: [], nodes: [], ...NO_MAKER } as const;
+const NO_SOURCES = { trackers: [], webSeeds: [], httpSeeds: [], nodes: [], ...NO_MAKER } as const;
 
 /**
  * Keeps the metadata of a download that began without all of it, until the download is done: the info dictionary alone,

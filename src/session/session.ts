@@ -8,7 +8,7 @@ import type { Random } from '../base/random.js';
 import type { DhtStatus } from '../discovery/dht/dht-node.js';
 import { OwnAddresses } from '../discovery/own-addresses.js';
 import type { PortMapping } from '../discovery/port-mapping/port-mapper.js';
-import { swarmsOf, type WireHashes, wireForm, wireHashes } from '../metainfo/info-hash.js';
+import { bothHashes, swarmsOf, type WireHashes, wireHashes } from '../metainfo/info-hash.js';
 import type { MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { selectFiles } from '../metainfo/selection.js';
@@ -328,9 +328,9 @@ export class Session {
  * What a link says of its torrent. Only the metadata tells whether the torrent is private; if it is, the torrent parts
  * from its public sources then.
  */
-function subjectOf({ infoHash, infoHashV2: v2, name, nodes }: MagnetLink): Subject {
-  const hashes = { infoHash, infoHashV2: v2 === null ? null : wireForm(v2) };
-  return { hashes, name: name ?? toHex(infoHash), nodes, private: false };
+function subjectOf(link: MagnetLink): Subject {
+  const { infoHash, name, nodes } = link;
+  return { hashes: bothHashes(link), name: name ?? toHex(infoHash), nodes, private: false };
 }
 
 /** BEP 20: a dash, two letters for the client, four characters for its version, a dash, then random characters. */

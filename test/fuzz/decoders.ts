@@ -763,6 +763,7 @@ export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'metainfo/parse-metadata.ts parseMetadata': 'wraps parseMetainfo',
   'metainfo/file-tree.ts parseFileTree': 'part of parseMetainfo',
   'metainfo/layers.ts parseLayers': 'part of parseMetainfo',
+  'metainfo/parse-sources.ts parseHttpSeeds': 'part of parseMetainfo',
   'metainfo/parse-sources.ts parseNodes': 'part of parseMetainfo',
   'metainfo/parse-sources.ts parseTrackers': 'part of parseMetainfo',
   'metainfo/parse-sources.ts parseWebSeeds': 'part of parseMetainfo',

@@ -46,7 +46,8 @@ describe('the doctor', { concurrency: true }, () => {
       const url = await tracker.until((output) => /http:\/\/127\.0\.0\.1:\d+\/announce/.exec(output)?.[0]);
       writeNoise(dir, { 'data.bin': 100_000 });
       const torrent = join(dir, 'data.torrent');
-      const create = machine.btget('create', join(dir, 'data.bin'), '-o', torrent, '--tracker', url);
+      const made = ['-o', torrent, '--tracker', url, '--meta-version', 'hybrid'];
+      const create = machine.btget('create', join(dir, 'data.bin'), ...made);
       assert.equal(await create.ended, 0, create.stderr);
       const seed = machine.btget('seed', torrent, '-d', dir, ...bind);
       await seed.until((output) => /seeding/.exec(output));
@@ -65,7 +66,10 @@ describe('the doctor', { concurrency: true }, () => {
         'port-mapping': 'skipped',
         tracker: 'ok',
       });
-      assert.match(found.of('tracker')[0]?.message ?? '', /: 1 seed, 0 downloading$/);
+      assert.match(
+        found.of('tracker')[0]?.message ?? '',
+        /: 1 seed, 0 downloading \(v1\); 1 seed, 0 downloading \(v2\)$/,
+      );
 
       const outside = [
         '--tracker',

@@ -19,6 +19,9 @@ const MANY_FILES = Array.from({ length: 20 }, (_, index) => ({
   length: 300_000 + index * 1_111,
 }));
 const MANY = sampleTorrent(MANY_FILES, 256 * KIB);
+/** Files of which a server that ignores ranges gives nothing but the whole. */
+const LONG_FILES = MANY_FILES.slice(0, 6).map(({ path, length }) => ({ path, length: 10 * length }));
+const LONG = sampleTorrent(LONG_FILES, 256 * KIB);
 const MANY_URL = 'http://mirror.example/';
 
 /** A download from mirrors, and from seeds when there are some. */
@@ -146,6 +149,15 @@ describe('a mirror', () => {
     world.swarm.stop();
   });
 
+  it('is not asked when the torrent names it as a script of BEP 17', () => {
+    const torrent = { ...ONE, metainfo: { ...ONE.metainfo, httpSeeds: [URL_OF_ONE] } };
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 4 * MIB);
+    const world = new World(torrent, { [URL_OF_ONE]: mirror }, { torrent: { webSeeds: [] } }, [4 * MIB]);
+    world.untilDone(HOUR);
+    assert.deepEqual([mirror.asked, world.leech.torrent.status().webSeeds.known], [[], 0]);
+    world.end();
+  });
+
   for (const version of ['1', '2', 'hybrid'] as const)
     it(`gives many files, one after another (version ${version})`, () => {
       const torrent = version === '1' ? MANY : v2Torrent(MANY_FILES, 64 * KIB, version);
@@ -154,6 +166,9 @@ describe('a mirror', () => {
       world.end();
     });
 });
+
+/** The sentences about wrong bytes of pieces over several files. */
+const told = ({ swarm }: World): readonly string[] => swarm.log.filter((line) => / which is over \d files/.test(line));
 
 describe('a mirror that fails', () => {
   /** Each answers so a few times, and well from then on. The file comes all the same, within the time. */
@@ -256,6 +271,39 @@ describe('a mirror that fails', () => {
     assert.ok(lied);
     world.end();
   });
+
+  for (const giving of ['parts', 'whole files'] as const)
+    it(`with wrong bytes of each piece over several files is barred for these pieces alone: it gives ${giving}`, () => {
+      const { files, pieceCount, pieceLength } = LONG.metainfo;
+      const shared = new Set(files.slice(1).map(({ begin }) => Math.floor(begin / pieceLength)));
+      const bad = mirrorOf(LONG, MANY_URL, 8 * MIB);
+      const barred = (): ReadonlySet<number> =>
+        new Set(bad.asked.length === 0 ? [] : told(world).map((line) => Number(/piece (\d+),/.exec(line)?.[1])));
+      bad.answer = ({ url, begin, end }) => {
+        const file = bad.fileAt(url.whole);
+        const at = files[file]?.begin ?? assert.fail(url.whole);
+        if (giving === 'parts')
+          for (const piece of barred())
+            assert.ok(at + end <= piece * pieceLength || at + begin >= (piece + 1) * pieceLength, `piece ${piece}`);
+        // The first byte of a file lies in a piece in which the file before it ends.
+        const bytes = Buffer.from(LONG.fileBytes(file));
+        if (file > 0) bytes[0] = (bytes[0] ?? 0) ^ 1;
+        if (giving === 'parts') return { body: bytes.subarray(begin, end) };
+        const isFirst = bad.asked.filter((request) => request.url.whole === url.whole).length === 1;
+        const head = { status: 200, contentRange: null, contentLength: bytes.length };
+        // What is asked for next lies too far from the begin of the file.
+        return { head, body: isFirst ? bytes.subarray(0, 2 * MIB) : bytes };
+      };
+      const world = new World(LONG, { [MANY_URL]: bad });
+      world.swarm.timeline.run(6 * HOUR);
+      assert.equal(told(world).length, shared.size);
+      assert.deepEqual(barred(), shared);
+      const right = Array.from({ length: pieceCount }, (_, piece) => piece).filter((piece) => !shared.has(piece));
+      const length = right.reduce((sum, piece) => sum + LONG.bytesOf(piece).length, 0);
+      assert.equal(world.leech.torrent.status().have, length);
+      world.swarm.stop();
+      assert.equal(world.swarm.timeline.pending, 0);
+    });
 
   it('by silence in the middle of a run is overtaken by peers', () => {
     const mirror = mirrorOf(ONE, URL_OF_ONE, 8 * MIB);

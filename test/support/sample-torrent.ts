@@ -68,6 +68,7 @@ export function sampleTorrent(samples: readonly SampleFile[], pieceLength: numbe
     isFolder: (files[0]?.path.length ?? 0) > 1,
     trackers: [],
     webSeeds: [],
+    httpSeeds: [],
     nodes: [],
     private: false,
     comment: null,

@@ -1,4 +1,16 @@
 import { type Encodable, encodeBencode } from '../../src/bencode/encode.js';
+import type { NewTorrent } from '../../src/metainfo/create-metainfo.js';
+
+/** What a new torrent need not say. */
+export const NOTHING_SAID = {
+  trackers: [],
+  webSeeds: [],
+  private: false,
+  source: null,
+  comment: null,
+  createdBy: null,
+  createdAt: null,
+} as const satisfies Partial<NewTorrent>;
 
 export type Fields = Readonly<Record<string, Encodable | undefined>>;
 

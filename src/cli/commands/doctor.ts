@@ -3,6 +3,8 @@ import { BtgetError } from '../../base/failure.js';
 import { systemRandom } from '../../base/system-random.js';
 import { isLoopbackFence } from '../../discovery/http/http-destination.js';
 import { Authorities } from '../../discovery/http/http-tls.js';
+import type { Swarms } from '../../discovery/swarm-sources.js';
+import { bothHashes, swarmsOf } from '../../metainfo/info-hash.js';
 import { contentLength } from '../../metainfo/metainfo.js';
 import type { BindAddresses } from '../../net/fence.js';
 import { behindGate } from '../../net/listed-gate.js';
@@ -127,7 +129,7 @@ class Examination {
       this.#tell(warning('tracker', `${source.input} names no tracker`, 'peers come from the DHT, or from --peer'));
     const question = {
       client: this.#trackers.client,
-      infoHash: source.infoHash,
+      swarms: source.swarms,
       peerId: createPeerId(systemRandom),
       port: port ?? this.#values.port.first,
     };
@@ -159,12 +161,12 @@ class Examination {
       return null;
     }
     const isLink = source.kind === 'magnet';
-    const { infoHash, trackers: named } = isLink ? source.link : source.metainfo;
+    const torrent = isLink ? source.link : source.metainfo;
     const length = isLink ? source.link.length : contentLength(source.metainfo);
-    const others = new Set(noTrackers ? [] : named.flat());
+    const others = new Set(noTrackers ? [] : torrent.trackers.flat());
     for (const url of trackers) others.delete(url);
     const asked = [...namedBy('user', new Set(trackers)), ...namedBy('torrent-tracker', others)];
-    return { input: source.input, infoHash, length, trackers: asked };
+    return { input: source.input, swarms: swarmsOf(bothHashes(torrent)), length, trackers: asked };
   }
 
   #tell(...findings: readonly Finding[]): void {
@@ -179,7 +181,7 @@ class Examination {
 interface Examined {
   /** The source as the user gave it, without secrets. */
   readonly input: string;
-  readonly infoHash: Buffer;
+  readonly swarms: Swarms;
   /** Bytes of the content; null when a link does not tell it. */
   readonly length: number | null;
   readonly trackers: readonly SourcedUrl[];

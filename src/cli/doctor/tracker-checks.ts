@@ -1,10 +1,13 @@
 /** Checks whether UDP works, whether trackers answer, and what they know of a torrent. */
+import type { Swarms } from '../../discovery/swarm-sources.js';
 import type {
   AnnounceOutcome,
+  ScrapedTorrent,
   ScrapeOutcome,
   TrackerClient,
   TrackerScraper,
 } from '../../discovery/trackers/tracker-client.js';
+import type { InfoHash } from '../../metainfo/info-hash.js';
 import type { BindAddresses } from '../../net/fence.js';
 import type { DatagramSocket, RawServer } from '../../net/raw-server.js';
 import type { SourcedUrl } from '../../net/url-rule.js';
@@ -14,7 +17,8 @@ import { type Finding, failed, fine, warning } from './finding.js';
 /** The client that asks trackers, and what it tells them of us and the torrent. */
 export interface TrackerQuestion {
   readonly client: TrackerClient & TrackerScraper;
-  readonly infoHash: Buffer;
+  /** The main one first. */
+  readonly swarms: Swarms;
   readonly peerId: Buffer;
   /** The port on which we would listen. */
   readonly port: number;
@@ -34,28 +38,46 @@ export async function checkTrackers(trackers: readonly SourcedUrl[], question: T
 
 async function checkTracker(tracker: SourcedUrl, question: TrackerQuestion): Promise<Finding> {
   const shown = tracker.url.toString();
-  const scraped = await scrape(tracker, question);
-  const counts = scraped.ok ? scraped.torrents[0] : undefined;
-  if (counts !== undefined && counts !== null) {
-    const { seeds, leeches } = counts;
-    return fine('tracker', `${shown}: ${formatCount(seeds ?? 0, 'seed')}, ${leeches ?? 0} downloading`);
+  // Some trackers answer for one torrent of a request alone.
+  const scraped = await Promise.all(
+    [...question.swarms].map(async ([swarm, infoHash]) => ({
+      swarm,
+      outcome: await scrape(tracker, infoHash, question),
+    })),
+  );
+  if (scraped.some(({ outcome }) => countsIn(outcome) !== null)) {
+    const told = scraped.filter(({ outcome }) => outcome.ok);
+    const texts = told.map(({ swarm, outcome }) => countsText(outcome) + (scraped.length > 1 ? ` (${swarm})` : ''));
+    return fine('tracker', `${shown}: ${texts.join('; ')}`);
   }
   // Many trackers have no scrape, or hide torrents in it. A 'stopped' announce makes us no peer of the torrent.
   const announced = await sayGoodBye(tracker, question);
   if (!announced.ok) return failed('tracker', `${shown}: ${announced.message}`, null);
-  return scraped.ok
+  const [untold] = scraped.flatMap(({ outcome }) => (outcome.ok ? [] : [outcome.message]));
+  return untold === undefined
     ? warning('tracker', `${shown}: answers, and knows no peer of this torrent`, null)
-    : fine('tracker', `${shown}: answers; it does not tell counts (${scraped.message})`);
+    : fine('tracker', `${shown}: answers; it does not tell counts (${untold})`);
 }
 
-function scrape(tracker: SourcedUrl, { client, infoHash }: TrackerQuestion): Promise<ScrapeOutcome> {
+function countsIn(outcome: ScrapeOutcome): ScrapedTorrent | null {
+  return outcome.ok ? (outcome.torrents[0] ?? null) : null;
+}
+
+function countsText(outcome: ScrapeOutcome): string {
+  const counts = countsIn(outcome);
+  return counts === null ? 'no peer' : `${formatCount(counts.seeds ?? 0, 'seed')}, ${counts.leeches ?? 0} downloading`;
+}
+
+function scrape(tracker: SourcedUrl, infoHash: InfoHash, { client }: TrackerQuestion): Promise<ScrapeOutcome> {
   return new Promise((resolve) => client.scrape(tracker, [infoHash], resolve));
 }
 
 function sayGoodBye(
   { url, source }: SourcedUrl,
-  { client, infoHash, peerId, port }: TrackerQuestion,
+  { client, swarms, peerId, port }: TrackerQuestion,
 ): Promise<AnnounceOutcome> {
+  const [infoHash] = swarms.values();
+  if (infoHash === undefined) throw new Error('a torrent without an info-hash');
   const request = {
     url,
     source,

@@ -20,7 +20,7 @@ const MAX_INDENTED = 32;
 
 /** No line holds a line break. Files are numbered from 1 in the torrent's order, as `--select` takes the numbers. */
 export function describeForPeople(metainfo: Metainfo, secrets: DescribedSecrets): string[] {
-  const { trackers, webSeeds, comment, magnet } = describe(metainfo, secrets);
+  const { trackers, webSeeds, httpSeeds, comment, magnet } = describe(metainfo, secrets);
   const files = metainfo.files.filter((file) => !file.padding);
   const length = contentLength(metainfo);
   const exact = length < 1024 ? '' : ` (${length.toLocaleString('en-US')} bytes)`;
@@ -37,7 +37,8 @@ export function describeForPeople(metainfo: Metainfo, secrets: DescribedSecrets)
       ['comment', comment === null ? [] : [comment]],
       ['created', created(metainfo)],
       ['trackers', trackers.map((tier) => tier.join(' or '))],
-      ['web seeds', webSeeds],
+      ['web seeds', webSeeds.slice(0, metainfo.webSeeds.length)],
+      ['http seeds', httpSeeds],
       ['nodes', metainfo.nodes],
       ['magnet link', [magnet]],
     ]),

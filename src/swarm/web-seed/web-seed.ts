@@ -4,7 +4,7 @@ import { DEFAULT_MEASURE_OPTIONS, Measure } from '../../measure/measure.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
 import type { SourcedUrl } from '../../net/url-rule.js';
-import { type Bitfield, fullBitfield } from '../../wire/bitfield.js';
+import { Bitfield, fullBitfield } from '../../wire/bitfield.js';
 import type { OtherSender } from '../download/block-asker.js';
 import type { FilePlaces } from './file-ranges.js';
 import { fileUrl } from './file-url.js';
@@ -113,6 +113,20 @@ export class WebSeed implements OtherSender {
     return [...this.#states].flatMap(([file, { rangeless, until }]) => (rangeless && until <= now ? [file] : []));
   }
 
+  /**
+   * The pieces that it may be asked for when it is to send the whole of `file`: they begin there, at byte `from` of the
+   * file or later.
+   */
+  usableOfWhole(file: number, from: number): Bitfield {
+    const { layout, metainfo, timers } = this.#parts;
+    const { begin } = metainfo.files[file] as TorrentFile;
+    const { end } = piecesOfFile(metainfo.files[file] as TorrentFile, layout);
+    const pieces = new Bitfield(layout.pieceCount);
+    for (let piece = Math.ceil((begin + from) / layout.pieceLength); piece < end; piece += 1) pieces.set(piece);
+    this.#leaveOut(pieces, (state) => state.until > timers.now());
+    return pieces;
+  }
+
   /** It gives the file, but no part of it. */
   givesNoRanges(file: number): void {
     this.#stateOf(file).rangeless = true;
@@ -186,18 +200,25 @@ export class WebSeed implements OtherSender {
   }
 
   #findUsable(): Bitfield {
-    const { layout, metainfo } = this.#parts;
-    const now = this.#parts.timers.now();
+    const { layout, timers } = this.#parts;
+    const now = timers.now();
     const usable = fullBitfield(layout.pieceCount);
     this.#usableUntil = Number.POSITIVE_INFINITY;
-    for (const [index, { until, rangeless }] of this.#states) {
-      if (until <= now && !rangeless) continue;
+    for (const { until } of this.#states.values())
       if (until > now) this.#usableUntil = Math.min(this.#usableUntil, until);
-      const { first, end } = piecesOfFile(metainfo.files[index] as TorrentFile, layout);
-      for (let piece = first; piece < end; piece += 1) usable.clear(piece);
-    }
-    for (const piece of this.#barred) usable.clear(piece);
+    this.#leaveOut(usable, ({ until, rangeless }) => until > now || rangeless);
     return usable;
+  }
+
+  /** Leaves the pieces out that are barred, and those with bytes of files that must not be asked for. */
+  #leaveOut(pieces: Bitfield, mustNot: (state: FileState) => boolean): void {
+    const { layout, metainfo } = this.#parts;
+    for (const [index, state] of this.#states) {
+      if (!mustNot(state)) continue;
+      const { first, end } = piecesOfFile(metainfo.files[index] as TorrentFile, layout);
+      for (let piece = first; piece < end; piece += 1) pieces.clear(piece);
+    }
+    for (const piece of this.#barred) pieces.clear(piece);
   }
 
   #stateOf(file: number): FileState {

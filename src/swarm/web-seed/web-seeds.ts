@@ -1,9 +1,8 @@
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { BlockSpan } from '../../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
-import { type PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
+import type { PieceLayout } from '../../metainfo/piece-layout.js';
 import type { SourcedUrl } from '../../net/url-rule.js';
-import { Bitfield } from '../../wire/bitfield.js';
 import type { OtherSources } from '../download/block-asker.js';
 import type { Downloader } from '../download/downloader.js';
 import type { RateLimiter } from '../rate-limiter.js';
@@ -160,7 +159,7 @@ export class WebSeeds implements OtherSources {
     for (const file of seed.rangeless) {
       if (spans.length > 0) break;
       run = new WebSeedRun(seed, this.#owner, file);
-      spans = downloader.claim(run, this.#piecesBehind(file, 0), length, true);
+      spans = downloader.claim(run, seed.usableOfWhole(file, 0), length, true);
     }
     if (spans.length === 0) return false;
     this.#runs.add(run);
@@ -170,17 +169,7 @@ export class WebSeeds implements OtherSources {
   }
 
   #claimBehind(run: WebSeedRun, file: number, from: number): readonly BlockSpan[] {
-    return this.#parts.downloader.claim(run, this.#piecesBehind(file, from), this.#options.minRun, true);
-  }
-
-  /** The pieces of the file that begin in it, at byte `from` of it or later. */
-  #piecesBehind(file: number, from: number): Bitfield {
-    const { layout, metainfo } = this.#parts;
-    const { begin } = metainfo.files[file] as TorrentFile;
-    const { end } = piecesOfFile(metainfo.files[file] as TorrentFile, layout);
-    const pieces = new Bitfield(layout.pieceCount);
-    for (let piece = Math.ceil((begin + from) / layout.pieceLength); piece < end; piece += 1) pieces.set(piece);
-    return pieces;
+    return this.#parts.downloader.claim(run, run.sender.usableOfWhole(file, from), this.#options.minRun, true);
   }
 
   #blockCameIn(run: WebSeedRun, { piece, begin }: BlockSpan, block: Buffer): boolean {

@@ -13,6 +13,7 @@ import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
 import type { WantedContent } from '../content/wanted-content.js';
 import type { TorrentOptions } from '../torrent-options.js';
+import { CandidateCopy, type CopyEnd } from './candidate-copy.js';
 import type { ExistingDataFound } from './existing-data.js';
 import { FileSearch, type SearchEnd, type SearchLimits } from './file-search.js';
 
@@ -47,11 +48,6 @@ const CANDIDATES_OF_V1 = 1000;
 const AT_ONCE = 64;
 /** How many files are taken at once. */
 const WANTS_AT_ONCE = 8;
-/** Bytes of one copy. The worker that writes for all torrents does nothing else meanwhile. */
-const COPY_LENGTH = 4 * 1024 * 1024;
-/** What was copied is hashed after so many bytes, so that a kill costs no more. */
-const GROUP_LENGTH = 64 * 1024 * 1024;
-
 /** Files with the same bytes that are wanted. */
 interface Want {
   /** By index in the metainfo. */
@@ -282,70 +278,48 @@ export class Reuse {
       copied();
       return;
     }
-    this.#copy(file, candidate, (outcome) => {
-      if (outcome === 'reused') {
+    this.#copy(file, candidate, (end) => {
+      if (end === 'copied') {
         this.#reused.add(file);
         this.#parts.fileReused(file, candidate.path);
       }
       // The download meets the same failure of the disk, and has its own rules for it.
-      if (outcome === 'failed') this.#answer();
+      if (end === 'failed') this.#answer();
       // A candidate that has changed is of no use to the other files either.
-      else if (outcome === 'changed') copied();
+      else if (end === 'changed') copied();
       else this.#copyAll(others, candidate, copied);
     });
   }
 
-  #copy(index: number, candidate: Candidate, copied: (outcome: 'reused' | 'changed' | 'failed') => void): void {
-    const { layout, storage } = this.#parts;
+  #copy(index: number, candidate: Candidate, ended: (end: CopyEnd) => void): void {
+    const { layout, options } = this.#parts;
     const all = this.#piecesOf(index);
     const missing = all.filter((piece) => !this.#verified.has(piece));
     this.#length += 2 * lengthOf(missing, layout);
+    const copy = new CandidateCopy(
+      {
+        ...this.#parts,
+        isStopped: () => this.#stopped,
+        writes: (pieces) => {
+          for (const piece of pieces) {
+            this.#unfinished.delete(piece);
+            if (this.#owners[piece] === SHARED) this.#shared.add(piece);
+          }
+        },
+        check: (pieces, checked) => {
+          this.#progress(lengthOf(pieces, layout));
+          const own = pieces.filter((piece) => this.#owners[piece] === index);
+          this.#each(own, (piece, next) => this.#check(piece, next), checked);
+        },
+      },
+      index,
+      candidate,
+      missing,
+      ended,
+    );
     // The user who wants the room to be taken wants no shared room.
     const isEmpty = missing.length === all.length && !all.some((piece) => this.#unfinished.has(piece));
-    const mayShare = isEmpty && !this.#parts.options.preallocate;
-    const groups = groupsOf(missing, layout);
-    const nextGroup = (at: number, isShared: boolean): void => {
-      const group = groups[at];
-      if (group === undefined) {
-        copied('reused');
-        return;
-      }
-      for (const piece of group) {
-        this.#unfinished.delete(piece);
-        if (this.#owners[piece] === SHARED) this.#shared.add(piece);
-      }
-      const check = (shared: boolean): void => {
-        this.#progress(lengthOf(group, layout));
-        const own = group.filter((piece) => this.#owners[piece] === index);
-        this.#each(
-          own,
-          (piece, next) => this.#check(piece, next),
-          (isRight) => (isRight ? nextGroup(at + 1, shared) : copied('changed')),
-        );
-      };
-      if (isShared) check(true);
-      else nextRun(runsOf(group, index, this.#parts), 0, at === 0 && mayShare, check);
-    };
-    const nextRun = (
-      runs: readonly { readonly begin: number; readonly length: number }[],
-      at: number,
-      shares: boolean,
-      ended: (isShared: boolean) => void,
-    ): void => {
-      const run = runs[at];
-      if (run === undefined) {
-        ended(false);
-        return;
-      }
-      storage.copyCandidate({ file: index, ...run }, candidate, shares, (outcome) => {
-        if (this.#stopped) return;
-        if (!outcome.ok) copied('failed');
-        else if (outcome.copied < run.length) copied('changed');
-        else if (shares && outcome.isShared) ended(true);
-        else nextRun(runs, at + 1, false, ended);
-      });
-    };
-    nextGroup(0, false);
+    copy.begin(isEmpty && !options.preallocate);
   }
 
   #check(piece: PieceIndex, checked: (isRight: boolean) => void): void {
@@ -469,35 +443,4 @@ function ownersOfPieces(files: readonly TorrentFile[], layout: PieceLayout): Int
 
 function lengthOf(pieces: readonly PieceIndex[], layout: PieceLayout): number {
   return pieces.reduce((sum, piece) => sum + layout.lengthOf(piece), 0);
-}
-
-/** Cuts the list of pieces, each part of about `GROUP_LENGTH` bytes. */
-function groupsOf(pieces: readonly PieceIndex[], layout: PieceLayout): readonly (readonly PieceIndex[])[] {
-  const count = Math.max(1, Math.floor(GROUP_LENGTH / layout.pieceLength));
-  return Array.from({ length: Math.ceil(pieces.length / count) }, (_, at) =>
-    pieces.slice(at * count, (at + 1) * count),
-  );
-}
-
-/** The bytes of the file in these pieces, in runs of at most `COPY_LENGTH`. */
-function runsOf(
-  pieces: readonly PieceIndex[],
-  index: number,
-  { metainfo, layout }: Pick<ReuseParts, 'metainfo' | 'layout'>,
-): readonly { readonly begin: number; readonly length: number }[] {
-  const file = metainfo.files[index] as TorrentFile;
-  const runs: { begin: number; length: number }[] = [];
-  for (const piece of pieces) {
-    const begin = Math.max(0, layout.beginOf(piece) - file.begin);
-    const end = Math.min(file.length, layout.beginOf(piece) + layout.pieceLength - file.begin);
-    for (let at = begin; at < end; ) {
-      const last = runs.at(-1);
-      const joins = last !== undefined && last.begin + last.length === at && last.length < COPY_LENGTH;
-      const length = Math.min(end - at, joins ? COPY_LENGTH - last.length : COPY_LENGTH);
-      if (joins) last.length += length;
-      else runs.push({ begin: at, length });
-      at += length;
-    }
-  }
-  return runs;
 }

@@ -1,3 +1,4 @@
+import type { TrackerAnswer } from '../../../src/discovery/trackers/rerequester.js';
 import type {
   AnnounceOutcome,
   AnnounceRequest,
@@ -53,3 +54,18 @@ export class FakeTrackers implements TrackerClient {
     };
   }
 }
+
+/** What is told of an announce that a tracker has answered: it works, and names no peer. */
+export const TRACKER_ANSWER: TrackerAnswer = {
+  url: 'http://t/a',
+  ok: true,
+  message: null,
+  peers: 0,
+  seeds: 0,
+  leeches: 0,
+  externalIp: null,
+  next: 60,
+  swarm: null,
+};
+/** What is told of an announce that the same tracker has refused. */
+export const TRACKER_REFUSAL: TrackerAnswer = { ...TRACKER_ANSWER, ok: false, message: 'unregistered' };

@@ -8,6 +8,7 @@ import type { LoadedSource } from '../../../src/cli/source/load-source.js';
 import { type MagnetLink, parseLink } from '../../../src/metainfo/magnet.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../../src/torrent/torrent-options.js';
+import { TRACKER_REFUSAL } from '../../support/fakes/fake-tracker.js';
 import { Timeline } from '../../support/simulation/timeline.js';
 import { v2Torrent } from '../../support/v2-torrent.js';
 import { linkTo } from '../../support/worlds/magnet-world.js';
@@ -260,19 +261,8 @@ test('Ctrl-C does not wait for the program of --on-complete', () => {
 
 test('the reason for a stall is told once, and again when it changes', () => {
   const { time, torrent, events } = play([good('a')]);
-  const report = {
-    url: 'http://t/a',
-    ok: false,
-    message: 'unregistered',
-    peers: null,
-    seeds: null,
-    leeches: null,
-    externalIp: null,
-    next: 60,
-    swarm: null,
-  };
   torrent(0).is({ state: 'stalled' });
-  torrent(0).events.trackerAnswered(report);
+  torrent(0).events.trackerAnswered(TRACKER_REFUSAL);
   time.run(3000);
   torrent(0).is({ peers: 2, seeds: 1 });
   time.run(3000);

@@ -3,27 +3,17 @@ import { test } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import { dhtNews, type StallFacts, stallReasons, type UserLimits } from '../../../src/cli/output/stall-reasons.js';
 import type { TrackerAnswer } from '../../../src/discovery/trackers/rerequester.js';
+import { TRACKER_ANSWER, TRACKER_REFUSAL } from '../../support/fakes/fake-tracker.js';
 import { makeStatus } from './support/fake-session.js';
 
-const report: TrackerAnswer = {
-  url: 'http://t/a',
-  ok: true,
-  message: null,
-  peers: 0,
-  seeds: 0,
-  leeches: 0,
-  externalIp: null,
-  next: 60,
-  swarm: null,
-};
-const failing: TrackerAnswer = { ...report, url: 'http://u/', ok: false, message: 'unregistered' };
+const failing: TrackerAnswer = { ...TRACKER_REFUSAL, url: 'http://u/' };
 const NO_LIMITS: UserLimits = { maxDownload: null, maxPeers: 80, encryption: 'allow' };
 
 type Changes = Omit<Partial<StallFacts>, 'status'> & { readonly status?: Parameters<typeof makeStatus>[0] };
 
 function reasons({ status = {}, ...more }: Changes) {
   const facts = {
-    trackers: { some: true, reports: [report] },
+    trackers: { some: true, reports: [TRACKER_ANSWER] },
     dht: { use: 'off' },
     limits: NO_LIMITS,
     ...more,
@@ -43,8 +33,8 @@ test('without a peer the reasons tell what became of the dials, the trackers and
   const rows: readonly [Changes, string][] = [
     [{ trackers: trackers() }, 'trackers-silent,dht-off'],
     [{ trackers: trackers(failing) }, 'trackers-failing,dht-off'],
-    [{ trackers: trackers(report) }, 'no-peers,dht-off'],
-    [{ trackers: trackers(report, failing) }, 'no-peers,dht-off,trackers-failing'],
+    [{ trackers: trackers(TRACKER_ANSWER) }, 'no-peers,dht-off'],
+    [{ trackers: trackers(TRACKER_ANSWER, failing) }, 'no-peers,dht-off,trackers-failing'],
     [{ trackers: { some: false, reports: [] } }, 'no-trackers,dht-off'],
     [{ dht: { use: 'private' } }, 'no-peers,private'],
     [{ dht: dht(0) }, 'no-peers,dht-unreached'],

@@ -11,6 +11,7 @@ import {
   type NewTorrent,
 } from '../../../src/metainfo/create-metainfo.js';
 import { parseMetainfo } from '../../../src/metainfo/parse-metainfo.js';
+import { NOTHING_SAID } from '../../support/torrent-bytes.js';
 import { type V2SampleFile, v2Torrent } from '../../support/v2-torrent.js';
 
 const torrent: NewTorrent = {
@@ -59,6 +60,7 @@ test('a new torrent is canonical and reads back with the same values', () => {
     isFolder: true,
     trackers: [['http://a/announce', 'http://b/announce'], ['udp://c:1']],
     webSeeds: ['http://seed/'],
+    httpSeeds: [],
     nodes: [],
     private: true,
     comment: 'hello',
@@ -69,6 +71,7 @@ test('a new torrent is canonical and reads back with the same values', () => {
 
 test('a value that is null or empty is not written', () => {
   const bytes = createMetainfo({
+    ...NOTHING_SAID,
     metaVersion: '1',
     name: 'one',
     content: { length: 5, executable: false },
@@ -76,12 +79,6 @@ test('a value that is null or empty is not written', () => {
     pieces: Buffer.alloc(20, 'h'),
     pieceRoots: null,
     trackers: [['http://a/']],
-    webSeeds: [],
-    private: false,
-    source: null,
-    comment: null,
-    createdBy: null,
-    createdAt: null,
   });
   const info = 'd6:lengthi5e4:name3:one12:piece lengthi16384e6:pieces20:hhhhhhhhhhhhhhhhhhhhe';
   assert.equal(bytes.toString(), `d8:announce9:http://a/4:info${info}e`);
@@ -148,16 +145,6 @@ function newTorrentOf(samples: readonly V2SampleFile[], pieceLength: number, met
   };
   return { made, expected };
 }
-
-const NOTHING_SAID = {
-  trackers: [],
-  webSeeds: [],
-  private: false,
-  source: null,
-  comment: null,
-  createdBy: null,
-  createdAt: null,
-};
 
 const SAMPLES: Readonly<Record<string, readonly V2SampleFile[]>> = {
   'one file': [{ path: 'one', length: 100_000, executable: true }],

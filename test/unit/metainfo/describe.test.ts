@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describe } from '../../../src/metainfo/describe.js';
+import { parseMagnet } from '../../../src/metainfo/magnet.js';
 import { parseMetainfo } from '../../../src/metainfo/parse-metainfo.js';
 import { file, folder } from '../../support/torrent-bytes.js';
 import { v2Torrent } from '../../support/v2-torrent.js';
@@ -28,6 +29,7 @@ test('a torrent is described as scripts are promised', () => {
     ],
     trackers: [['http://t/a']],
     webSeeds: [],
+    httpSeeds: [],
     nodes: [],
     private: false,
     comment: null,
@@ -35,6 +37,17 @@ test('a torrent is described as scripts are promised', () => {
     createdAt: null,
     magnet: `magnet:?xt=urn:btih:${metainfo.infoHash.toString('hex')}&dn=top&xl=10&tr=http://t/a`,
   });
+});
+
+test('the scripts of BEP 17 are described with the web seeds and by themselves, and no link names them', () => {
+  const root = { 'url-list': ['http://w/top', 'http://s/2/'], httpseeds: ['http://s/1?a b', 'http://s/2/'] };
+  const described = describe(parseMetainfo(folder([file(['run'], 10)], {}, root)));
+  assert.deepEqual(described.webSeeds, ['http://w/top/', 'http://s/2/', 'http://s/1?a b']);
+  assert.deepEqual(described.httpSeeds, ['http://s/1?a b', 'http://s/2/']);
+  const secret = parseMetainfo(folder([file(['run'], 10)], {}, { httpseeds: 'http://me:password@s/1' }));
+  assert.doesNotMatch(JSON.stringify(describe(secret)), /password/);
+  assert.match(JSON.stringify(describe(secret, 'whole')), /me:password@s/);
+  assert.deepEqual(parseMagnet(described.magnet).webSeeds, ['http://w/top/', 'http://s/2/']);
 });
 
 test('a torrent of version 2 is described by its hashes and by the roots of its files', () => {

@@ -85,6 +85,7 @@ test('a .torrent that is written from a metainfo reads back as the same metainfo
   for (const root of [
     {},
     { announce: 'http://a/', comment: 'c', 'created by': 'me', 'creation date': 5, 'url-list': ['http://w/'] },
+    { httpseeds: ['http://s/seed.php?a=b', 'http://s/a b'], 'url-list': ['http://w/'] },
     {
       'announce-list': [['http://a/', 'http://b/'], ['udp://c:1/']],
       nodes: [

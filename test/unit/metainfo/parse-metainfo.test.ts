@@ -31,6 +31,7 @@ test('a torrent of one file is read whole', () => {
     'creation date': 1_600_000_000,
     nodes: [['router.example', 6881]],
     'url-list': 'http://seed.example/file.bin',
+    httpseeds: ['http://seed.example/seed.php'],
   };
   assert.deepEqual(parseMetainfo(singleFile({}, root)), {
     version: '1',
@@ -51,6 +52,7 @@ test('a torrent of one file is read whole', () => {
     isFolder: false,
     trackers: [['http://tracker.example/announce']],
     webSeeds: ['http://seed.example/file.bin'],
+    httpSeeds: ['http://seed.example/seed.php'],
     nodes: ['router.example:6881'],
     private: false,
     comment: 'a comment',

@@ -4,7 +4,7 @@ import type { BencodeDictionary } from '../../../src/bencode/bencode.js';
 import { decodeBencode } from '../../../src/bencode/bencode.js';
 import { type Encodable, encodeBencode } from '../../../src/bencode/encode.js';
 import { CANONICAL } from '../../../src/bencode/guard.js';
-import { parseNodes, parseTrackers, parseWebSeeds } from '../../../src/metainfo/parse-sources.js';
+import { parseHttpSeeds, parseNodes, parseTrackers, parseWebSeeds } from '../../../src/metainfo/parse-sources.js';
 import { dictionary, type Fields } from '../../support/torrent-bytes.js';
 
 const root = (fields: Fields): BencodeDictionary =>
@@ -60,9 +60,14 @@ test('web seeds of a folder end in a slash', () => {
   assert.deepEqual(parseWebSeeds(root(fields), true), ['http://s/a/', 'http://s/b/']);
 });
 
-test('web seeds under httpseeds come after those of the url-list', () => {
-  const fields = { 'url-list': 'http://s/1', httpseeds: ['http://s/2', 'http://s/1'] };
-  assert.deepEqual(parseWebSeeds(root(fields), false), ['http://s/1', 'http://s/2']);
+test('what httpseeds names is no web seed, and stays as the torrent spells it', () => {
+  const scripts = ['http://s/seed.php', 'http://s/1', '', 7, 'ftp://s/z', 'http://s/seed.php', 'https://s/a b?c=d'];
+  const fields = { 'url-list': 'http://s/1', httpseeds: scripts };
+  assert.deepEqual(parseWebSeeds(root(fields), true), ['http://s/1/']);
+  assert.deepEqual(parseHttpSeeds(root(fields)), ['http://s/seed.php', 'http://s/1', 'https://s/a b?c=d']);
+  assert.deepEqual(parseHttpSeeds(root({ httpseeds: 'http://s/2' })), ['http://s/2']);
+  for (const nothing of [undefined, '', [], [''], 7])
+    assert.deepEqual(parseHttpSeeds(root({ httpseeds: nothing })), []);
 });
 
 test('nodes are hosts with ports, and nonsense is left out', () => {

@@ -144,8 +144,8 @@ describe('kept metadata', () => {
 
   test('takes no tracker or comment from a file that a stranger may have written', () => {
     const world = new World();
-    const comment = { comment: 'hello', trackers: [['http://evil.example/a']], nodes: ['evil.example:1'] };
-    world.put(linkOf(V2), encodeTorrent({ ...V2, ...comment }));
+    const sources = { trackers: [['http://evil.example/a']], nodes: ['evil.example:1'], httpSeeds: ['http://evil/s'] };
+    world.put(linkOf(V2), encodeTorrent({ ...V2, comment: 'hello', ...sources }));
     assert.deepEqual(world.read(linkBy(V2, 'v2')), { ...V2, trackers: [['http://t.example/announce']] });
   });
 

@@ -15,6 +15,7 @@ import type {
   TrackerClient,
   TrackerScraper,
 } from '../../../../src/discovery/trackers/tracker-client.js';
+import { swarmsOf } from '../../../../src/metainfo/info-hash.js';
 import type { SourcedUrl } from '../../../../src/net/url-rule.js';
 import { answer, DOWN } from '../../../support/fakes/fake-tracker.js';
 import { byUser } from '../../../support/sourced-url.js';
@@ -85,10 +86,10 @@ test('a low limit of open files gives a warning, and a system that tells no limi
 
 class Trackers implements TrackerClient, TrackerScraper {
   readonly announced: AnnounceRequest[] = [];
-  readonly #scraped: (url: string) => ScrapeOutcome;
+  readonly #scraped: (url: string, infoHash: Buffer) => ScrapeOutcome;
   readonly #answer: AnnounceOutcome;
 
-  constructor(scraped: (url: string) => ScrapeOutcome, answered: AnnounceOutcome) {
+  constructor(scraped: (url: string, infoHash: Buffer) => ScrapeOutcome, answered: AnnounceOutcome) {
     this.#scraped = scraped;
     this.#answer = answered;
   }
@@ -101,15 +102,20 @@ class Trackers implements TrackerClient, TrackerScraper {
 
   scrape(
     { url }: SourcedUrl,
-    _hashes: readonly Buffer[],
+    [infoHash, ...others]: readonly Buffer[],
     answered: (outcome: ScrapeOutcome) => void,
   ): { cancel(): void } {
-    setImmediate(() => answered(this.#scraped(url.whole)));
+    if (infoHash === undefined || others.length > 0) assert.fail('a scrape is of one torrent');
+    setImmediate(() => answered(this.#scraped(url.whole, infoHash)));
     return { cancel: () => undefined };
   }
 }
 
-const about = { infoHash: Buffer.alloc(20, 7), peerId: Buffer.alloc(20, 8), port: 6881 };
+const about = {
+  swarms: swarmsOf({ infoHash: Buffer.alloc(20, 7), infoHashV2: null }),
+  peerId: Buffer.alloc(20, 8),
+  port: 6881,
+};
 const counted = (torrent: ScrapedTorrent | null): ScrapeOutcome => ({ ok: true, torrents: [torrent] });
 
 test('a tracker that answers a scrape gets no announce', async () => {
@@ -117,6 +123,28 @@ test('a tracker that answers a scrape gets no announce', async () => {
   const [finding] = await checkTrackers([byUser('http://user:secret@t.example/announce')], { client, ...about });
   assert.deepEqual([finding!.state, finding!.message], ['ok', 'http://t.example/announce: 3 seeds, 1 downloading']);
   assert.equal(client.announced.length, 0);
+});
+
+test('a tracker of a hybrid is asked how both swarms stand', async () => {
+  const [v1, v2] = [Buffer.alloc(20, 1), Buffer.alloc(20, 2)];
+  const swarms = swarmsOf({ infoHash: v1, infoHashV2: v2 });
+  const messageOf = async (ofV1: ScrapeOutcome, ofV2: ScrapeOutcome) => {
+    const client = new Trackers((_url, infoHash) => (infoHash.equals(v1) ? ofV1 : ofV2), answer());
+    const [finding] = await checkTrackers([byUser('udp://t:1/')], { client, ...about, swarms });
+    const said = `${finding!.state} ${finding!.message.split(': ').at(-1)}`;
+    return client.announced.length === 0 ? said : `${said} +`;
+  };
+  const [three, none] = [counted({ seeds: 3, downloaded: 0, leeches: 1 }), counted(null)];
+  const silent: ScrapeOutcome = { ok: false, code: 'timeout', message: 'silent' };
+  assert.equal(
+    await messageOf(three, counted({ seeds: 1, downloaded: 0, leeches: 0 })),
+    'ok 3 seeds, 1 downloading (v1); 1 seed, 0 downloading (v2)',
+  );
+  assert.equal(await messageOf(three, none), 'ok 3 seeds, 1 downloading (v1); no peer (v2)');
+  assert.equal(await messageOf(none, three), 'ok no peer (v1); 3 seeds, 1 downloading (v2)');
+  assert.equal(await messageOf(silent, three), 'ok 3 seeds, 1 downloading (v2)');
+  assert.equal(await messageOf(none, none), 'warning answers, and knows no peer of this torrent +');
+  assert.equal(await messageOf(silent, none), 'ok answers; it does not tell counts (silent) +');
 });
 
 test("a tracker without a scrape gets a 'stopped' announce, which makes us no peer", async () => {

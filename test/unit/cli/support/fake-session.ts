@@ -44,6 +44,7 @@ export function makeMetainfo(
     isFolder,
     trackers: [],
     webSeeds: [],
+    httpSeeds: [],
     nodes: [],
     private: false,
     comment: null,
