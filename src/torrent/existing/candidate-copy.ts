@@ -28,8 +28,8 @@ interface Run {
 }
 
 /**
- * Copies pieces of a candidate to a file of the torrent. The candidate may change meanwhile. So the pieces go in groups,
- * and each group is checked where it was copied to before the next one is copied. Runs once, then answers once.
+ * Copies pieces of a candidate to a file of the torrent. The candidate may change meanwhile. So the pieces go in
+ * groups, and each group is checked where it was copied to before the next one is copied. Runs once, then answers once.
  */
 export class CandidateCopy {
   readonly #parts: CandidateCopyParts;
