@@ -71,9 +71,9 @@ export interface SuperSeedingParts {
  * comes after all others, and is shown twice as many the next time, which others are shown too. What a peer was once
  * shown, it may ask for.
  *
- * It ends for good when another seed appears, or when each piece is with some peer, or has gone to one. It does not end
- * while there is one peer alone: that one is shown everything one by one, as fast as it takes it, so that a crowd that
- * comes later still finds a super seed.
+ * It ends for good when another seed appears, or when each piece is with some peer, or has gone to one. A lone peer does
+ * not end it before that: it is shown everything one by one, as fast as it takes it, so that a crowd that comes later
+ * still finds a super seed.
  */
 export class SuperSeeding {
   readonly #parts: SuperSeedingParts;
@@ -353,15 +353,31 @@ export class SuperSeeding {
     if (pieces.length > 0) this.#show(best, pieces);
   }
 
-  /** One slow peer must not make all others wait for the last piece. */
+  /**
+   * One slow peer must not make all others wait for the last piece: a fast one that has nothing to do is shown it. The
+   * choice is not that of `#showMore`, where the slow peer would often come first again.
+   */
   #passOverSlow(): void {
     const { slowness, slowTime } = this.#options;
     const all = [...this.#shown.values()];
     const fastest = Math.max(0, ...all.map(({ bestRate }) => bestRate));
-    if (!this.#peersInTheDark().some(({ isServed }) => isServed)) return;
-    for (const shown of all) {
-      if (!shown.hasMore || shown.peer.upload.rate * slowness >= fastest) continue;
-      for (const piece of shown.offeredFor(slowTime)) this.#release(shown, piece);
+    const isFast = ({ isServed, bestRate }: ShownPieces): boolean => isServed && bestRate * slowness >= fastest;
+    const fast = new Set(this.#peersInTheDark().filter(isFast));
+    for (const slow of all) {
+      if (!slow.hasMore || slow.peer.upload.rate * slowness >= fastest) continue;
+      for (const piece of slow.offeredFor(slowTime)) {
+        if (fast.size === 0) return;
+        const isMissing = this.#holders.get(piece) === slow && this.#copiesOf(piece) === 0;
+        if (!isMissing) {
+          this.#release(slow, piece);
+          continue;
+        }
+        const best = bestOf(fast);
+        slow.release(piece);
+        this.#holders.delete(piece);
+        this.#show(best, [piece]);
+        if (!best.isServed) fast.delete(best);
+      }
     }
   }
 }
