@@ -59,6 +59,25 @@ function swallower(): FakeScript {
   };
 }
 
+/** Asks again and again for all but the last block of each piece that it hears of. */
+function nibbler({ swarm }: SuperSwarm): FakeScript {
+  const known: number[] = [];
+  return {
+    gotHandshake: (talk) => {
+      talk.sayMessages({ type: 'haveNone' }, { type: 'interested' });
+      const ask = (): void => {
+        if (talk.lost) return;
+        for (const piece of known) talk.sayMessages({ type: 'request', piece, begin: 0, length: BLOCK });
+        swarm.timeline.addTask(ask, 1_000);
+      };
+      ask();
+    },
+    gotMessage: (_talk, message: PeerMessage) => {
+      if (message.type === 'have') known.push(message.piece);
+    },
+  };
+}
+
 const haves = (talk: FakeTalk): number => talk.log.filter((what) => what.startsWith('have ')).length;
 
 describe('a super seed', () => {
@@ -119,6 +138,12 @@ describe('a super seed', () => {
       };
       stranger(swarm, `10.2.0.${sleeper}`, script);
     }
+    swarm.untilDone(10 * swarm.ideal + 60_000);
+  });
+
+  it('is not held up by peers that never ask for the last block of a piece', () => {
+    const swarm = world({ pieceCount: 40 });
+    for (let liar = 1; liar <= 3; liar += 1) stranger(swarm, `10.1.0.${liar}`, nibbler(swarm));
     swarm.untilDone(10 * swarm.ideal + 60_000);
   });
 

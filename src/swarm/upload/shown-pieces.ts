@@ -12,7 +12,7 @@ export interface ShownPiecesOptions {
   readonly patience: Millis;
   /** The same for a peer that has asked for something, and may still be taking it from the kernel. */
   readonly silence: Millis;
-  /** The longest wait for a block of a piece to move, whatever holds it up. */
+  /** The longest wait for a block to go to a peer that has pieces on offer, whatever holds it up. */
   readonly stallTime: Millis;
 }
 
