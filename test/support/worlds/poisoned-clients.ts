@@ -1,7 +1,6 @@
 import { sha1 } from '../../../src/base/digest.js';
 import type { Random } from '../../../src/base/random.js';
 import { wireHashes } from '../../../src/metainfo/info-hash.js';
-import type { Metainfo } from '../../../src/metainfo/metainfo.js';
 import { BLOCK_LENGTH } from '../../../src/metainfo/piece-layout.js';
 import type { PeerConnection } from '../../../src/swarm/connections/peer-connection.js';
 import { Downloader } from '../../../src/swarm/download/downloader.js';
@@ -12,7 +11,7 @@ import { HashTrees } from '../fakes/hash-trees.js';
 import { poisonerScript } from '../fakes/poisoner.js';
 import { seededRandom } from '../simulation/seeded-random.js';
 import { type Client, SimulatedSwarm } from '../simulation/simulated-swarm.js';
-import { type V2SampleTorrent, v2Torrent } from '../v2-torrent.js';
+import { halfOf, type V2SampleTorrent, v2Torrent } from '../v2-torrent.js';
 
 const KIB = 1024;
 const PORT = 6881;
@@ -56,16 +55,6 @@ function sampleOf({ version, piece }: PoisonedClientsOptions): V2SampleTorrent {
     );
   samples.set(key, known);
   return known;
-}
-
-/** A hybrid as a client sees it that knows one of its versions alone. */
-export function halfOf(metainfo: Metainfo, version: '1' | '2'): Metainfo {
-  if (version === '1') return { ...metainfo, version, infoHashV2: null, pieceRoots: null };
-  const { infoHashV2 } = wireHashes(metainfo);
-  if (infoHashV2 === null) throw new Error('not a hybrid');
-  const files = metainfo.files.filter(({ padding }) => !padding);
-  const length = files.reduce((sum, file) => sum + file.length, 0);
-  return { ...metainfo, version, infoHash: infoHashV2, infoHashV1: null, pieces: Buffer.alloc(0), files, length };
 }
 
 /** A block that came with wrong bytes and was taken. */

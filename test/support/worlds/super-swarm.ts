@@ -3,8 +3,7 @@ import type { Metainfo } from '../../../src/metainfo/metainfo.js';
 import { encodeReserved } from '../../../src/wire/reserved.js';
 import { type SampleTorrent, sampleTorrent } from '../sample-torrent.js';
 import { type Client, SimulatedSwarm } from '../simulation/simulated-swarm.js';
-import { v2Torrent } from '../v2-torrent.js';
-import { halfOf } from './poisoned-clients.js';
+import { halfOf, v2Torrent } from '../v2-torrent.js';
 
 const KiB = 1024;
 const PIECE = 32 * KiB;
