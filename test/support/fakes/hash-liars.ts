@@ -72,6 +72,11 @@ const LIES = {
 export type HashLiarKind = keyof typeof LIES;
 export const HASH_LIAR_KINDS = Object.keys(LIES) as readonly HashLiarKind[];
 
+/** Whether such a liar sends hashes that are not right, which proves its lie. */
+export function isForger(kind: HashLiarKind | null): boolean {
+  return kind !== null && /forges|zeros|another/.test(kind);
+}
+
 /** Adds to the script of a peer how it answers hash requests: with a lie, or truly when `kind` is null. */
 export function withHashes(script: FakeScript, kind: HashLiarKind | null, parts: HashLiarParts): FakeScript {
   const lie: (asked: Asked) => void = kind === null ? (asked) => later(asked, 0, asked.right) : LIES[kind];
