@@ -71,9 +71,9 @@ export interface SuperSeedingParts {
  * comes after all others, and is shown twice as many the next time, which others are shown too. What a peer was once
  * shown, it may ask for.
  *
- * It ends for good when another seed appears, or when each piece is with some peer, or has gone to one. A lone peer does
- * not end it before that: it is shown everything one by one, as fast as it takes it, so that a crowd that comes later
- * still finds a super seed.
+ * It ends for good when another seed appears, or when each piece is with some peer, or has gone to one. A lone peer
+ * does not end it before that: it is shown everything one by one, as fast as it takes it, so that a crowd that comes
+ * later still finds a super seed.
  */
 export class SuperSeeding {
   readonly #parts: SuperSeedingParts;
