@@ -14,7 +14,7 @@ import type { DhtAdapters } from '../../src/session/session-dht.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../src/torrent/torrent-options.js';
 import { seededRandom } from '../support/simulation/seeded-random.js';
 import { type Client, type ClientOptions, SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
-import { v2Torrent } from '../support/v2-torrent.js';
+import { halfOf, v2Torrent } from '../support/v2-torrent.js';
 import { linkTo } from '../support/worlds/magnet-world.js';
 
 const MINUTE = 60_000;
@@ -32,18 +32,8 @@ const SAMPLE = v2Torrent(
 );
 const HYBRID = SAMPLE.metainfo;
 const V2_HASH = wireHashes(HYBRID).infoHashV2 ?? assert.fail();
-/** As a client sees it that knows version 1 alone. */
-const V1_ALONE: Metainfo = { ...HYBRID, version: '1', infoHashV2: null, pieceRoots: null };
-/** As a client sees it that knows version 2 alone. */
-const V2_ALONE: Metainfo = {
-  ...HYBRID,
-  version: '2',
-  infoHash: V2_HASH,
-  infoHashV1: null,
-  pieces: Buffer.alloc(0),
-  files: HYBRID.files.filter(({ padding }) => !padding),
-  length: HYBRID.files.reduce((sum, { padding, length }) => sum + (padding ? 0 : length), 0),
-};
+const V1_ALONE = halfOf(HYBRID, '1');
+const V2_ALONE = halfOf(HYBRID, '2');
 /** It knows both hashes and has no layers, so it goes on as version 1 alone. */
 const HYBRID_AS_V1: Metainfo = { ...HYBRID, pieceRoots: null };
 /** Nobody is named by a tracker. */

@@ -9,8 +9,8 @@ import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../src/torrent/torrent-options.js';
 import { FakePeer } from '../support/fakes/fake-peer.js';
 import type { FakeScript } from '../support/fakes/fake-talk.js';
+import { HASH_LIAR_KINDS, type HashLiarKind, withHashes } from '../support/fakes/hash-liars.js';
 import { HashTrees } from '../support/fakes/hash-trees.js';
-import { LAYER_LIAR_KINDS, type LayerLiarKind, withHashes } from '../support/fakes/layer-liars.js';
 import { LIAR_KINDS, type LiarKind, metadataScript } from '../support/fakes/metadata-liars.js';
 import { SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
 import { type V2SampleTorrent, v2Torrent } from '../support/v2-torrent.js';
@@ -37,7 +37,7 @@ interface Peer {
   readonly infoHash?: Buffer;
   readonly metadata?: LiarKind | null;
   /** 'none': it does not know what a request for hashes is. */
-  readonly layers?: LayerLiarKind | 'none' | null;
+  readonly layers?: HashLiarKind | 'none' | null;
   readonly number?: number;
   /** How long after a request for hashes it answers, in milliseconds; at once without it. */
   readonly answersAfter?: number;
@@ -69,7 +69,8 @@ function peerAt(swarm: SimulatedSwarm, host: string, sample: V2SampleTorrent, pe
     : { infoHash: peer.infoHash ?? short };
   const script = metadataScript(metadata, { timers: swarm.timeline, info, number });
   const rawServer = swarm.network.host(host, { timeout: 1e12 });
-  const told = layers === 'none' ? script : withHashes(script, layers, HashTrees.ofSample(sample));
+  const parts = { timers: swarm.timeline, trees: HashTrees.ofSample(sample) };
+  const told = layers === 'none' ? script : withHashes(script, layers, parts);
   const answering = peer.answersAfter === undefined ? told : delayed(told, swarm.timeline, peer.answersAfter);
   const fake = new FakePeer(rawServer, { ...hashes, peerId: sha1(Buffer.from(host)) }, answering);
   fake.listen(6881);
@@ -127,7 +128,7 @@ describe('the piece layers of a link of version 2', () => {
     swarm.stop();
   });
 
-  for (const kind of LAYER_LIAR_KINDS) {
+  for (const kind of HASH_LIAR_KINDS) {
     test(`come in spite of fifty peers of which each ${kind}`, (t) => {
       const swarm = new SimulatedSwarm(V2, 1);
       const hosts = Array.from({ length: 50 }, (_, at) => `10.2.${at}.1`);
@@ -148,7 +149,7 @@ describe('the piece layers of a link of version 2', () => {
       const swarm = new SimulatedSwarm(V2, seed);
       const hosts = Array.from({ length: 50 }, (_, at) => `10.2.${at}.1`);
       for (const [number, host] of hosts.entries()) {
-        const layers = LAYER_LIAR_KINDS[(number + seed) % LAYER_LIAR_KINDS.length] ?? null;
+        const layers = HASH_LIAR_KINDS[(number + seed) % HASH_LIAR_KINDS.length] ?? null;
         const metadata = number % 2 === 0 ? null : (kinds[(number * 7 + seed) % kinds.length] ?? null);
         peerAt(swarm, host, V2, { layers, metadata, number });
       }

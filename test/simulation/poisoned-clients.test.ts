@@ -1,4 +1,7 @@
-/** Whole clients among peers that send wrong blocks and lie about hashes. `poisoner-seeds.ts` lives through many more seeds. */
+/**
+ * Whole clients among peers that send wrong blocks and lie about hashes. `poisoner-seeds.ts` lives through many more
+ * seeds.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {

@@ -1,4 +1,7 @@
-/** Peers that send wrong blocks of torrents with hash trees. `poisoner-seeds.ts` lives through many more seeds. */
+/**
+ * Downloads among peers that send wrong blocks of torrents with hash trees. The leaves come from a source of the test.
+ * `poisoned-clients.test.ts` is about whole clients that get them over the wire.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { poisonedSwarm } from '../support/worlds/poisoned-swarm.js';
@@ -17,7 +20,7 @@ describe('a swarm with poisoners', () => {
           for (const { address } of member.banned) assert.ok(poisoners.has(address.host), address.host);
           bans += member.banned.length;
           byBlock += member.evidence.filter(({ kind }) => kind === 'wrong-block').length;
-          blocks += lies.length;
+          blocks += lies.all.length;
         }
       }
       assert.ok(byBlock > SEEDS.length && bans > byBlock && blocks > bans, `${byBlock} of ${bans}, ${blocks} blocks`);

@@ -4,13 +4,23 @@ import type { PeerMessage } from '../../src/wire/message.js';
 import { encodeReserved } from '../../src/wire/reserved.js';
 import { FakePeer } from '../support/fakes/fake-peer.js';
 import type { FakeScript, FakeTalk } from '../support/fakes/fake-talk.js';
+import { sampleTorrent } from '../support/sample-torrent.js';
+import { SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
 import { SuperSwarm, type SuperSwarmOptions } from '../support/worlds/super-swarm.js';
 
 const HOUR = 3_600_000;
 const BLOCK = 16 * 1024;
 
 function world(options: Partial<SuperSwarmOptions> = {}): SuperSwarm {
-  return new SuperSwarm({ seed: 1, leeches: 8, superSeed: true, pieceCount: 100, ...options });
+  return new SuperSwarm({
+    seed: 1,
+    leeches: 8,
+    superSeed: true,
+    pieceCount: 100,
+    version: '1',
+    speaksFast: true,
+    ...options,
+  });
 }
 
 /** A peer that dials the seed and does what the script says. */
@@ -49,6 +59,25 @@ function swallower(): FakeScript {
   };
 }
 
+/** Asks again and again for all but the last block of each piece that it hears of. */
+function nibbler({ swarm }: SuperSwarm): FakeScript {
+  const known: number[] = [];
+  return {
+    gotHandshake: (talk) => {
+      talk.sayMessages({ type: 'haveNone' }, { type: 'interested' });
+      const ask = (): void => {
+        if (talk.lost) return;
+        for (const piece of known) talk.sayMessages({ type: 'request', piece, begin: 0, length: BLOCK });
+        swarm.timeline.addTask(ask, 1_000);
+      };
+      ask();
+    },
+    gotMessage: (_talk, message: PeerMessage) => {
+      if (message.type === 'have') known.push(message.piece);
+    },
+  };
+}
+
 const haves = (talk: FakeTalk): number => talk.log.filter((what) => what.startsWith('have ')).length;
 
 describe('a super seed', () => {
@@ -60,6 +89,20 @@ describe('a super seed', () => {
       const swarm = world({ leeches, pieceCount });
       const copies = swarm.untilOneCopy(HOUR);
       assert.ok(copies <= 1.05, `${copies} copies`);
+    });
+  }
+
+  for (const [name, options] of [
+    ['of version 2', { version: '2' }],
+    ['of a hybrid', { version: 'hybrid' }],
+    ['of a hybrid, of which some know one version alone', { version: 'mixed' }],
+    ['without the fast extension', { speaksFast: false }],
+  ] as const) {
+    it(`gives hardly more than one copy until 8 leeches ${name} have one between them`, () => {
+      const swarm = world({ ...options, pieceCount: 60 });
+      const copies = swarm.untilOneCopy(HOUR);
+      assert.ok(copies <= 1.05, `${copies} copies`);
+      swarm.untilDone(HOUR);
     });
   }
 
@@ -95,6 +138,12 @@ describe('a super seed', () => {
       };
       stranger(swarm, `10.2.0.${sleeper}`, script);
     }
+    swarm.untilDone(10 * swarm.ideal + 60_000);
+  });
+
+  it('is not held up by peers that never ask for the last block of a piece', () => {
+    const swarm = world({ pieceCount: 40 });
+    for (let liar = 1; liar <= 3; liar += 1) stranger(swarm, `10.1.0.${liar}`, nibbler(swarm));
     swarm.untilDone(10 * swarm.ideal + 60_000);
   });
 
@@ -135,5 +184,44 @@ describe('a super seed', () => {
     swarm.swarm.timeline.run(3_000);
     assert.equal(talk.log.filter((what) => what.startsWith('piece')).length, 0);
     assert.equal(talk.lost, false);
+  });
+
+  it('gives hardly more than one copy of the files that it has selected', () => {
+    const [pieceLength, pieceCount] = [2 * BLOCK, 40];
+    const length = pieceCount * pieceLength;
+    const files = ['t/a', 't/b'].map((path) => ({ path, length }));
+    const sample = sampleTorrent(files, pieceLength);
+    const selection = { select: ['a'], exclude: [], ranges: null };
+    const download = new SimulatedSwarm(sample, 1);
+    download.start({ seed: true });
+    const done = download.start({ torrent: { selection } });
+    download.untilAllDone(HOUR);
+    const swarm = new SimulatedSwarm(sample, 1);
+    const partial = swarm.start({
+      image: done.storage.image(null),
+      session: { maxUpload: 100 * 1024 },
+      torrent: { selection, superSeed: true },
+    });
+    const leeches = Array.from({ length: 6 }, (_, at) => {
+      swarm.timeline.run(200);
+      return swarm.start({ torrent: { selection }, host: { upload: (1 + at) * 20 * 1024 } });
+    });
+    const holds = (bytes: Buffer, piece: number): boolean => {
+      const right = sample.bytesOf(piece);
+      return bytes.subarray(piece * pieceLength, piece * pieceLength + right.length).equals(right);
+    };
+    const areAllOut = (): boolean => {
+      const contents = leeches.map(({ storage }) => storage.contents());
+      return Array.from({ length: pieceCount }, (_, piece) => piece).every((piece) =>
+        contents.some((bytes) => holds(bytes, piece)),
+      );
+    };
+    while (!areAllOut()) {
+      assert.ok(swarm.timeline.now() < HOUR, 'it is held up');
+      swarm.timeline.run(500);
+    }
+    const copies = partial.torrent.status().uploaded / length;
+    assert.ok(copies <= 1.05, `${copies} copies`);
+    swarm.untilAllDone(HOUR);
   });
 });

@@ -1,5 +1,6 @@
 import { sha1, sha256 } from '../../src/base/digest.js';
 import { type Encodable, encodeBencode } from '../../src/bencode/encode.js';
+import { wireHashes } from '../../src/metainfo/info-hash.js';
 import type { Metainfo } from '../../src/metainfo/metainfo.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { PieceLayout } from '../../src/metainfo/piece-layout.js';
@@ -92,6 +93,16 @@ export function v2Torrent(
     }),
   );
   return withContents(torrent, parseMetainfo(torrent), contents);
+}
+
+/** A hybrid as a client sees it that knows one of its versions alone. */
+export function halfOf(metainfo: Metainfo, version: '1' | '2'): Metainfo {
+  if (version === '1') return { ...metainfo, version, infoHashV2: null, pieceRoots: null };
+  const { infoHashV2 } = wireHashes(metainfo);
+  if (infoHashV2 === null) throw new Error('not a hybrid');
+  const files = metainfo.files.filter(({ padding }) => !padding);
+  const length = files.reduce((sum, file) => sum + file.length, 0);
+  return { ...metainfo, version, infoHash: infoHashV2, infoHashV1: null, pieces: Buffer.alloc(0), files, length };
 }
 
 function withContents(torrent: Buffer, metainfo: Metainfo, contents: readonly Buffer[]): V2SampleTorrent {

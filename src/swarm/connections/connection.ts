@@ -73,6 +73,9 @@ type ConnectionOptions = Pick<EncoderOptions, 'connectDeadline' | 'handshakeDead
 
 const NOT_KNOWN_YET: Buffer = Buffer.alloc(0);
 
+/** Makes the socket of a connection, and has the connection hear from it. */
+export type OpenSocket = (handler: PeerDialOwner) => SingleSocket;
+
 export class Connection implements PeerConnection, PeerDialOwner {
   readonly address: PeerAddress;
   readonly hostKey: string;
@@ -112,7 +115,7 @@ export class Connection implements PeerConnection, PeerDialOwner {
     budget: WorkBudget,
     options: ConnectionOptions,
     beginning: Beginning,
-    open: (handler: PeerDialOwner) => SingleSocket,
+    open: OpenSocket,
   ) {
     const dialling = beginning.kind === 'dial';
     this.address = beginning.address;

@@ -5,21 +5,11 @@
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { Random } from '../../base/random.js';
 import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
-import { Bitfield } from '../../wire/bitfield.js';
-import { encodeMessage } from '../../wire/message.js';
+import type { Bitfield } from '../../wire/bitfield.js';
 import { HiddenPieces } from './hidden-pieces.js';
+import { type ShownPeer, ShownPieces, type ShownPiecesOptions } from './shown-pieces.js';
 
-export interface SuperSeedingOptions {
-  /** A peer is shown as many bytes ahead as it takes in this time. */
-  readonly ahead: Millis;
-  /** A peer that has asked for nothing for this long leaves its slot to others, and keeps what it was shown. */
-  readonly quiet: Millis;
-  /** A peer that wants nothing of what it was shown, or has not asked for any of it, is shown more after this long. */
-  readonly patience: Millis;
-  /** The same for a peer that has asked for something, and may still be taking it from the kernel. */
-  readonly silence: Millis;
-  /** The longest wait for a block of a piece to move, whatever holds it up. */
-  readonly stallTime: Millis;
+export interface SuperSeedingOptions extends ShownPiecesOptions {
   /** How long after its last byte a piece counts as got by the peer to which we sent it. */
   readonly settleTime: Millis;
   /** When nothing moves for this long, peers are shown pieces too that others have … */
@@ -53,21 +43,6 @@ export const DEFAULT_SUPER_SEEDING_OPTIONS: SuperSeedingOptions = {
   interval: 1_000,
 };
 
-/** What SuperSeeding needs of a peer. */
-export interface ShownPeer {
-  readonly connection: { send(chunks: readonly Buffer[]): void };
-  readonly upload: {
-    readonly choked: boolean;
-    readonly interested: boolean;
-    /** Bytes a second to the peer. */
-    readonly rate: number;
-    /** How many of its requests wait. */
-    readonly queuedCount: number;
-  };
-  /** The pieces that the peer says it has. */
-  readonly download: { readonly has: Bitfield };
-}
-
 /** What a SuperSeeding is joined with. */
 export interface SuperSeedingParts {
   readonly timers: Timers;
@@ -79,38 +54,6 @@ export interface SuperSeedingParts {
   readonly copiesOf: (piece: PieceIndex) => number;
   /** How many peers are served at once. */
   readonly slots: () => number;
-}
-
-/** A piece that one peer was shown and has not got. */
-interface Offer {
-  /** Bytes that we have not sent. */
-  left: number;
-  readonly since: Millis;
-}
-
-interface Entry {
-  readonly peer: ShownPeer;
-  /** What the peer knows that we have; null for everything. */
-  shown: Bitfield | null;
-  readonly offers: Map<PieceIndex, Offer>;
-  /** The sum of `left` of all offers. */
-  left: number;
-  /** Pieces that the peer has got from us, which no other peer has yet, and when the last byte went. */
-  readonly unproven: Map<PieceIndex, Millis>;
-  /** How many pieces it has kept us waiting for in vain. Each piece that it passes on makes it one less. */
-  debt: number;
-  /** How many pieces it is shown at once. It doubles while the peer makes no use of what it is shown. */
-  burst: number;
-  /** When a block went to it, or when it was shown something after it had got all. */
-  movedAt: Millis;
-  /** Some block has gone to it since it made no use of what it was shown. */
-  hasMoved: boolean;
-  /** When we were last seen to choke it although it was interested. */
-  heldUpAt: Millis;
-  /** Bytes a second, the most at any look. */
-  bestRate: number;
-  /** The higher, the later it was shown a piece. */
-  turn: number;
 }
 
 /**
@@ -128,18 +71,19 @@ interface Entry {
  * comes after all others, and is shown twice as many the next time, which others are shown too. What a peer was once
  * shown, it may ask for.
  *
- * It ends for good when another seed appears, or when each piece is with some peer, or has gone to one. It does not end
- * while there is one peer alone: that one is shown everything one by one, as fast as it takes it, so that a crowd that
- * comes later still finds a super seed.
+ * It ends for good when another seed appears, or when each piece is with some peer, or has gone to one. A lone peer
+ * does not end it before that: it is shown everything one by one, as fast as it takes it, so that a crowd that comes
+ * later still finds a super seed.
  */
 export class SuperSeeding {
   readonly #parts: SuperSeedingParts;
   readonly #options: SuperSeedingOptions;
-  readonly #entries = new Map<object, Entry>();
+  /** What each peer was shown, by its Upload. */
+  readonly #shown = new Map<object, ShownPieces>();
   /** Peers that have left with pieces that nobody else has, and when. */
-  readonly #gone = new Map<Entry, Millis>();
+  readonly #gone = new Map<ShownPieces, Millis>();
   /** Which peer a piece was shown to last, until another peer has it too. */
-  readonly #holders = new Map<PieceIndex, Entry>();
+  readonly #holders = new Map<PieceIndex, ShownPieces>();
   #state: 'waiting' | 'active' | 'over' = 'waiting';
   #hidden: HiddenPieces | null = null;
   #ended: () => void = () => undefined;
@@ -168,35 +112,19 @@ export class SuperSeeding {
 
   /** `isHidden`: the peer was told that we have nothing, or was told nothing. */
   peerJoined(peer: ShownPeer, isHidden: boolean): void {
-    const now = this.#parts.timers.now();
-    this.#entries.set(peer.upload, {
-      peer,
-      shown: isHidden ? new Bitfield(this.#parts.layout.pieceCount) : null,
-      offers: new Map(),
-      left: 0,
-      unproven: new Map(),
-      debt: 0,
-      burst: 1,
-      movedAt: now,
-      heldUpAt: now,
-      hasMoved: false,
-      bestRate: 0,
-      turn: 0,
-    });
+    this.#shown.set(peer.upload, new ShownPieces(peer, isHidden, this.#parts, this.#options));
     this.#lookLater();
   }
 
   peerLeft(peer: ShownPeer): void {
-    const entry = this.#entries.get(peer.upload);
-    if (entry === undefined) return;
-    this.#entries.delete(peer.upload);
-    for (const piece of [...entry.offers.keys()]) this.#release(entry, piece);
-    const now = this.#parts.timers.now();
+    const shown = this.#shown.get(peer.upload);
+    if (shown === undefined) return;
+    this.#shown.delete(peer.upload);
     // What was under way is lost. With the rest the peer may come back, or it passes that on to others.
-    for (const [piece, since] of entry.unproven) {
-      if (now - since < this.#options.settleTime) this.#release(entry, piece);
-    }
-    if (entry.unproven.size > 0) this.#gone.set(entry, now);
+    const settled = new Set(shown.unprovenFor(this.#options.settleTime));
+    const lost = [...shown.offered, ...shown.unproven.filter((piece) => !settled.has(piece))];
+    for (const piece of lost) this.#release(shown, piece);
+    if (shown.unproven.length > 0) this.#gone.set(shown, this.#parts.timers.now());
     this.#soon();
   }
 
@@ -210,7 +138,7 @@ export class SuperSeeding {
     this.#state = 'active';
     this.#ended = ended;
     this.#hidden = new HiddenPieces(have, (piece) => this.#copiesOf(piece), random);
-    if ([...this.#entries.values()].some(({ peer }) => peer.download.has.isComplete)) this.end();
+    if ([...this.#shown.values()].some(({ peer }) => peer.download.has.isComplete)) this.end();
     this.#soon();
     this.#lookLater();
   }
@@ -228,7 +156,7 @@ export class SuperSeeding {
 
   /** The peers that joined before have been told all that we have. */
   allTold(): void {
-    for (const entry of this.#entries.values()) entry.shown = null;
+    for (const shown of this.#shown.values()) shown.toldAll();
   }
 
   /** Cancels every task. */
@@ -241,48 +169,30 @@ export class SuperSeeding {
 
   /** The peer, by its Upload, was shown the piece, and not as one of all that we have. */
   wasShownAlone(peer: object, piece: PieceIndex): boolean {
-    return this.#entries.get(peer)?.shown?.has(piece) === true;
+    return this.#shown.get(peer)?.wasShownAlone(piece) === true;
   }
 
   /** Whether the peer, by its Upload, may ask for the piece. */
   mayAsk(peer: object, piece: PieceIndex): boolean {
-    if (this.#state !== 'active') return true;
-    const shown = this.#entries.get(peer)?.shown;
-    return shown === null || shown === undefined || shown.has(piece);
+    return this.#state !== 'active' || this.#shown.get(peer)?.mayAsk(piece) !== false;
   }
 
   /** `length` bytes of the piece go to the peer, by its Upload. */
   goes(to: object, piece: PieceIndex, length: number): void {
     if (this.#state !== 'active') return;
-    const entry = this.#entries.get(to);
-    if (entry === undefined) return;
-    const now = this.#parts.timers.now();
-    entry.movedAt = now;
-    entry.burst = 1;
-    entry.hasMoved = true;
-    this.#movedAt = now;
-    const offer = entry.offers.get(piece);
-    if (offer === undefined) return;
-    if (!this.#holders.has(piece)) this.#holders.set(piece, entry);
-    const sent = Math.min(length, offer.left);
-    offer.left -= sent;
-    entry.left -= sent;
-    if (offer.left === 0) {
-      entry.offers.delete(piece);
-      if (this.#holders.get(piece) === entry) this.#wasGot(entry, piece);
-    }
-    if (this.#isServed(entry)) this.#soon();
+    const shown = this.#shown.get(to);
+    if (shown === undefined) return;
+    this.#movedAt = this.#parts.timers.now();
+    const went = shown.goes(piece, length);
+    if (went === 'not-offered') return;
+    if (!this.#holders.has(piece)) this.#holders.set(piece, shown);
+    if (went === 'whole' && this.#holders.get(piece) === shown) this.#wasGot(shown, piece);
+    if (shown.isServed) this.#soon();
   }
 
-  /** What was asked for and not sent is void: the peer, by its Upload, must ask for it again. */
+  /** What the peer, by its Upload, had asked for was dropped: it must ask again. */
   leave(to: object): void {
-    const entry = this.#entries.get(to);
-    if (entry === undefined) return;
-    for (const [piece, offer] of entry.offers) {
-      const length = this.#parts.layout.lengthOf(piece);
-      entry.left += length - offer.left;
-      offer.left = length;
-    }
+    this.#shown.get(to)?.beginAnew();
   }
 
   /** The peer has one more piece. */
@@ -312,42 +222,36 @@ export class SuperSeeding {
     const holder = this.#holders.get(piece);
     if (holder === undefined) return;
     if (holder.peer === peer) {
-      this.#dropOffer(holder, piece);
+      holder.withdraw(piece);
       this.#wasGot(holder, piece);
-    } else if (holder.unproven.has(piece)) this.#proven(holder, piece);
+    } else if (holder.gotAt(piece) !== undefined) this.#proven(holder, piece);
   }
 
   /** The peer has the whole piece. Others may have it too: they have it from elsewhere, or got it block by block. */
-  #wasGot(holder: Entry, piece: PieceIndex): void {
+  #wasGot(holder: ShownPieces, piece: PieceIndex): void {
     const others = this.#parts.copiesOf(piece) - Number(holder.peer.download.has.has(piece));
     if (others > 0) this.#proven(holder, piece);
-    else if (!holder.unproven.has(piece)) holder.unproven.set(piece, this.#parts.timers.now());
+    else holder.got(piece);
   }
 
   /** How many peers have the piece, as far as we can know. */
   #copiesOf(piece: PieceIndex): number {
     const seen = this.#parts.copiesOf(piece);
     const holder = this.#holders.get(piece);
-    const sentAt = holder?.unproven.get(piece);
+    const sentAt = holder?.gotAt(piece);
     if (seen > 0 || holder === undefined || sentAt === undefined || this.#gone.has(holder)) return seen;
     return Number(this.#parts.timers.now() - sentAt >= this.#options.settleTime);
   }
 
-  #proven(holder: Entry, piece: PieceIndex): void {
-    holder.debt = Math.max(0, holder.debt - 1);
+  #proven(holder: ShownPieces, piece: PieceIndex): void {
+    holder.passedOn();
     this.#release(holder, piece);
   }
 
-  #dropOffer(entry: Entry, piece: PieceIndex): void {
-    entry.left -= entry.offers.get(piece)?.left ?? 0;
-    entry.offers.delete(piece);
-  }
-
   /** The piece is no longer this peer's to pass on. */
-  #release(entry: Entry, piece: PieceIndex): void {
-    this.#dropOffer(entry, piece);
-    entry.unproven.delete(piece);
-    if (this.#holders.get(piece) !== entry) return;
+  #release(shown: ShownPieces, piece: PieceIndex): void {
+    shown.release(piece);
+    if (this.#holders.get(piece) !== shown) return;
     this.#holders.delete(piece);
     this.#hidden?.putBack(piece);
   }
@@ -361,7 +265,7 @@ export class SuperSeeding {
   }
 
   #lookLater(): void {
-    if (this.#state !== 'active' || this.#entries.size === 0) return;
+    if (this.#state !== 'active' || this.#shown.size === 0) return;
     this.#lookTask ??= this.#parts.timers.addTask(() => {
       this.#lookTask = null;
       this.#look();
@@ -373,135 +277,119 @@ export class SuperSeeding {
   #showMore(): void {
     if (this.#hidden?.areAllSpread === true) this.end();
     const slots = Math.max(1, this.#parts.slots());
-    const entries = [...this.#entries.values()].filter(({ shown }) => shown !== null);
-    let busy = entries.filter((entry) => this.#isBusy(entry)).length;
-    const open = new Set(entries.filter((entry) => this.#isServed(entry)));
+    const peers = this.#peersInTheDark();
+    let busy = peers.filter(({ isBusy }) => isBusy).length;
+    const open = new Set(peers.filter(({ isServed }) => isServed));
     while (busy < slots && open.size > 0) {
-      const entry = bestOf(open);
+      const best = bestOf(open);
       const pieces: PieceIndex[] = [];
-      while (pieces.length < entry.burst) {
+      while (pieces.length < best.burst) {
         const piece = this.#hidden?.takeMissing();
         if (piece === undefined) break;
         if (!this.#holders.has(piece)) pieces.push(piece);
       }
       if (pieces.length === 0) return;
-      this.#show(entry, pieces);
-      if (this.#isServed(entry)) continue;
-      open.delete(entry);
+      this.#show(best, pieces);
+      if (best.isServed) continue;
+      open.delete(best);
       busy += 1;
     }
   }
 
-  #show(entry: Entry, pieces: readonly PieceIndex[]): void {
-    const now = this.#parts.timers.now();
-    if (entry.left === 0) entry.movedAt = now;
-    this.#turns += 1;
-    entry.turn = this.#turns;
-    // A peer that made no use of its last pieces keeps no others from them, until it asks for one.
-    const isTrusted = entry.burst === 1;
+  /** The peers that do not know all that we have. */
+  #peersInTheDark(): readonly ShownPieces[] {
+    return [...this.#shown.values()].filter(({ isToldAll }) => !isToldAll);
+  }
+
+  #show(to: ShownPieces, pieces: readonly PieceIndex[]): void {
+    this.#takesTurn(to);
     for (const piece of pieces) {
-      const left = this.#parts.layout.lengthOf(piece);
-      entry.shown?.set(piece);
-      entry.offers.set(piece, { left, since: now });
-      entry.left += left;
-      if (isTrusted) this.#holders.set(piece, entry);
+      if (to.isTrusted) this.#holders.set(piece, to);
       else this.#hidden?.putBack(piece);
     }
-    entry.peer.connection.send([Buffer.concat(pieces.map((piece) => encodeMessage({ type: 'have', piece })))]);
+    to.show(pieces);
   }
 
-  /** The peer has next to nothing left to ask for. */
-  #isServed(entry: Entry): boolean {
-    return entry.left === 0 || entry.left * 1000 <= entry.peer.upload.rate * this.#options.ahead;
-  }
-
-  #isBusy(entry: Entry): boolean {
-    if (this.#isServed(entry)) return false;
-    return entry.peer.upload.queuedCount > 0 || this.#parts.timers.now() - entry.movedAt < this.#options.quiet;
+  #takesTurn(shown: ShownPieces): void {
+    this.#turns += 1;
+    shown.turn = this.#turns;
   }
 
   /** Ends waits that have lasted too long. */
   #look(): void {
     const now = this.#parts.timers.now();
     this.#hidden?.review();
-    for (const [entry, since] of this.#gone) {
-      if (entry.unproven.size > 0 && now - since < this.#options.proofTime) continue;
-      this.#gone.delete(entry);
-      for (const piece of [...entry.unproven.keys()]) this.#release(entry, piece);
+    for (const [shown, since] of this.#gone) {
+      if (shown.unproven.length > 0 && now - since < this.#options.proofTime) continue;
+      this.#gone.delete(shown);
+      for (const piece of shown.unproven) this.#release(shown, piece);
     }
-    for (const entry of this.#entries.values()) {
-      const { upload } = entry.peer;
-      if (upload.interested && upload.choked) entry.heldUpAt = now;
-      entry.bestRate = Math.max(entry.bestRate, upload.rate);
-      this.#endWaits(entry, now);
+    for (const shown of this.#shown.values()) {
+      shown.look();
+      if (!shown.hasStalled) continue;
+      shown.waitedInVain();
+      for (const piece of shown.offered) this.#release(shown, piece);
     }
     this.#showMore();
-    if (now - this.#movedAt >= this.#options.restTime) this.#showSpread(now);
-    else if (this.#hidden?.hasMissing === false) this.#passOverSlow(now);
-  }
-
-  #endWaits(entry: Entry, now: Millis): void {
-    if (entry.left === 0 || !this.#hasStalled(entry, now)) return;
-    entry.debt += 1;
-    entry.hasMoved = false;
-    this.#widen(entry);
-    for (const piece of [...entry.offers.keys()]) this.#release(entry, piece);
-  }
-
-  #hasStalled({ peer, movedAt, heldUpAt, hasMoved }: Entry, now: Millis): boolean {
-    const { patience, silence, stallTime } = this.#options;
-    if (now - movedAt >= stallTime) return true;
-    const { interested, queuedCount } = peer.upload;
-    return queuedCount === 0 && now - Math.max(movedAt, heldUpAt) >= (hasMoved && interested ? silence : patience);
-  }
-
-  /** The peer is shown twice as many pieces the next time. */
-  #widen(entry: Entry): void {
-    entry.burst = Math.min(entry.burst * 2, this.#parts.layout.pieceCount);
+    if (now - this.#movedAt >= this.#options.restTime) this.#showSpread();
+    else if (this.#hidden?.hasMissing === false) this.#passOverSlow();
   }
 
   /**
    * Nothing moves. So what peers lack is with others that do not pass it on, or hide it, or is of no interest to those
    * that were shown it. Shows one peer pieces that others may have.
    */
-  #showSpread(now: Millis): void {
-    for (const entry of this.#entries.values()) {
-      for (const [piece, since] of entry.unproven) {
-        if (now - since >= this.#options.proofTime) this.#release(entry, piece);
-      }
+  #showSpread(): void {
+    for (const shown of this.#shown.values()) {
+      for (const piece of shown.unprovenFor(this.#options.proofTime)) this.#release(shown, piece);
     }
-    const idle = [...this.#entries.values()].filter((entry) => entry.shown !== null && !this.#isBusy(entry));
+    const idle = this.#peersInTheDark().filter(({ isBusy }) => !isBusy);
     if (idle.length === 0) return;
-    const entry = bestOf(idle);
-    const { has } = entry.peer.download;
-    const pieces = this.#hidden?.takeRarest((piece) => !has.has(piece) && !this.#holders.has(piece), entry.burst) ?? [];
-    this.#widen(entry);
-    this.#turns += 1;
-    entry.turn = this.#turns;
-    if (pieces.length > 0) this.#show(entry, pieces);
+    const best = bestOf(idle);
+    const { has } = best.peer.download;
+    const pieces = this.#hidden?.takeRarest((piece) => !has.has(piece) && !this.#holders.has(piece), best.burst) ?? [];
+    best.widen();
+    this.#takesTurn(best);
+    if (pieces.length > 0) this.#show(best, pieces);
   }
 
-  /** One slow peer must not make all others wait for the last piece. */
-  #passOverSlow(now: Millis): void {
+  /**
+   * One slow peer must not make all others wait for the last piece: a fast one that has nothing to do is shown it. The
+   * choice is not that of `#showMore`, where the slow peer would often come first again.
+   */
+  #passOverSlow(): void {
     const { slowness, slowTime } = this.#options;
-    const entries = [...this.#entries.values()];
-    const fastest = Math.max(0, ...entries.map(({ bestRate }) => bestRate));
-    if (!entries.some((entry) => entry.shown !== null && this.#isServed(entry))) return;
-    for (const entry of entries) {
-      if (entry.left === 0 || entry.peer.upload.rate * slowness >= fastest) continue;
-      for (const [piece, { since }] of entry.offers) if (now - since >= slowTime) this.#release(entry, piece);
+    const all = [...this.#shown.values()];
+    const fastest = Math.max(0, ...all.map(({ bestRate }) => bestRate));
+    const isFast = ({ isServed, bestRate }: ShownPieces): boolean => isServed && bestRate * slowness >= fastest;
+    const fast = new Set(this.#peersInTheDark().filter(isFast));
+    for (const slow of all) {
+      if (!slow.hasMore || slow.peer.upload.rate * slowness >= fastest) continue;
+      for (const piece of slow.offeredFor(slowTime)) {
+        if (fast.size === 0) return;
+        const isMissing = this.#holders.get(piece) === slow && this.#copiesOf(piece) === 0;
+        if (!isMissing) {
+          this.#release(slow, piece);
+          continue;
+        }
+        const best = bestOf(fast);
+        slow.release(piece);
+        this.#holders.delete(piece);
+        this.#show(best, [piece]);
+        if (!best.isServed) fast.delete(best);
+      }
     }
   }
 }
 
 /** The peer that keeps the fewest pieces from the swarm, and of these the one that was shown something longest ago. */
-function bestOf(entries: Iterable<Entry>): Entry {
-  let best: Entry | undefined;
-  for (const entry of entries) if (best === undefined || compare(entry, best) < 0) best = entry;
+function bestOf(peers: Iterable<ShownPieces>): ShownPieces {
+  let best: ShownPieces | undefined;
+  for (const peer of peers) if (best === undefined || compare(peer, best) < 0) best = peer;
   if (best === undefined) throw new Error('no peer to choose from');
   return best;
 }
 
-function compare(a: Entry, b: Entry): number {
-  return a.unproven.size + a.debt - (b.unproven.size + b.debt) || a.turn - b.turn;
+function compare(a: ShownPieces, b: ShownPieces): number {
+  return a.keptCount - b.keptCount || a.turn - b.turn;
 }

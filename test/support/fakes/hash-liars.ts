@@ -56,21 +56,42 @@ const LIES = {
     later(asked, 0, asked.right);
     later(asked, 10, asked.right);
   },
+  'sends hashes in another order': (asked) => {
+    const { right } = asked;
+    if (right.type !== 'hashes') return;
+    const [first, second, others] = [
+      right.hashes.subarray(0, 32),
+      right.hashes.subarray(32, 64),
+      right.hashes.subarray(64),
+    ];
+    later(asked, 0, { ...right, hashes: Buffer.concat([second, first, others]) });
+  },
   'leaves when it is asked': ({ talk }) => talk.hangUp(),
 } satisfies Record<string, (asked: Asked) => void>;
 
 export type HashLiarKind = keyof typeof LIES;
 export const HASH_LIAR_KINDS = Object.keys(LIES) as readonly HashLiarKind[];
 
-/** Answers hash requests with a lie; truly when `kind` is null. */
-export function hashScript(kind: HashLiarKind | null, parts: HashLiarParts): FakeScript {
+/** Whether such a liar sends hashes that are not right, which proves its lie. */
+export function isForger(kind: HashLiarKind | null): boolean {
+  return kind !== null && /forges|zeros|another/.test(kind);
+}
+
+/** Adds to the script of a peer how it answers hash requests: with a lie, or truly when `kind` is null. */
+export function withHashes(script: FakeScript, kind: HashLiarKind | null, parts: HashLiarParts): FakeScript {
   const lie: (asked: Asked) => void = kind === null ? (asked) => later(asked, 0, asked.right) : LIES[kind];
   return {
-    gotHandshake: (talk) => talk.sayHandshake(),
+    ...script,
     gotMessage: (talk, message) => {
+      script.gotMessage?.(talk, message);
       if (message.type !== 'hashRequest') return;
       const range = { ...message.range, root: Buffer.from(message.range.root) };
       lie({ ...parts, talk, range, right: parts.trees.answer(range) });
     },
   };
+}
+
+/** A peer that does nothing but answer hash requests. */
+export function hashScript(kind: HashLiarKind | null, parts: HashLiarParts): FakeScript {
+  return withHashes({ gotHandshake: (talk) => talk.sayHandshake() }, kind, parts);
 }

@@ -3,7 +3,7 @@ import { fullBitfield } from '../../../src/wire/bitfield.js';
 import type { PeerMessage } from '../../../src/wire/message.js';
 import type { SampleTorrent } from '../sample-torrent.js';
 import type { FakeScript, FakeTalk } from './fake-talk.js';
-import { type HashLiarKind, type HashLiarParts, hashScript } from './hash-liars.js';
+import { type HashLiarKind, type HashLiarParts, withHashes } from './hash-liars.js';
 
 export interface PoisonerOptions extends HashLiarParts {
   readonly torrent: SampleTorrent;
@@ -18,7 +18,6 @@ export interface PoisonerOptions extends HashLiarParts {
 /** A peer that says it has everything, and sends `content` to whoever asks, one block after another. */
 export function poisonerScript(options: PoisonerOptions): FakeScript {
   const { torrent, content, rate, timers } = options;
-  const ofHashes = hashScript(options.hashes, options);
   const everything = fullBitfield(torrent.layout.pieceCount).toWire();
   const freeAt = new Map<FakeTalk, number>();
   const cancelled = new Map<FakeTalk, Set<string>>();
@@ -36,17 +35,17 @@ export function poisonerScript(options: PoisonerOptions): FakeScript {
       talk.sayMessages({ type: 'piece', piece, begin, block });
     }, at - timers.now());
   };
-  return {
+  const ofBlocks: FakeScript = {
     gotHandshake: (talk) => {
       talk.sayHandshake();
       talk.sayMessages({ type: 'bitfield', bits: everything }, { type: 'unchoke' });
     },
     gotMessage: (talk, message) => {
-      ofHashes.gotMessage?.(talk, message);
       if (message.type === 'request') send(talk, message);
       if (message.type !== 'cancel') return;
       const known = cancelled.get(talk) ?? new Set();
       cancelled.set(talk, known.add(`${message.piece} ${message.begin}`));
     },
   };
+  return withHashes(ofBlocks, options.hashes, options);
 }

@@ -1,18 +1,17 @@
 import { sha1 } from '../../../src/base/digest.js';
-import type { Random } from '../../../src/base/random.js';
 import { wireHashes } from '../../../src/metainfo/info-hash.js';
-import type { Metainfo } from '../../../src/metainfo/metainfo.js';
 import { BLOCK_LENGTH } from '../../../src/metainfo/piece-layout.js';
 import type { PeerConnection } from '../../../src/swarm/connections/peer-connection.js';
 import { Downloader } from '../../../src/swarm/download/downloader.js';
 import type { Evidence } from '../../../src/wire/refusal.js';
 import { FakePeer } from '../fakes/fake-peer.js';
-import { HASH_LIAR_KINDS, type HashLiarKind } from '../fakes/hash-liars.js';
+import { HASH_LIAR_KINDS, type HashLiarKind, isForger } from '../fakes/hash-liars.js';
 import { HashTrees } from '../fakes/hash-trees.js';
 import { poisonerScript } from '../fakes/poisoner.js';
 import { seededRandom } from '../simulation/seeded-random.js';
 import { type Client, SimulatedSwarm } from '../simulation/simulated-swarm.js';
-import { type V2SampleTorrent, v2Torrent } from '../v2-torrent.js';
+import { halfOf, type V2SampleTorrent, v2Torrent } from '../v2-torrent.js';
+import { Lies, poisonedContent } from './lies.js';
 
 const KIB = 1024;
 const PORT = 6881;
@@ -58,25 +57,6 @@ function sampleOf({ version, piece }: PoisonedClientsOptions): V2SampleTorrent {
   return known;
 }
 
-/** A hybrid as a client sees it that knows one of its versions alone. */
-export function halfOf(metainfo: Metainfo, version: '1' | '2'): Metainfo {
-  if (version === '1') return { ...metainfo, version, infoHashV2: null, pieceRoots: null };
-  const { infoHashV2 } = wireHashes(metainfo);
-  if (infoHashV2 === null) throw new Error('not a hybrid');
-  const files = metainfo.files.filter(({ padding }) => !padding);
-  const length = files.reduce((sum, file) => sum + file.length, 0);
-  return { ...metainfo, version, infoHash: infoHashV2, infoHashV1: null, pieces: Buffer.alloc(0), files, length };
-}
-
-/** A block that came with wrong bytes and was taken. */
-interface Lie {
-  readonly taker: Downloader;
-  readonly connection: PeerConnection;
-  readonly piece: number;
-  readonly block: number;
-  readonly length: number;
-}
-
 interface BanOf {
   readonly victim: Client;
   readonly connection: PeerConnection;
@@ -85,10 +65,8 @@ interface BanOf {
 
 /** What is seen of the downloads of a swarm while it lives. */
 interface Seen {
-  readonly lies: Lie[];
+  readonly lies: Lies;
   readonly bans: BanOf[];
-  /** Bytes of blocks that came twice or unasked, by who got them. They count as wasted, but they are no lies. */
-  readonly twice: Map<Downloader, number>;
   /** Pieces that failed as a whole. */
   failed: number;
 }
@@ -112,10 +90,15 @@ interface Liar {
  * liars that send wrong blocks and answer hash requests rightly, wrongly or not at all. All hashes go over the wire.
  */
 export function poisonedClients(options: PoisonedClientsOptions, seed: number): PoisonedClients {
-  const seen: Seen = { lies: [], bans: [], twice: new Map(), failed: 0 };
   const sample = sampleOf(options);
-  const faults = watching(seen, sample, () => live(options, sample, seed, seen));
-  return { lies: seen.lies.length, bans: seen.bans.map(({ evidence }) => evidence.kind), failed: seen.failed, faults };
+  const seen: Seen = { lies: new Lies(sample), bans: [], failed: 0 };
+  const faults = watching(seen, () => live(options, sample, seed, seen));
+  return {
+    lies: seen.lies.all.length,
+    bans: seen.bans.map(({ evidence }) => evidence.kind),
+    failed: seen.failed,
+    faults,
+  };
 }
 
 function live(
@@ -146,7 +129,7 @@ function live(
     const hashes = [null, ...HASH_LIAR_KINDS][random.below(HASH_LIAR_KINDS.length + 1)] ?? null;
     const script = poisonerScript({
       torrent: sample,
-      content: poisoned(sample, 1 + random.below(4), random),
+      content: poisonedContent(sample, 1 + random.below(4), random),
       rate: rate(),
       hashes,
       timers: timeline,
@@ -178,36 +161,12 @@ function live(
   return faults;
 }
 
-/** The content with a wrong byte in one block of so many. */
-function poisoned({ content, metainfo }: V2SampleTorrent, oneIn: number, random: Random): Buffer {
-  const wrong = Buffer.from(content);
-  for (const { begin: from, length, padding } of metainfo.files) {
-    if (padding) continue;
-    for (let begin = from; begin < from + length; begin += BLOCK_LENGTH) {
-      const at = begin + random.below(Math.min(BLOCK_LENGTH, from + length - begin));
-      if (random.below(oneIn) === 0) wrong[at] = (wrong[at] as number) ^ (1 + random.below(255));
-    }
-  }
-  return wrong;
-}
-
 /** Takes note of the blocks that all downloads take during `run`. */
-function watching<Result>(seen: Seen, { layout, bytesOf }: V2SampleTorrent, run: () => Result): Result {
+function watching<Result>(seen: Seen, run: () => Result): Result {
   const { prototype } = Downloader;
   const { blockCameIn, pieceFailed } = prototype;
-  prototype.blockCameIn = function (this: Downloader, download, number, begin, block) {
-    const piece = layout.pieceIndex(number);
-    const length = piece === undefined ? 0 : layout.contentLengthOf(piece) - begin;
-    const isWrong = !block
-      .subarray(0, length)
-      .equals(bytesOf(number).subarray(begin, begin + Math.min(length, block.length)));
-    const verdict = blockCameIn.call(this, download, number, begin, block);
-    if (verdict !== 'wanted') seen.twice.set(this, (seen.twice.get(this) ?? 0) + block.length);
-    else if (isWrong) {
-      const connection = download.sender as PeerConnection;
-      seen.lies.push({ taker: this, connection, piece: number, block: begin / BLOCK_LENGTH, length: block.length });
-    }
-    return verdict;
+  prototype.blockCameIn = function (this: Downloader, ...came) {
+    return seen.lies.came(this, blockCameIn, came);
   };
   prototype.pieceFailed = function (this: Downloader, piece, data) {
     seen.failed += 1;
@@ -250,40 +209,22 @@ function faultsOfEnd(
   return faults;
 }
 
-const FORGERS: readonly (HashLiarKind | null)[] = HASH_LIAR_KINDS.filter((kind) => /forges|zeros|another/.test(kind));
-
 /** Nobody but liars is banned, and for nothing that it has not done. */
 function faultsOfBans({ lies, bans }: Seen, liars: readonly Liar[]): string[] {
   return bans.flatMap(({ victim, connection, evidence }) => {
     const { host } = connection.address;
     const liar = liars.find((each) => each.host === host);
-    const itsLies = lies.filter((lie) => lie.connection === connection);
-    const isTrue =
-      evidence.kind === 'wrong-hashes'
-        ? FORGERS.includes(liar?.hashes ?? null)
-        : itsLies.some(({ piece, block }) => isOf(evidence, piece, block));
+    const isTrue = evidence.kind === 'wrong-hashes' ? isForger(liar?.hashes ?? null) : lies.prove(connection, evidence);
     return liar !== undefined && isTrue ? [] : [`${victim.name} banned ${host} for a ${evidence.kind}`];
   });
 }
 
-function isOf(evidence: Evidence, piece: number, block: number): boolean {
-  if (evidence.kind === 'wrong-block') return evidence.piece === piece && evidence.block === block;
-  return evidence.kind === 'wrong-piece' && evidence.piece === piece;
-}
-
 /** Every sender of a wrong block is banned; what it costs is no more than its blocks. */
-function faultsOfWork({ lies, bans, twice, failed }: Seen): string[] {
-  const faults: string[] = [];
-  const banned = bans.map(({ connection }) => connection);
-  for (const connection of new Set(lies.map((lie) => lie.connection))) {
-    const { host } = connection.address;
-    if (!banned.includes(connection)) faults.push(`${host} sent a wrong block, and is not banned`);
-  }
+function faultsOfWork({ lies, bans, failed }: Seen): string[] {
+  const banned = new Set(bans.map(({ connection }) => connection));
+  const spared = [...lies.liars].filter((connection) => !banned.has(connection));
+  const faults = spared.map(({ address }) => `${address.host} sent a wrong block, and is not banned`);
   if (failed > 0) faults.push(`${failed} pieces failed as a whole`);
-  for (const taker of new Set(lies.map((lie) => lie.taker))) {
-    const lied = lies.reduce((sum, lie) => sum + (lie.taker === taker ? lie.length : 0), 0);
-    const wasted = taker.wasted - (twice.get(taker) ?? 0);
-    if (wasted > lied) faults.push(`${wasted} bytes were wasted for lies of ${lied} bytes`);
-  }
+  for (const taker of lies.takers) faults.push(...lies.excess(taker));
   return faults;
 }

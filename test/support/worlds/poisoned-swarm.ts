@@ -1,9 +1,8 @@
-import type { Random } from '../../../src/base/random.js';
 import { BLOCK_LENGTH } from '../../../src/metainfo/piece-layout.js';
-import type { PeerConnection } from '../../../src/swarm/connections/peer-connection.js';
 import { HonestLeaves } from '../fakes/honest-leaves.js';
 import type { SampleTorrent } from '../sample-torrent.js';
 import { v2Torrent } from '../v2-torrent.js';
+import { Lies, poisonedContent } from './lies.js';
 import { Swarm } from './swarm.js';
 import type { SwarmMember } from './swarm-member.js';
 
@@ -23,20 +22,10 @@ const MEMORY = [48 * 1024 * 1024, 2 * PIECE, 0];
 
 export const POISONED = { '2': v2Torrent(FILES, PIECE, '2'), hybrid: v2Torrent(FILES, PIECE, 'hybrid') };
 
-/** A block that came with wrong bytes and was taken. */
-interface Lie {
-  readonly connection: PeerConnection;
-  readonly piece: number;
-  readonly block: number;
-  readonly length: number;
-}
-
 /** A leech, and the lies that it was told. */
 export interface Victim {
   readonly member: SwarmMember;
-  readonly lies: Lie[];
-  /** Bytes of blocks that came twice, in endgame or after a choke. They count as wasted, but they are no lies. */
-  twice: number;
+  readonly lies: Lies;
 }
 
 export interface PoisonedSwarm {
@@ -49,7 +38,9 @@ export interface PoisonedSwarm {
 
 /**
  * A swarm that follows from the seed: one or two honest seeds, up to four poisoners whose bytes are wrong in some
- * blocks or in all of them, and up to three leeches with much memory, with little or with none. `gives`: how many of a hundred questions for leaves are answered.
+ * blocks or in all of them, and up to three leeches with much memory, with little or with none. `gives`: how many of a
+ * hundred questions for leaves are answered. Leaves come from a source of the test and not over the wire, so that they
+ * can be kept from all leeches alike.
  */
 export function poisonedSwarm(version: '2' | 'hybrid', seed: number, gives = 100): PoisonedSwarm {
   const torrent = POISONED[version];
@@ -63,7 +54,7 @@ export function poisonedSwarm(version: '2' | 'hybrid', seed: number, gives = 100
   const rate = (): number => (1 + random.below(8)) * 4 * BLOCK_LENGTH;
   const honest = Array.from({ length: 1 + random.below(2) }, () => swarm.seed(host(), { uploadRate: rate() }));
   const poisoners = Array.from({ length: 1 + random.below(4) }, () => {
-    const content = poisoned(torrent, 1 + random.below(4), random);
+    const content = poisonedContent(torrent, 1 + random.below(4), random);
     return swarm.seed(host(), { uploadRate: rate(), content });
   });
   const victims = Array.from({ length: 1 + random.below(3) }, (): Victim => {
@@ -75,9 +66,11 @@ export function poisonedSwarm(version: '2' | 'hybrid', seed: number, gives = 100
     );
     const memory = MEMORY[random.below(MEMORY.length)] as number;
     const member = swarm.member(host(), { leaves, memory });
-    const victim: Victim = { member, lies: [], twice: 0 };
-    noteLies(victim, torrent);
-    return victim;
+    const lies = new Lies(torrent);
+    const { downloader } = member;
+    const { blockCameIn } = downloader;
+    downloader.blockCameIn = (...came) => lies.came(downloader, blockCameIn, came);
+    return { member, lies };
   });
   const all = [...honest, ...poisoners, ...victims.map(({ member }) => member)];
   for (const { member } of victims) for (const other of all) if (other !== member) member.dial(other.host);
@@ -95,60 +88,21 @@ export function poisonedSwarm(version: '2' | 'hybrid', seed: number, gives = 100
   return { victims, poisoners: new Set(poisoners.map((member) => member.host)), faults };
 }
 
-/** The content with a wrong byte in one block of so many. */
-function poisoned({ content }: SampleTorrent, oneIn: number, random: Random): Buffer {
-  const wrong = Buffer.from(content);
-  for (let begin = 0; begin < wrong.length; begin += BLOCK_LENGTH) {
-    const at = begin + random.below(Math.min(BLOCK_LENGTH, wrong.length - begin));
-    if (random.below(oneIn) === 0) wrong[at] = (wrong[at] as number) ^ (1 + random.below(255));
-  }
-  return wrong;
-}
-
-/** Takes note of what comes while the victim runs. */
-function noteLies(victim: Victim, { layout, bytesOf }: SampleTorrent): void {
-  const { downloader } = victim.member;
-  const blockCameIn = downloader.blockCameIn.bind(downloader);
-  downloader.blockCameIn = (download, number, begin, block) => {
-    const piece = layout.pieceIndex(number);
-    // The next step may use the memory again.
-    const content = piece === undefined ? null : Buffer.from(block.subarray(0, layout.contentLengthOf(piece) - begin));
-    const { length } = block;
-    const verdict = blockCameIn(download, number, begin, block);
-    if (verdict !== 'wanted') victim.twice += length;
-    if (verdict !== 'wanted' || content === null) return verdict;
-    const connection = download.sender as PeerConnection;
-    if (
-      !bytesOf(number)
-        .subarray(begin, begin + content.length)
-        .equals(content)
-    )
-      victim.lies.push({ connection, piece: number, block: begin / BLOCK_LENGTH, length });
-    return verdict;
-  };
-}
-
-function faultsOf({ member, lies, twice }: Victim, torrent: SampleTorrent, isExact: boolean): string[] {
+function faultsOf({ member, lies }: Victim, torrent: SampleTorrent, isExact: boolean): string[] {
   const faults: string[] = [];
   const say = (what: string): unknown => faults.push(`${member.host}: ${what}`);
   if (!member.isDone) say(`lacks ${member.wrapper.amountLeft} bytes`);
   else if (!member.storage.contents().equals(torrent.content)) say('has wrong bytes');
-  const liars = new Set(lies.map(({ connection }) => connection));
+  const { liars } = lies;
   for (const connection of member.banned) if (!liars.has(connection)) say(`banned ${connection.address.host} wrongly`);
   if (!isExact) return faults;
   for (const connection of liars)
     if (!member.banned.includes(connection)) say(`did not ban ${connection.address.host}`);
-  const lied = lies.reduce((sum, { length }) => sum + length, 0);
-  const wasted = member.downloader.wasted - twice;
-  if (wasted > lied) say(`wasted ${wasted} bytes for lies of ${lied} bytes`);
+  for (const excess of lies.excess(member.downloader)) say(excess);
   if (member.log.some((line) => line.endsWith('failed'))) say('let a whole piece fail');
   for (const [at, evidence] of member.evidence.entries()) {
-    if (evidence.kind !== 'wrong-block') continue;
-    const isTrue = lies.some(
-      ({ connection, piece, block }) =>
-        connection === member.banned[at] && piece === evidence.piece && block === evidence.block,
-    );
-    if (!isTrue) say(`has wrong evidence: block ${evidence.block} of piece ${evidence.piece}`);
+    const connection = member.banned[at];
+    if (connection === undefined || !lies.prove(connection, evidence)) say(`has wrong evidence: ${evidence.kind}`);
   }
   return faults;
 }

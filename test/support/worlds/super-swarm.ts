@@ -1,6 +1,9 @@
 import type { Millis } from '../../../src/base/clock.js';
+import type { Metainfo } from '../../../src/metainfo/metainfo.js';
+import { encodeReserved } from '../../../src/wire/reserved.js';
 import { type SampleTorrent, sampleTorrent } from '../sample-torrent.js';
 import { type Client, SimulatedSwarm } from '../simulation/simulated-swarm.js';
+import { halfOf, v2Torrent } from '../v2-torrent.js';
 
 const KiB = 1024;
 const PIECE = 32 * KiB;
@@ -14,6 +17,10 @@ export interface SuperSwarmOptions {
   readonly leeches: number;
   readonly superSeed: boolean;
   readonly pieceCount: number;
+  /** `mixed`: a hybrid; every third leech knows version 1 alone, and every third version 2 alone. */
+  readonly version: '1' | '2' | 'hybrid' | 'mixed';
+  /** Whether anybody announces the fast extension. */
+  readonly speaksFast: boolean;
 }
 
 /** One seed that gives little, and leeches whose lines are unequal. */
@@ -22,10 +29,15 @@ export class SuperSwarm {
   readonly swarm: SimulatedSwarm;
   readonly seed: Client;
   readonly leeches: readonly Client[];
+  readonly #options: SuperSwarmOptions;
   readonly #missing: Set<number>;
 
-  constructor({ seed, leeches, superSeed, pieceCount }: SuperSwarmOptions) {
-    this.sample = sampleTorrent([{ path: 'a', length: pieceCount * PIECE }], PIECE);
+  constructor(options: SuperSwarmOptions) {
+    const { seed, leeches, superSeed, pieceCount, version } = options;
+    this.#options = options;
+    const files = [{ path: 'a', length: pieceCount * PIECE }];
+    this.sample =
+      version === '1' ? sampleTorrent(files, PIECE) : v2Torrent(files, PIECE, version === '2' ? '2' : 'hybrid');
     this.swarm = new SimulatedSwarm(this.sample, seed);
     this.seed = this.swarm.start({
       seed: true,
@@ -33,6 +45,7 @@ export class SuperSwarm {
       host: { upload: 4 * RATE, latency: 20 },
       torrent: { superSeed },
     });
+    this.#begin(this.seed);
     this.leeches = Array.from({ length: leeches }, (_, at) => this.#join(at));
     this.#missing = new Set(Array.from({ length: pieceCount }, (_, piece) => piece));
   }
@@ -68,10 +81,25 @@ export class SuperSwarm {
     this.swarm.timeline.run(200);
     const upload = (SPEEDS[at % SPEEDS.length] as number) * KiB;
     const download = 4 * (SPEEDS[(at + 2) % SPEEDS.length] as number) * KiB;
-    return this.swarm.start({
+    const leech = this.swarm.start({
+      metainfo: this.#metainfoOf(at),
       session: { encryption: 'off' },
       host: { upload, download, latency: 10 + ((at * 7) % 90) },
     });
+    this.#begin(leech);
+    return leech;
+  }
+
+  /** The client has dialled nobody yet. */
+  #begin({ torrent: { encoder } }: Client): void {
+    if (encoder === undefined) throw new Error('a client without connections');
+    if (!this.#options.speaksFast) encoder.setIdentity({ ...encoder.identity, reserved: encodeReserved(['extended']) });
+  }
+
+  #metainfoOf(at: number): Metainfo {
+    const { metainfo } = this.sample;
+    if (this.#options.version !== 'mixed' || at % 3 === 0) return metainfo;
+    return halfOf(metainfo, at % 3 === 1 ? '1' : '2');
   }
 
   #until(isReached: () => boolean, limit: Millis): void {

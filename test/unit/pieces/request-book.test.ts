@@ -455,6 +455,19 @@ describe('a piece whose check failed', () => {
     assert.equal(scene.take(b), '0.1');
   });
 
+  it('is like any other once it is known which of its blocks are wrong', () => {
+    const scene = new Scene(1);
+    const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];
+    scene.fail(a, 0);
+    scene.take(a, 2);
+    scene.arrive(a, '0.0');
+    scene.arrive(a, '0.1');
+    scene.book.loseBlocks(pieceAt(0), [0, 1]);
+    scene.book.check();
+    assert.equal(scene.take(a), '0.0');
+    assert.equal(scene.take(b), '0.1');
+  });
+
   it('accepts a late block from its holder alone', () => {
     const scene = new Scene(1);
     const [a, b] = [scene.peer('a', '*'), scene.peer('b', '*')];

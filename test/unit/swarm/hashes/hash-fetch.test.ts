@@ -240,6 +240,17 @@ describe('a peer that is asked for hashes', () => {
     assert.deepEqual(say(peers[0]), FINE);
   });
 
+  it('may answer a minute late also while others are asked for more', () => {
+    const { timeline, peers, want, say } = world(['a', 'bb']);
+    want();
+    for (const index of [0, 1, 2, 3, 0, 1, 2, 3]) {
+      timeline.run(8_000);
+      want({ ...WHOLE, index: 2 * index, length: 2, proof: 2 });
+    }
+    assert.deepEqual(say(peers[0]), FINE);
+    assert.deepEqual(say(peers[0], undefined, WHOLE), UNASKED);
+  });
+
   it('that is lost owes nothing, and another is asked at once', () => {
     const { timeline, fetch, peers, want } = world(['a', 'bb']);
     want();
@@ -265,6 +276,20 @@ describe('a range', () => {
     reject(peers.find((peer) => peer.asked.length > 0) as HashConnection);
     timeline.run(10);
     assert.equal(asked(), 8);
+  });
+
+  it('is asked of sixteen peers at once at the most', () => {
+    const names = Array.from({ length: 60 }, (_, at) => 'x'.repeat(at + 1));
+    const { timeline, peers, want, reject } = world(names);
+    want();
+    const counts: number[] = [];
+    for (let round = 0; round < 5; round += 1) {
+      timeline.run(10);
+      const asked = peers.filter((peer) => peer.asked.length > 0);
+      counts.push(asked.length);
+      for (const peer of asked) reject(peer);
+    }
+    assert.deepEqual(counts, [1, 2, 8, 16, 16]);
   });
 
   it('that nobody was asked for comes before others', () => {

@@ -288,6 +288,21 @@ describe('a request for hashes', () => {
     assert.deepEqual(source.asked, []);
   });
 
+  it('for more than 512 leaves is rejected in a piece of any length, and for any leaves in one of over 64 MiB', () => {
+    const large = largeFile(4_096, 4_096);
+    const [file] = large.metainfo.files;
+    const range = { root: file?.piecesRoot as Buffer, base: 0, index: 512, length: 512, proof: 11 };
+    const { ask } = sharingWorld(large, leavesOfLarge(large));
+    assert.deepEqual(ask(new RecordedConnection(), range), FINE);
+    assert.deepEqual(ask(new RecordedConnection(), { ...range, index: 1_024, length: 1_024 }), JUNK);
+    const larger = largeFile(8_192, 8_192);
+    const root = larger.metainfo.files[0]?.piecesRoot as Buffer;
+    const world = sharingWorld(larger, leavesOfLarge(larger));
+    assert.deepEqual(world.ask(new RecordedConnection(), { ...range, root }), JUNK);
+    world.timeline.run(1_000);
+    assert.deepEqual(world.source.asked, []);
+  });
+
   it('for leaves has the piece hashed once for all who ask, one after the other for one peer', () => {
     const { timeline, ask, source } = sharingWorld(SAMPLE, leavesOfSample(SAMPLE));
     const [one, other] = [new RecordedConnection(), new RecordedConnection()];
@@ -365,6 +380,17 @@ describe('a request for hashes', () => {
       if (ask(peer, range).kind === 'fine') fine += 1;
     }
     assert.ok(fine <= DEFAULT_HASH_SHARING_OPTIONS.maxQueued, `${fine}`);
+  });
+
+  it('is one of 64 that may wait', () => {
+    const large = largeFile(4_096);
+    const root = large.metainfo.files[0]?.piecesRoot as Buffer;
+    const { ask } = sharingWorld(large, leavesOfLarge(large));
+    const peer = new RecordedConnection();
+    const judged = Array.from({ length: 66 }, (_, at) =>
+      ask(peer, { root, base: 0, index: 2 * at, length: 2, proof: 1 }),
+    );
+    assert.deepEqual(judged, [...new Array(64).fill(FINE), JUNK, JUNK]);
   });
 
   it('is work of no use once the peer has had all hashes several times', () => {
