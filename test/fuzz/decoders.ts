@@ -246,16 +246,33 @@ function inParts(bytes: Buffer, feed: (part: Buffer) => void, isOver: () => bool
   }
 }
 
-function readHttpAnswer(bytes: Buffer): boolean {
-  let isWhole = false;
+/** The answers of a kept connection, one behind the other. */
+function readHttpAnswers(bytes: Buffer): boolean {
+  let whole = 0;
+  let isOver = false;
   const ended = (): void => {
-    isWhole = true;
+    whole += 1;
   };
-  const owner = { gotHead: () => undefined, gotBody: () => undefined, ended, failed: () => undefined };
-  const reader = new HttpResponseReader(owner, 1 << 20);
-  inParts(bytes, (part) => reader.feed(part));
+  const failed = (): void => {
+    isOver = true;
+  };
+  const makeReader = (): HttpResponseReader =>
+    new HttpResponseReader({ gotHead: () => undefined, gotBody: () => undefined, ended, failed }, 1 << 20);
+  let reader = makeReader();
+  inParts(
+    bytes,
+    (part) => {
+      for (let at = 0; at < part.length && !isOver; ) {
+        at += reader.feed(part.subarray(at));
+        if (!reader.isOver) continue;
+        if (reader.keepsConnection) reader = makeReader();
+        else isOver = true;
+      }
+    },
+    () => isOver,
+  );
   reader.end();
-  return isWhole;
+  return whole > 0;
 }
 
 function readHttpRequest(bytes: Buffer): boolean {
@@ -432,8 +449,9 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
       'HTTP/1.0 302 Found\r\nLocation: http://x/\r\n folded\r\n\r\n',
       'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=1\r\nhello\r\n0\r\nA: b\r\n\r\n',
       'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nrest',
+      'HTTP/1.1 206 x\r\nContent-Length: 2\r\n\r\nok'.repeat(3),
     ),
-    decode: readHttpAnswer,
+    decode: readHttpAnswers,
   },
   {
     file: 'discovery/http/http-cookies.ts',

@@ -78,3 +78,41 @@ test('however a stream is cut, the reader tells the same of it, ends once, and p
   }
   assert.ok(read > MUTANTS / 10 && read < MUTANTS, `${read} were read`);
 });
+
+test('however a connection with answers one behind the other is cut, each reader takes its own answer', () => {
+  const random = seededRandom(2);
+  const ended = ANSWERS.slice(0, 3);
+  for (let turn = 0; turn < 300; turn += 1) {
+    const answers = Array.from({ length: 1 + random.below(4) }, () => ended[random.below(ended.length)] as string);
+    for (const parts of splits(Buffer.from(answers.join(''), 'latin1'), random, 2)) {
+      const bodies: string[] = [];
+      let isWhole = false;
+      const makeReader = (): HttpResponseReader => {
+        bodies.push('');
+        isWhole = false;
+        return new HttpResponseReader(
+          {
+            gotHead: () => undefined,
+            gotBody: (bytes) => bodies.push(bodies.pop() + bytes.toString('latin1')),
+            ended: () => {
+              isWhole = true;
+            },
+            failed: (_, message) => assert.fail(message),
+          },
+          MAX_LENGTH,
+        );
+      };
+      let reader = makeReader();
+      for (const part of parts)
+        for (let at = 0; at < part.length; ) {
+          at += reader.feed(part.subarray(at));
+          if (isWhole) reader = makeReader();
+        }
+      bodies.pop();
+      assert.deepEqual(
+        bodies,
+        answers.map((answer) => (answer.endsWith('abc') ? 'abc' : 'content')),
+      );
+    }
+  }
+});

@@ -180,8 +180,18 @@ describe('a mirror that fails', () => {
     ['with a packed answer', { head: { contentEncoding: 'gzip' } }, 1, 60 * SECOND],
     ['with another range', { head: { contentRange: `bytes 0-9/${ONE.content.length}` } }, 1, 60 * SECOND],
     ['with a short answer', { body: ONE.content.subarray(0, 100_000) }, 1, 20 * SECOND],
-    ['in the middle', { body: ONE.content.subarray(0, 50_000), end: { kind: 'cut', message: 'cut' } }, 1, 20 * SECOND],
-    ['to take connections', { fails: true, end: { kind: 'unreachable', message: 'refused' } }, 2, 120 * SECOND],
+    [
+      'in the middle',
+      { body: ONE.content.subarray(0, 50_000), end: { host: 'a.test', kind: 'cut', message: 'cut' } },
+      1,
+      20 * SECOND,
+    ],
+    [
+      'to take connections',
+      { fails: true, end: { host: 'a.test', kind: 'unreachable', message: 'refused' } },
+      2,
+      120 * SECOND,
+    ],
   ];
   for (const [what, answer, count, limit] of faults)
     it(`${what} is asked again after a wait`, () => {

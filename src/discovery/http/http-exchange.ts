@@ -1,10 +1,9 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
-import { connect as connectTcp, isIP } from 'node:net';
-import { connect as connectTls } from 'node:tls';
 import { gunzip, type InputType, inflate, inflateRaw, type ZlibOptions } from 'node:zlib';
 import type { Millis, Timers } from '../../base/clock.js';
 import type { Destination } from './http-destination.js';
 import { type HttpResponseHead, HttpResponseReader } from './http-response.js';
+import { HttpSocket, hostOf } from './http-socket.js';
 import { type Authorities, explainTls } from './http-tls.js';
 
 /** One GET or POST to one address. */
@@ -63,7 +62,6 @@ export function exchange(
   timers: Timers,
   answered: (outcome: ExchangeOutcome) => void,
 ): { cancel(): void } {
-  const name = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const secure = url.protocol === 'https:';
   const request = encodeRequest(post === null ? 'GET' : 'POST', url, post?.body ?? null, {
     Host: url.host,
@@ -99,19 +97,6 @@ export function exchange(
     socket.destroy();
   };
 
-  const place = {
-    host: destination.host,
-    port: portOf(url),
-    ...(destination.localAddress === undefined ? {} : { localAddress: destination.localAddress }),
-  };
-  const socket = secure
-    ? connectTls({
-        ...place,
-        servername: isIP(name) === 0 ? name : '',
-        ALPNProtocols: ['http/1.1'],
-        ...(authorities === null ? {} : { secureContext: authorities.context }),
-      })
-    : connectTcp(place);
   const body = new GrowingBuffer();
   const reader = new HttpResponseReader(
     {
@@ -140,35 +125,32 @@ export function exchange(
     },
     maxLength,
   );
-  socket.once('connect', () => {
-    connected = true;
-  });
-  // Over TLS we send nothing before we have checked who the server is.
-  socket.once(secure ? 'secureConnect' : 'connect', () => {
-    connectDeadline.cancel();
-    socket.write(request);
-  });
-  socket.on('data', (bytes: Buffer) => reader.feed(bytes));
-  socket.on('end', () => reader.end());
-  socket.on('error', (error: NodeJS.ErrnoException) => {
-    // Once the answer is whole, only its unpacking can fail.
-    if (!reader.isOver) fail('unreachable', explain(error, secure && head === null ? name : null));
-  });
-  socket.on('close', () => reader.end());
+  const socket = new HttpSocket(
+    { url, destination, authorities },
+    {
+      connected: () => {
+        connected = true;
+      },
+      ready: () => {
+        connectDeadline.cancel();
+        socket.write(request);
+      },
+      dataCameIn: (bytes) => reader.feed(bytes),
+      ended: (error) => {
+        // Once the answer is whole, only its unpacking can fail.
+        if (error === null) reader.end();
+        else if (!reader.isOver) fail('unreachable', explain(error, secure && head === null ? hostOf(url) : null));
+      },
+    },
+  );
   return { cancel: end };
-}
-
-/** The port of `url`; its scheme's port when it names none. */
-export function portOf({ port, protocol }: URL): number {
-  if (port !== '') return Number(port);
-  return protocol === 'https:' ? 443 : 80;
 }
 
 /**
  * The bytes of a request. Throws when a header would not stay one line, which is a fault of ours: no header here comes
  * unchecked from a stranger.
  */
-function encodeRequest(
+export function encodeRequest(
   method: string,
   url: URL,
   body: Buffer | null,

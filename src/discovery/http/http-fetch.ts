@@ -7,7 +7,8 @@ import type { Redirect, SourcedUrl } from '../../net/url-rule.js';
 import { parseHttpUrl, printable } from '../trackers/announce-url.js';
 import { HttpCookies } from './http-cookies.js';
 import { type Destination, findDestinations } from './http-destination.js';
-import { type ExchangeOutcome, exchange, portOf } from './http-exchange.js';
+import { type ExchangeOutcome, exchange } from './http-exchange.js';
+import { portOf } from './http-socket.js';
 import type { Authorities } from './http-tls.js';
 
 /** The body of a POST, and the headers that describe it. */

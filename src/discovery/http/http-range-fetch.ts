@@ -1,16 +1,16 @@
 /** Fetches parts of files for web seeds: many requests to few servers, over connections that are kept. */
-import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from 'node:https';
-import { isIP } from 'node:net';
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import { SecretUrl } from '../../base/secret-url.js';
 import { urlOf } from '../../base/url.js';
 import type { BindAddresses } from '../../net/fence.js';
 import type { Redirect, SourcedUrl } from '../../net/url-rule.js';
 import { parseHttpUrl, printable } from '../trackers/announce-url.js';
+import { type HttpConnection, HttpConnections } from './http-connections.js';
 import { type Destination, findDestinations } from './http-destination.js';
-import { explain, parseRetryAfter, portOf } from './http-exchange.js';
+import { encodeRequest, explain, parseRetryAfter } from './http-exchange.js';
 import { authorizationOf } from './http-fetch.js';
+import type { HttpResponseHead } from './http-response.js';
+import { hostOf, portOf } from './http-socket.js';
 import type { Authorities } from './http-tls.js';
 
 export interface RangeFetchOptions {
@@ -40,6 +40,7 @@ interface RangeTarget extends SourcedUrl {
 }
 
 interface HeadFacts {
+  readonly host: string;
   readonly status: number;
   readonly contentRange: string | null;
   readonly contentLength: number | null;
@@ -48,6 +49,7 @@ interface HeadFacts {
 }
 
 interface EndFacts {
+  readonly host: string;
   readonly kind: 'whole' | 'cut' | 'unreachable' | 'no-host' | 'forbidden' | 'bad-answer';
   readonly message: string;
 }
@@ -74,8 +76,7 @@ const MAX_PLACES = 10_000;
  */
 export class HttpRangeFetcher {
   readonly #options: RangeFetchOptions;
-  readonly #plain = new HttpAgent({ keepAlive: true, maxFreeSockets: 8, scheduling: 'lifo' });
-  readonly #secure = new HttpsAgent({ keepAlive: true, maxFreeSockets: 8, scheduling: 'lifo' });
+  readonly #connections = new HttpConnections();
   readonly #places = new Map<string, Place>();
   readonly #underWay = new Set<RangeFetch>();
 
@@ -90,7 +91,7 @@ export class HttpRangeFetcher {
   fetch(target: RangeTarget, timers: Timers, listener: RangeListener): RangeFetch {
     const key = `${target.source} ${target.url.whole}`;
     const fetch = new RangeFetch(target, this.#options, timers, listener, {
-      agentFor: (secure) => (secure ? this.#secure : this.#plain),
+      connections: this.#connections,
       known: this.#places.get(key) ?? null,
       found: (place) => {
         this.#places.delete(key);
@@ -111,13 +112,12 @@ export class HttpRangeFetcher {
   /** Ends what is under way, and every connection. */
   close(): void {
     for (const fetch of [...this.#underWay]) fetch.cancel();
-    this.#plain.destroy();
-    this.#secure.destroy();
+    this.#connections.close();
   }
 }
 
 interface RangeFetchParts {
-  readonly agentFor: (secure: boolean) => HttpAgent | HttpsAgent;
+  readonly connections: HttpConnections;
   /** Where the file was found before; null when that is not known. */
   readonly known: Place | null;
   /** The file was found there; null when it is not where it was. */
@@ -134,8 +134,10 @@ class RangeFetch {
   readonly #parts: RangeFetchParts;
   readonly #urls: SecretUrl[];
   #search: { cancel(): void } | null = null;
-  #request: ClientRequest | null = null;
-  #response: IncomingMessage | null = null;
+  #connection: HttpConnection | null = null;
+  /** The `host:port` that is asked, as the URL names it. */
+  #host = '';
+  #hasHead = false;
   #limit: Task | null = null;
   #lastAt: Millis = 0;
   #redirects = 0;
@@ -179,14 +181,14 @@ class RangeFetch {
 
   pause(): void {
     this.#isPaused = true;
-    this.#response?.pause();
+    if (this.#hasHead) this.#connection?.pause();
   }
 
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.#lastAt = this.#timers.now();
-    this.#response?.resume();
+    this.#connection?.resume();
   }
 
   cancel(): void {
@@ -194,12 +196,13 @@ class RangeFetch {
     this.#isOver = true;
     this.#search?.cancel();
     this.#limit?.cancel();
-    this.#request?.destroy();
+    this.#connection?.drop();
     this.#parts.over();
   }
 
   #visit(place: Place): void {
     const { url, redirect } = place;
+    this.#host = url.host;
     const { source } = this.#target;
     const step = { source, port: portOf(url), path: url.pathname, query: url.search, redirect };
     let isAnswered = false;
@@ -216,34 +219,14 @@ class RangeFetch {
   #dial(place: Place, [destination, ...others]: readonly [Destination, ...Destination[]]): void {
     const { url, authorization } = place;
     const { userAgent, authorities, headLimit } = this.#options;
-    const secure = url.protocol === 'https:';
-    const name = url.hostname.replace(/^\[(.*)\]$/, '$1');
-    const options: RequestOptions = {
-      host: destination.host,
-      port: portOf(url),
-      path: `${url.pathname}${url.search}`,
-      agent: this.#parts.agentFor(secure),
-      headers: {
-        Host: url.host,
-        'User-Agent': userAgent,
-        'Accept-Encoding': 'identity',
-        Range: `bytes=${this.#target.begin}-${this.#target.end - 1}`,
-        ...(authorization === null ? {} : { Authorization: authorization }),
-      },
-      ...(destination.localAddress === undefined ? {} : { localAddress: destination.localAddress }),
-      ...(secure ? { servername: isIP(name) === 0 ? name : '' } : {}),
-      ...(secure && authorities !== null ? { secureContext: authorities.context } : {}),
-    };
-    const request = secure ? httpsRequest(options) : httpRequest(options);
-    this.#request = request;
-    let isDropped = false;
+    const connection = this.#parts.connections.take({ url, destination, authorities });
+    this.#connection = connection;
     const drop = (): void => {
-      isDropped = true;
       this.#limit?.cancel();
-      request.destroy();
+      this.#connection = null;
+      connection.drop();
     };
     const goOn = (kind: 'unreachable' | 'bad-answer', message: string): void => {
-      if (isDropped || this.#isOver || this.#isEnding) return;
       drop();
       const [next, ...rest] = others;
       if (this.#isStale) this.#beginAnew();
@@ -254,75 +237,75 @@ class RangeFetch {
       () => goOn('unreachable', `no answer from ${destination.host} in time`),
       headLimit,
     );
-    request.on('error', (error: NodeJS.ErrnoException) => {
-      if (isDropped) return;
-      // A server may close a kept connection at the moment when we use it again.
-      if (this.#response !== null) this.#end('cut', 'the connection was closed early');
-      else if (request.reusedSocket && !this.#isOver && !this.#isEnding) {
-        drop();
-        this.#dial(place, [destination, ...others]);
-      } else if (error.code?.startsWith('HPE_') === true) goOn('bad-answer', 'not an HTTP answer');
-      else goOn('unreachable', explain(error, secure ? name : null));
+    const request = encodeRequest('GET', url, null, {
+      Host: url.host,
+      'User-Agent': userAgent,
+      'Accept-Encoding': 'identity',
+      Range: `bytes=${this.#target.begin}-${this.#target.end - 1}`,
+      Connection: 'keep-alive',
+      ...(authorization === null ? {} : { Authorization: authorization }),
     });
-    request.on('response', (response) => {
-      response.on('error', () => {
-        if (!isDropped) this.#end('cut', 'the connection was closed early');
-      });
-      if (isDropped || this.#isOver) return;
-      this.#limit?.cancel();
-      const status = response.statusCode ?? 0;
-      const { location } = response.headers;
-      if (this.#isStale && status >= 400) {
-        drop();
-        this.#beginAnew();
-      } else if ([301, 302, 303, 307, 308].includes(status) && location !== undefined) {
-        // The body of a redirect is not read, so its connection is of no use any more.
-        drop();
-        this.#follow(place, destination.host, location);
-      } else this.#gotResponse(place, response);
+    connection.ask(request, {
+      gotHead: (head) => {
+        const location = head.headers.get('location')?.[0];
+        if (this.#isStale && head.status >= 400) {
+          drop();
+          this.#beginAnew();
+        } else if ([301, 302, 303, 307, 308].includes(head.status) && location !== undefined) {
+          // The body of a redirect is not read, so its connection is of no use any more.
+          drop();
+          this.#follow(place, destination.host, location);
+        } else this.#gotHead(place, head);
+      },
+      gotBody: (bytes) => this.#gotData(bytes),
+      ended: () => {
+        this.#connection = null;
+        this.#gotWhole();
+      },
+      failed: (why) => {
+        this.#connection = null;
+        if (this.#hasHead) this.#end('cut', 'the connection was closed early');
+        // A server may close a kept connection at the moment when we use it again.
+        else if (connection.isReused && why !== 'bad') {
+          this.#limit?.cancel();
+          this.#dial(place, [destination, ...others]);
+        } else if (why === 'bad') goOn('bad-answer', 'not an HTTP answer');
+        else if (why === 'cut') goOn('unreachable', 'the connection was closed early');
+        else goOn('unreachable', explain(why, url.protocol === 'https:' ? hostOf(url) : null));
+      },
     });
-    request.end();
   }
 
-  #gotResponse(place: Place, response: IncomingMessage): void {
-    const status = response.statusCode ?? 0;
+  #gotHead(place: Place, { status, headers }: HttpResponseHead): void {
+    this.#limit?.cancel();
     this.#parts.found((status === 200 || status === 206) && place.redirect !== null ? place : null);
-    this.#response = response;
+    this.#hasHead = true;
     this.#lastAt = this.#timers.now();
-    const { headers } = response;
-    const length = Number(headers['content-length'] ?? Number.NaN);
+    const length = Number(headers.get('content-length')?.join(', ') ?? Number.NaN);
     const head: HeadFacts = {
+      host: this.#host,
       status,
-      contentRange: headers['content-range'] ?? null,
-      contentLength: Number.isNaN(length) ? null : length,
-      contentEncoding: headers['content-encoding'] ?? null,
-      retryAfter: parseRetryAfter(headers['retry-after']),
+      contentRange: headers.get('content-range')?.join(', ') ?? null,
+      contentLength: Number.isNaN(length) || headers.has('transfer-encoding') ? null : length,
+      contentEncoding: headers.get('content-encoding')?.join(', ') ?? null,
+      retryAfter: parseRetryAfter(headers.get('retry-after')?.[0]),
     };
     this.#watch();
-    this.#tell(() => {
-      this.#listener.gotHead(head);
-      if (this.#isOver) return;
-      response.on('data', (bytes: Buffer) => this.#gotData(bytes));
-      response.on('end', () => this.#end('whole', 'the answer is over'));
-      if (this.#isPaused) response.pause();
-    });
+    this.#tell(() => this.#listener.gotHead(head));
+    if (this.#isPaused) this.#connection?.pause();
   }
 
-  /**
-   * Tells of the bytes at once: kept for a task, they would outlive the next round of the garbage collector. What the
-   * listener throws is thrown on the timeline.
-   */
   #gotData(bytes: Buffer): void {
-    if (this.#isOver) return;
     this.#lastAt = this.#timers.now();
-    try {
-      this.#listener.gotData(bytes);
-    } catch (error) {
-      this.cancel();
-      this.#timers.addTask(() => {
-        throw error;
-      }, 0);
-    }
+    this.#tell(() => this.#listener.gotData(bytes));
+  }
+
+  #gotWhole(): void {
+    if (this.#isOver) return;
+    this.#limit?.cancel();
+    this.#isOver = true;
+    this.#parts.over();
+    this.#guard(() => this.#listener.ended({ host: this.#host, kind: 'whole', message: 'the answer is over' }));
   }
 
   #follow({ url: from, authorization }: Place, host: string, location: string): void {
@@ -353,7 +336,7 @@ class RangeFetch {
         if (this.#isPaused) this.#lastAt = this.#timers.now();
         if (this.#timers.now() - this.#lastAt < this.#options.silenceLimit) this.#watch();
         else {
-          this.#request?.destroy();
+          this.#connection?.drop();
           this.#end('cut', 'the server sends nothing any more');
         }
       },
@@ -366,17 +349,30 @@ class RangeFetch {
     this.#isEnding = true;
     this.#limit?.cancel();
     const hidden = this.#urls.reduce((text, url) => url.hide(text), printable(message, 1024));
-    this.#tell(() => {
+    const end: EndFacts = { host: this.#host, kind, message: hidden };
+    // No answer comes within the call that asks.
+    this.#timers.addTask(() => {
+      if (this.#isOver) return;
       this.#isOver = true;
       this.#parts.over();
-      this.#listener.ended({ kind, message: hidden });
-    });
+      this.#listener.ended(end);
+    }, 0);
   }
 
-  /** Sockets speak outside the timeline, where no context catches the listener's exceptions. */
+  /** Tells at once: bytes that are kept for a task would have to be copied. */
   #tell(event: () => void): void {
-    this.#timers.addTask(() => {
-      if (!this.#isOver) event();
-    }, 0);
+    if (!this.#isOver && !this.#isEnding) this.#guard(event);
+  }
+
+  /** Sockets speak outside the timeline: what the listener throws is thrown on it. */
+  #guard(event: () => void): void {
+    try {
+      event();
+    } catch (error) {
+      this.cancel();
+      this.#timers.addTask(() => {
+        throw error;
+      }, 0);
+    }
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Reads one HTTP/1 answer (RFC 9112) from a stream of bytes, as tolerantly as curl. Tolerance is dangerous where two
- * programs read one connection and may disagree on where a message ends. Here each connection has one answer and one
- * reader. An answer whose own end is in doubt is refused.
+ * programs read one connection and may disagree on where a message ends. Here a connection leads to one server and has
+ * one reader at a time. An answer whose own end is in doubt is refused.
  */
 
 export interface HttpResponseHead {
@@ -15,7 +15,7 @@ export interface HttpResponseHead {
 
 /** The reader tells its owner of the answer. The last call is either `ended` or `failed`. */
 export interface HttpResponseOwner {
-  /** Called once, before `gotBody` and `ended`. */
+  /** Called once, before `gotBody` and `ended`, when it is clear where the answer ends. */
   gotHead(head: HttpResponseHead): void;
   /** The bytes are valid during the call. */
   gotBody(bytes: Buffer): void;
@@ -48,6 +48,7 @@ export class HttpResponseReader {
   #linesLeft = MAX_HEADER_LINES;
   #status = 0;
   #reason = '';
+  #isVersion11 = false;
   #headers = new Map<string, string[]>();
   /** The values of the header that a folded line continues. */
   #last: string[] | null = null;
@@ -67,12 +68,23 @@ export class HttpResponseReader {
     return this.#state === 'over';
   }
 
-  /** Takes the next bytes of the connection. Bytes after the answer's end are ignored. */
-  feed(bytes: Buffer): void {
+  /** Whether the server will read another request on the connection. Right once `ended` was called. */
+  get keepsConnection(): boolean {
+    const wishes = this.#listOf('connection');
+    const isKept = this.#isVersion11 ? !wishes.includes('close') : wishes.includes('keep-alive');
+    return isKept && this.#status !== 101 && this.#left !== Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * Takes the next bytes of the connection. Returns how many of them belong to the answer; bytes after its end are
+   * ignored.
+   */
+  feed(bytes: Buffer): number {
     let rest = bytes;
     while (rest.length > 0 && this.#state !== 'over') {
       rest = this.#state === 'body' || this.#state === 'chunk' ? this.#takeBody(rest) : this.#takeLine(rest);
     }
+    return bytes.length - rest.length;
   }
 
   /** Takes the end of the connection. */
@@ -146,6 +158,7 @@ export class HttpResponseReader {
       return;
     }
     this.#status = Number(status);
+    this.#isVersion11 = line.slice(PROTOCOL.length).startsWith('1.1');
     this.#reason = reason.trim();
     this.#headers = new Map();
     this.#last = null;
@@ -177,31 +190,38 @@ export class HttpResponseReader {
       this.#state = 'status';
       return;
     }
-    this.#owner.gotHead({ status, reason: this.#reason, headers: this.#headers });
     const codings = this.#listOf('transfer-encoding').filter((coding) => coding !== 'identity');
-    if (status === 101 || status === 204 || status === 304) this.#finish();
-    else if (codings.some((coding) => coding !== 'chunked')) this.#bad('its transfer coding was not asked for');
+    const isChunked = codings.length > 0;
+    const hasBody = status !== 101 && status !== 204 && status !== 304;
     // RFC 9112, 6.3: chunks override a Content-Length.
-    else if (codings.length > 0) this.#expect('chunk-size', MAX_CHUNK_LINE_LENGTH);
-    else this.#beginBody(this.#listOf('content-length'));
-  }
-
-  /** Proxies may repeat the length, as a second header or in a list. Two different lengths leave the end in doubt. */
-  #beginBody(texts: readonly string[]): void {
-    // Like curl, we ignore what follows the digits.
-    const lengths = texts.map((text) => Number(/^\+?(\d+)(?![\d.])/.exec(text)?.[1] ?? Number.NaN));
-    const [length] = lengths;
-    if (length === undefined && !this.#headers.has('content-length')) {
-      this.#left = Number.POSITIVE_INFINITY;
-      this.#state = 'body';
-    } else if (length === undefined || lengths.includes(Number.NaN)) this.#bad('its Content-Length is no number');
-    else if (lengths.some((each) => each !== length)) this.#bad('it has two lengths');
-    else if (length > this.#maxLength) this.#tooLong();
-    else if (length === 0) this.#finish();
+    const length = hasBody && !isChunked ? this.#readLength() : null;
+    if (hasBody && codings.some((coding) => coding !== 'chunked')) this.#bad('its transfer coding was not asked for');
+    if (this.#state === 'over') return;
+    this.#owner.gotHead({ status, reason: this.#reason, headers: this.#headers });
+    if (!hasBody || length === 0) this.#finish();
+    else if (isChunked) this.#expect('chunk-size', MAX_CHUNK_LINE_LENGTH);
+    else if (length !== null && length > this.#maxLength) this.#tooLong();
     else {
-      this.#left = length;
+      this.#left = length ?? Number.POSITIVE_INFINITY;
       this.#state = 'body';
     }
+  }
+
+  /**
+   * The Content-Length; null when there is none. Proxies may repeat it, as a second header or in a list. Two different
+   * lengths leave the end in doubt.
+   */
+  #readLength(): number | null {
+    if (!this.#headers.has('content-length')) return null;
+    // Like curl, we ignore what follows the digits.
+    const lengths = this.#listOf('content-length').map((text) =>
+      Number(/^\+?(\d+)(?![\d.])/.exec(text)?.[1] ?? Number.NaN),
+    );
+    const [length] = lengths;
+    if (length === undefined || lengths.includes(Number.NaN)) this.#bad('its Content-Length is no number');
+    else if (lengths.some((each) => each !== length)) this.#bad('it has two lengths');
+    else return length;
+    return null;
   }
 
   #gotChunkSize(line: string): void {

@@ -10,6 +10,8 @@ export interface RangeRequest extends SourcedUrl {
 
 /** The head of an answer that is no redirect. A header that is not there is null. */
 export interface RangeHead {
+  /** Who answered, `host:port` as the URL has it: after redirects another one than the seed. */
+  readonly host: string;
   readonly status: number;
   readonly contentRange: string | null;
   /** Bytes. */
@@ -24,6 +26,8 @@ export interface RangeHead {
  * The others came before a head: no server, no such host, a place where the URL may not lead, or what is no HTTP.
  */
 export interface RangeEnd {
+  /** Who was asked, as in `RangeHead`. */
+  readonly host: string;
   readonly kind: 'whole' | 'cut' | 'unreachable' | 'no-host' | 'forbidden' | 'bad-answer';
   /** Why, in a sentence without secrets. */
   readonly message: string;
@@ -32,7 +36,7 @@ export interface RangeEnd {
 /** What is told of a fetch: its head, then bytes, then its end. No call comes within one of ours. */
 export interface RangeEvents {
   gotHead(head: RangeHead): void;
-  /** The bytes belong to the receiver from now on. */
+  /** The bytes are valid during the call. */
   gotData(bytes: Buffer): void;
   ended(end: RangeEnd): void;
 }

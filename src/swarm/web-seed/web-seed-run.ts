@@ -196,9 +196,11 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     const { limiter } = this.#owner;
     limiter.spend(bytes.length);
     this.#rest.push(bytes);
-    if (this.#waitsForRoom) return;
-    this.#drain();
-    if (this.#isOver || limiter.allowance() > 0) return;
+    if (!this.#waitsForRoom) this.#drain();
+    // What waits outlives the call, and the bytes do not.
+    const last = this.#rest.pop();
+    if (last !== undefined) this.#rest.push(Buffer.from(last));
+    if (this.#isOver || this.#waitsForRoom || limiter.allowance() > 0) return;
     this.#fetch?.pause();
     limiter.wait(this);
   }

@@ -20,7 +20,8 @@ export interface MirrorAnswer {
 }
 
 const CHUNK = 16 * 1024;
-const WHOLE: RangeEnd = { kind: 'whole', message: 'over' };
+const HOST = 'mirror.test';
+const WHOLE: RangeEnd = { host: HOST, kind: 'whole', message: 'over' };
 
 /** A web server with the files of a torrent, in simulated time. */
 export class Mirror {
@@ -54,6 +55,7 @@ export class Mirror {
     const { begin, end } = request;
     const answer = this.answer(request, this.asked.length);
     const head: RangeHead = {
+      host: HOST,
       ...(file < 0
         ? { status: 404, contentRange: null }
         : { status: 206, contentRange: `bytes ${begin}-${end - 1}/${content.length}` }),
@@ -144,6 +146,8 @@ class MirrorFetch {
         this.#body = this.#body.subarray(chunk.length);
         this.#line.sent(chunk.length);
         this.#events.gotData(chunk);
+        // The bytes are valid during the call only.
+        chunk.fill(0xff);
         this.#sendLater();
       },
       this.#body.length === 0 ? 0 : this.#line.interval,

@@ -179,4 +179,163 @@ describe('a fetch of a range', { timeout: HANGS_AFTER }, () => {
     for (let turn = 0; turn < 3; turn += 1) assert.equal(await fetching.get(`http://${host}/`), '206 ok');
     assert.equal(count, 3);
   });
+
+  it('keeps a connection only when it is clear that the answer is over, and nothing came behind it', async (t) => {
+    const answers: Readonly<Record<string, readonly [answer: string, connections: number]>> = {
+      'a length': ['HTTP/1.1 206 x\r\nContent-Length: 2\r\n\r\nok', 1],
+      chunks: ['HTTP/1.1 206 x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n', 1],
+      closed: ['HTTP/1.1 206 x\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok', 3],
+      'an old version': ['HTTP/1.0 206 x\r\nContent-Length: 2\r\n\r\nok', 3],
+      'more than its length': ['HTTP/1.1 206 x\r\nContent-Length: 2\r\n\r\nok!', 3],
+    };
+    for (const [name, [answer, expected]] of Object.entries(answers)) {
+      let connections = 0;
+      const host = await serveTcp(t, (socket) => {
+        connections += 1;
+        socket.on('data', () => socket.write(answer));
+      });
+      const fetching = new Fetching(t);
+      for (let turn = 0; turn < 3; turn += 1) assert.equal(await fetching.get(`http://${host}/`), '206 ok', name);
+      assert.equal(connections, expected, name);
+    }
+  });
+
+  it('closes a kept connection on which something comes that nobody has asked for', async (t) => {
+    let closed: () => void = () => undefined;
+    const isClosed = new Promise<void>((resolve) => {
+      closed = resolve;
+    });
+    const host = await serveTcp(t, (socket) => {
+      socket.once('close', closed);
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 206 x\r\nContent-Length: 2\r\n\r\nok', () => setImmediate(() => socket.write('more')));
+      });
+    });
+    assert.equal(await new Fetching(t).get(`http://${host}/`), '206 ok');
+    await isClosed;
+  });
+
+  it('asks each host over connections of its own, though their address is the same', async (t) => {
+    const seen = new Map<unknown, (string | undefined)[]>();
+    const host = await serveHttp(t, (request, response) => {
+      seen.set(request.socket, [...(seen.get(request.socket) ?? []), request.headers.host]);
+      honest(request, response);
+    });
+    const other = host.replace('127.0.0.1', 'localhost');
+    const fetching = new Fetching(t);
+    for (const each of [host, other, host, other])
+      assert.equal(await fetching.get(`http://${each}/`), '206 0123456789');
+    assert.deepEqual(
+      [...seen.values()],
+      [
+        [host, host],
+        [other, other],
+      ],
+    );
+  });
+
+  it('keeps at most eight connections to a host', async (t) => {
+    let open = 0;
+    let closed: () => void = () => undefined;
+    const areClosed = new Promise<void>((resolve) => {
+      closed = resolve;
+    });
+    const waiting: (() => void)[] = [];
+    const host = await serveTcp(t, (socket) => {
+      open += 1;
+      socket.once('close', () => {
+        open -= 1;
+        if (open === 8) closed();
+      });
+      socket.once('data', () => {
+        waiting.push(() => socket.write('HTTP/1.1 206 x\r\nContent-Length: 2\r\n\r\nok'));
+        if (waiting.length === 12) for (const answer of waiting) answer();
+      });
+    });
+    const fetching = new Fetching(t);
+    const answers = await Promise.all(Array.from({ length: 12 }, () => fetching.get(`http://${host}/`)));
+    assert.deepEqual(new Set(answers), new Set(['206 ok']));
+    await areClosed;
+  });
+
+  it('reads nothing while it is paused, and the rest afterwards', async (t) => {
+    const LENGTH = 64 * 1024 * 1024;
+    let isStuck: () => void = () => undefined;
+    const stuck = new Promise<void>((resolve) => {
+      isStuck = resolve;
+    });
+    const host = await serveTcp(t, (socket) => {
+      socket.once('data', () => {
+        socket.write(`HTTP/1.1 206 x\r\nContent-Length: ${LENGTH}\r\n\r\n`);
+        let left = LENGTH;
+        const pour = (): void => {
+          // What does not fit waits here: the pipe between us is full.
+          for (; left > 0; left -= 65_536) if (!socket.write(Buffer.alloc(65_536)) && left < LENGTH - 65_536) break;
+          left -= 65_536;
+          if (left > 0) socket.once('drain', pour);
+          isStuck();
+        };
+        pour();
+      });
+    });
+    const files = new HttpRangeFetcher({
+      ...DEFAULT_RANGE_FETCH_OPTIONS,
+      ...{ userAgent: 'btget/test', bind: { ipv4: '127.0.0.1' }, authorities: null },
+    });
+    t.after(() => files.close());
+    let length = 0;
+    let paused: () => void = () => undefined;
+    const isPaused = new Promise<void>((resolve) => {
+      paused = resolve;
+    });
+    const url = new SecretUrl(`http://${host}/`);
+    const ended = new Promise<string>((resolve) => {
+      const fetch = files.fetch({ url, source: 'user', begin: 0, end: LENGTH }, new NodeTimers(), {
+        gotHead: () => undefined,
+        gotData: (bytes) => {
+          length += bytes.length;
+          if (length > bytes.length) return;
+          fetch.pause();
+          paused();
+        },
+        ended: ({ kind }) => resolve(kind),
+      });
+      void Promise.all([isPaused, stuck]).then(async () => {
+        const before = length;
+        // Meanwhile another fetch goes all the way.
+        const other = await serveHttp(t, honest);
+        assert.equal(await new Fetching(t).get(`http://${other}/`), '206 0123456789');
+        assert.equal(length, before);
+        fetch.resume();
+      });
+    });
+    assert.equal(await ended, 'whole');
+    assert.equal(length, LENGTH);
+  });
+
+  it('names the host that was asked at last, when it fails', async (t) => {
+    const closed = `127.0.0.1:${await closedPort()}`;
+    const front = await redirect(t, `http://${closed}/f`);
+    const busy = await serveHttp(t, (_request, response) => response.writeHead(503).end());
+    const before = await redirect(t, `http://${busy}/f`);
+    const files = new HttpRangeFetcher({
+      ...DEFAULT_RANGE_FETCH_OPTIONS,
+      ...{ userAgent: 'btget/test', bind: { ipv4: '127.0.0.1' }, authorities: null },
+    });
+    t.after(() => files.close());
+    const named = (host: string): Promise<string> =>
+      new Promise((resolve) => {
+        const target = { url: new SecretUrl(`http://${host}/`), source: 'user' as const, begin: 0, end: 10 };
+        const fetch = files.fetch(target, new NodeTimers(), {
+          gotHead: (head) => {
+            resolve(`${head.host} ${head.status}`);
+            fetch.cancel();
+          },
+          gotData: () => undefined,
+          ended: (end) => resolve(`${end.host} ${end.kind}`),
+        });
+      });
+    assert.equal(await named(front), `${closed} unreachable`);
+    assert.equal(await named(before), `${busy} 503`);
+  });
 });

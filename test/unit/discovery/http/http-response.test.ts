@@ -168,3 +168,31 @@ test('an answer that has no end is refused at its limit', () => {
     for (const parts of splits(stream, random, 1)) assert.equal(told(parts), expected, name);
   }
 });
+
+test('a connection is kept when the answer says where it ends, and the server does not close it', () => {
+  const length = 'Content-Length: 7\r\n\r\ncontent';
+  const rows: Readonly<Record<string, readonly [answer: string, isKept: boolean]>> = {
+    'version 1.1': [OK + length, true],
+    'version 1.1, chunks': [`${CHUNKED}7\r\ncontent\r\n0\r\n\r\n`, true],
+    'no body': [`${OK}Content-Length: 0\r\n\r\n`, true],
+    'version 1.1, closed': [`${OK}Connection: Close\r\n${length}`, false],
+    'closed, in a list': [`${OK}Connection: x, close\r\n${length}`, false],
+    'version 1.0': [`HTTP/1.0 200 OK\r\n${length}`, false],
+    'version 1.0, kept': [`HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\n${length}`, true],
+    'another version': [`HTTP/2 200 OK\r\n${length}`, false],
+    'an interim answer of another version': [`HTTP/1.0 100 x\r\n\r\n${OK}${length}`, true],
+    'another protocol': ['HTTP/1.1 101 x\r\n\r\n', false],
+    'no length': [`${OK}\r\ncontent`, false],
+  };
+  for (const [name, [answer, isKept]] of Object.entries(rows)) {
+    const more = 'HTTP/1.1 404 x\r\n\r\n';
+    for (const parts of splits(Buffer.from(isKept ? answer + more : answer), random)) {
+      const silent = { gotHead: () => undefined, gotBody: () => undefined, ended: () => undefined };
+      const reader = new HttpResponseReader({ ...silent, failed: assert.fail }, MAX_LENGTH);
+      const taken = parts.reduce((sum, part) => sum + reader.feed(part), 0);
+      reader.end();
+      assert.equal(reader.keepsConnection, isKept, name);
+      assert.equal(taken, answer.length, `${name}: what is behind the end belongs to another answer`);
+    }
+  }
+});

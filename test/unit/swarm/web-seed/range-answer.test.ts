@@ -8,6 +8,7 @@ const MIB = 1024 * 1024;
 const ASKED = { begin: 4 * MIB, end: 5 * MIB, length: 20 * MIB };
 const RANGE = `bytes ${4 * MIB}-${5 * MIB - 1}/${20 * MIB}`;
 const HEAD: RangeHead = {
+  host: 'a.test:80',
   status: 206,
   contentRange: RANGE,
   contentLength: MIB,
@@ -77,7 +78,7 @@ describe('the head of an answer', () => {
 
 test('a fetch without a head costs a wait, long for a name that is not known', () => {
   const seen = (kind: Parameters<typeof faultOfEnd>[0]['kind']): string => {
-    const { of, wait } = faultOfEnd({ kind, message: '' });
+    const { of, wait } = faultOfEnd({ host: 'a.test:80', kind, message: '' });
     return `${of} ${wait}`;
   };
   assert.equal(seen('no-host'), 'seed 1800000');
