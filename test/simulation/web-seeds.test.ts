@@ -203,6 +203,28 @@ describe('a mirror that fails', () => {
       world.end();
     });
 
+  it('is named as it was asked at last when the fault is its own, and its file when it is of that file', () => {
+    const end = { host: 'cdn.example:8080', kind: 'unreachable', message: 'the connection was refused' } as const;
+    const rows: readonly [MirrorAnswer, string][] = [
+      [{ fails: true, end }, 'cdn.example:8080: the connection was refused'],
+      [{ head: { host: 'cdn.example:8080', status: 503 } }, 'cdn.example:8080: HTTP status 503'],
+      [{ head: { host: 'cdn.example:8080', status: 429 } }, 'cdn.example:8080: HTTP status 429'],
+      [
+        { fails: true, end: { ...end, kind: 'no-host', message: 'cdn.example was not found' } },
+        'cdn.example was not found',
+      ],
+      [{ head: { host: 'cdn.example:8080', status: 404 } }, '0: HTTP status 404'],
+      [{ fails: true, end: { ...end, kind: 'bad-answer', message: 'not an HTTP answer' } }, '0: not an HTTP answer'],
+    ];
+    for (const [answer, expected] of rows) {
+      const mirror = mirrorOf(MANY, MANY_URL, 8 * MIB);
+      mirror.answer = () => answer;
+      const world = new World(MANY, { [MANY_URL]: mirror }, { torrent: { sequential: true } });
+      world.swarm.timeline.runUntil(() => world.leech.torrent.status().webSeeds.fault !== null, 10 * SECOND);
+      assert.equal(world.leech.torrent.status().webSeeds.fault, `web seed ${MANY_URL}: ${expected}`);
+    }
+  });
+
   it('for good is left alone, asked ever more rarely, and named when the download stalls', () => {
     const mirror = mirrorOf(ONE, URL_OF_ONE, 8 * MIB);
     mirror.answer = () => ({ head: { status: 404 } });

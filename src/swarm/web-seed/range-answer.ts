@@ -6,6 +6,8 @@ import type { RangeEnd, RangeHead } from './fetch-range.js';
 export interface SeedFault {
   /** Whether the fault is of one file or of the whole server. */
   readonly of: 'file' | 'seed';
+  /** The server whose fault it is, `host:port`. Null for a fault of a file, and when the message names the server. */
+  readonly host: string | null;
   /** How long the file or the seed is left alone. Null: for good. 'doubling': from 30 s on, twice as long each time. */
   readonly wait: Millis | 'doubling' | null;
   readonly message: string;
@@ -35,7 +37,7 @@ const NO_HOST_WAIT: Millis = 1_800_000;
 
 /** Judges the head of the answer to a request for the range `asked`. */
 export function judgeHead(head: RangeHead, asked: AskedRange): AnswerVerdict {
-  const { status, contentEncoding } = head;
+  const { host, status, contentEncoding } = head;
   if (status === 200 || status === 206) {
     if (contentEncoding !== null && contentEncoding.trim().toLowerCase() !== 'identity')
       return ofFile('doubling', 'the answer is packed, which was not asked for');
@@ -45,15 +47,16 @@ export function judgeHead(head: RangeHead, asked: AskedRange): AnswerVerdict {
   if (status === 404 || status === 410 || status === 416) return ofFile('doubling', message);
   if (status === 401 || status === 403) return ofFile(null, message);
   const wait = head.retryAfter === null ? 'doubling' : Math.min(MAX_WAIT, Math.max(1_000, head.retryAfter * 1000));
-  if (status === 429 || status >= 500) return { kind: 'fault', fault: { of: 'seed', wait, message } };
+  if (status === 429 || status >= 500) return { kind: 'fault', fault: { of: 'seed', host, wait, message } };
   return ofFile('doubling', message);
 }
 
 /** What a fetch costs the seed that ended before its head. */
-export function faultOfEnd({ kind, message }: RangeEnd): SeedFault {
-  if (kind === 'no-host') return { of: 'seed', wait: NO_HOST_WAIT, message };
-  if (kind === 'forbidden') return { of: 'file', wait: null, message };
-  return { of: kind === 'bad-answer' ? 'file' : 'seed', wait: 'doubling', message };
+export function faultOfEnd({ host, kind, message }: RangeEnd): SeedFault {
+  if (kind === 'no-host') return { of: 'seed', host: null, wait: NO_HOST_WAIT, message };
+  if (kind === 'forbidden') return { of: 'file', host: null, wait: null, message };
+  if (kind === 'bad-answer') return { of: 'file', host: null, wait: 'doubling', message };
+  return { of: 'seed', host, wait: 'doubling', message };
 }
 
 /**
@@ -88,5 +91,5 @@ function judgeWhole({ contentLength }: RangeHead, { begin, length }: AskedRange)
 }
 
 function ofFile(wait: SeedFault['wait'], message: string): AnswerVerdict {
-  return { kind: 'fault', fault: { of: 'file', wait, message } };
+  return { kind: 'fault', fault: { of: 'file', host: null, wait, message } };
 }

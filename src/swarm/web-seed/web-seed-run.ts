@@ -156,7 +156,7 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
   #ask({ file, end }: FileRange): void {
     const url = this.sender.urlOf(file);
     if (url === null) {
-      this.#fail({ of: 'file', wait: null, message: 'it has no url there' });
+      this.#fail({ of: 'file', host: null, wait: null, message: 'it has no url there' });
       return;
     }
     this.#hasHead = false;
@@ -221,7 +221,7 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
       this.#sinceRetry = 0;
       if (this.#retries > MAX_RETRIES) {
         const message = outcome.kind === 'whole' ? 'the answer is too short' : outcome.message;
-        this.#fail({ of: 'file', wait: 'doubling', message });
+        this.#fail({ of: 'file', host: null, wait: 'doubling', message });
       } else this.#retryTask = this.#owner.timers.addTask(() => this.#ask(range), RETRY_DELAY);
     }
   }

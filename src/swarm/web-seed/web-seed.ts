@@ -70,7 +70,7 @@ export class WebSeed implements OtherSender {
     const { files, isFolder } = parts.metainfo;
     const [some] = files;
     if (some === undefined || fileUrl(named.url.whole, isFolder, some) === null)
-      this.failed(null, { of: 'seed', wait: null, message: 'no url of a file can be made of it' });
+      this.failed(null, { of: 'seed', host: null, wait: null, message: 'no url of a file can be made of it' });
   }
 
   /** How many runs it may have at the same time. */
@@ -162,8 +162,8 @@ export class WebSeed implements OtherSender {
       return;
     }
     const now = this.#parts.timers.now();
-    const about = file === null ? '' : `${this.#nameOf(file)}: `;
-    this.#tell(`${about}${fault.message}`);
+    const culprit = fault.of === 'seed' ? fault.host : file === null ? null : this.#nameOf(file);
+    this.#tell(culprit === null ? fault.message : `${culprit}: ${fault.message}`);
     if (fault.of === 'file' && file !== null) {
       const state = this.#stateOf(file);
       state.failures += 1;
@@ -244,7 +244,7 @@ export class WebSeed implements OtherSender {
   }
 }
 
-const DOUBLING: SeedFault = { of: 'seed', wait: 'doubling', message: '' };
+const DOUBLING: SeedFault = { of: 'seed', host: null, wait: 'doubling', message: '' };
 
 function waitOf({ wait }: SeedFault, failures: number): Millis {
   if (wait === null) return Number.POSITIVE_INFINITY;
