@@ -4,7 +4,6 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import type { Random } from '../../src/base/random.js';
 import { getDictionary } from '../../src/bencode/access.js';
 import { type BencodeDictionary, decodeBencode } from '../../src/bencode/bencode.js';
@@ -14,9 +13,8 @@ import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { createTorrent } from '../../src/session/create-torrent.js';
 import { scratch } from '../support/disk/scratch.js';
 import { seededRandom } from '../support/simulation/seeded-random.js';
-import { PYTHON } from './support.js';
+import { LIBTORRENT_CREATE, PYTHON } from './support.js';
 
-const SCRIPT = fileURLToPath(new URL('../../../test/live/libtorrent-create.py', import.meta.url));
 const skip =
   spawnSync(PYTHON, ['-c', 'import libtorrent']).status === 0
     ? false
@@ -37,7 +35,7 @@ for (let seed = 1; seed <= FOLDERS; seed += 1)
     const input = tasks
       .map(({ version, theirs }) => JSON.stringify([content, pieceLength, version, theirs]))
       .join('\n');
-    const { status, stderr } = spawnSync(PYTHON, [SCRIPT], { input });
+    const { status, stderr } = spawnSync(PYTHON, [LIBTORRENT_CREATE], { input });
     assert.deepEqual([status, stderr.toString()], [0, '']);
     for (const { version, theirs } of tasks) {
       const bytes = await createTorrent(content, { metaVersion: version, pieceLength });

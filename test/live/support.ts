@@ -17,9 +17,12 @@ export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 export const BTGET = join(ROOT, 'bin', 'btget.js');
 export const PYTHON = '/usr/bin/python3';
 export const LIBTORRENT_PEER = join(ROOT, 'test', 'live', 'libtorrent-peer.py');
+export const LIBTORRENT_CREATE = join(ROOT, 'test', 'live', 'libtorrent-create.py');
 
 /** Addresses of the test's own network namespace, one for each role. */
 export const HOSTS = { tracker: '10.9.0.1', btget: '10.9.0.2', rival: '10.9.0.3', other: '10.9.0.4' } as const;
+/** An address of the world to every client, since it is no interface's: a torrent may name a web seed there. */
+export const WORLD_HOST = '203.0.113.7';
 /** One for each node of a DHT. */
 export const NODE_HOSTS: readonly string[] = Array.from({ length: 20 }, (_, at) => `10.9.1.${at + 1}`);
 /** One for each member of a swarm, none of them the tracker's. */
