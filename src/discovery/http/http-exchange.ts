@@ -1,16 +1,13 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
-import { connect as connectTcp, isIP } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import type { Socket } from 'node:net';
 import { gunzip, type InputType, inflate, inflateRaw, type ZlibOptions } from 'node:zlib';
 import type { Millis, Timers } from '../../base/clock.js';
-import type { Destination } from './http-destination.js';
+import { basicAuthorization } from '../../net/proxy/http-connect.js';
 import { type HttpResponseHead, HttpResponseReader } from './http-response.js';
-import { type Authorities, explainTls } from './http-tls.js';
+import { explain, type HttpPlace, isForProxy, openHttpSocket } from './http-socket.js';
 
 /** One GET or POST to one address. */
-export interface ExchangeRequest {
-  readonly url: URL;
-  readonly destination: Destination;
+export interface ExchangeRequest extends HttpPlace {
   /** Value of the Authorization header, or null. */
   readonly authorization: string | null;
   /** Value of the Cookie header, or null. */
@@ -22,8 +19,6 @@ export interface ExchangeRequest {
   readonly connectLimit: Millis;
   /** How long the head of the answer may take, connecting included. Null: as long as the caller waits. */
   readonly answerLimit: Millis | null;
-  /** The authorities that we trust besides the well-known ones, or null. */
-  readonly authorities: Authorities | null;
   /** The body of a POST and its headers; null for a GET. */
   readonly post: { readonly headers: Readonly<Record<string, string>>; readonly body: Buffer } | null;
 }
@@ -48,28 +43,18 @@ export type ExchangeOutcome =
 
 /** Sends the request. Answers once, later, when its socket is closed; never after `cancel()`. */
 export function exchange(
-  {
-    url,
-    destination,
-    authorization,
-    cookie,
-    userAgent,
-    maxLength,
-    connectLimit,
-    answerLimit,
-    authorities,
-    post,
-  }: ExchangeRequest,
+  request: ExchangeRequest,
   timers: Timers,
   answered: (outcome: ExchangeOutcome) => void,
 ): { cancel(): void } {
+  const { url, destination, authorization, cookie, userAgent, maxLength, connectLimit, answerLimit, post } = request;
   const name = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  const secure = url.protocol === 'https:';
-  const request = encodeRequest(post === null ? 'GET' : 'POST', url, post?.body ?? null, {
+  const message = encodeRequest(post === null ? 'GET' : 'POST', targetOf(request), post?.body ?? null, {
     Host: url.host,
     'User-Agent': userAgent,
     'Accept-Encoding': 'gzip, deflate',
     Connection: 'close',
+    ...proxyHeaders(request),
     ...(cookie === null ? {} : { Cookie: cookie }),
     ...(authorization === null ? {} : { Authorization: authorization }),
     ...(post === null ? {} : { ...post.headers, 'Content-Length': `${post.body.length}` }),
@@ -77,6 +62,7 @@ export function exchange(
   let connected = false;
   let head: HttpResponseHead | null = null;
   let finished = false;
+  let socket: Socket | null = null;
   const connectDeadline = timers.addTask(
     () => fail('unreachable', `no connection to ${destination.host} in time`),
     connectLimit,
@@ -96,22 +82,10 @@ export function exchange(
     finished = true;
     connectDeadline.cancel();
     answerDeadline?.cancel();
-    socket.destroy();
+    opening.destroy();
+    socket?.destroy();
   };
 
-  const place = {
-    host: destination.host,
-    port: portOf(url),
-    ...(destination.localAddress === undefined ? {} : { localAddress: destination.localAddress }),
-  };
-  const socket = secure
-    ? connectTls({
-        ...place,
-        servername: isIP(name) === 0 ? name : '',
-        ALPNProtocols: ['http/1.1'],
-        ...(authorities === null ? {} : { secureContext: authorities.context }),
-      })
-    : connectTcp(place);
   const body = new GrowingBuffer();
   const reader = new HttpResponseReader(
     {
@@ -131,7 +105,7 @@ export function exchange(
         if (head === null || finished) return;
         const { status, reason, headers } = head;
         const retryAfter = parseRetryAfter(headers.get('retry-after')?.[0]);
-        socket.destroy();
+        socket?.destroy();
         unpack(body.bytes, headers.get('content-encoding')?.join(', '), maxLength, fail, (unpacked) =>
           finish({ kind: 'answered', status, reason, body: unpacked, retryAfter }),
         );
@@ -140,28 +114,38 @@ export function exchange(
     },
     maxLength,
   );
-  socket.once('connect', () => {
-    connected = true;
+  const opening = openHttpSocket(request, {
+    connected: () => {
+      connected = true;
+    },
+    ready: (opened) => {
+      socket = opened;
+      connectDeadline.cancel();
+      opened.on('data', (bytes: Buffer) => reader.feed(bytes));
+      opened.on('end', () => reader.end());
+      opened.on('error', (error: NodeJS.ErrnoException) => {
+        // Once the answer is whole, only its unpacking can fail.
+        const host = url.protocol === 'https:' && head === null ? name : null;
+        if (!reader.isOver) fail('unreachable', explain(error, host));
+      });
+      opened.on('close', () => reader.end());
+      opened.write(message);
+    },
+    failed: (why) => fail('unreachable', why),
   });
-  // Over TLS we send nothing before we have checked who the server is.
-  socket.once(secure ? 'secureConnect' : 'connect', () => {
-    connectDeadline.cancel();
-    socket.write(request);
-  });
-  socket.on('data', (bytes: Buffer) => reader.feed(bytes));
-  socket.on('end', () => reader.end());
-  socket.on('error', (error: NodeJS.ErrnoException) => {
-    // Once the answer is whole, only its unpacking can fail.
-    if (!reader.isOver) fail('unreachable', explain(error, secure && head === null ? name : null));
-  });
-  socket.on('close', () => reader.end());
   return { cancel: end };
 }
 
-/** The port of `url`; its scheme's port when it names none. */
-export function portOf({ port, protocol }: URL): number {
-  if (port !== '') return Number(port);
-  return protocol === 'https:' ? 443 : 80;
+/** What a request asks for. A proxy that passes it on must hear of the host too. */
+function targetOf(place: HttpPlace): string {
+  const { host, pathname, search } = place.url;
+  return isForProxy(place) ? `http://${host}${pathname}${search}` : pathname + search;
+}
+
+/** What a proxy that passes the request on must hear. */
+function proxyHeaders(place: HttpPlace): Readonly<Record<string, string>> {
+  const credentials = place.destination.by?.access.server.credentials ?? null;
+  return isForProxy(place) && credentials !== null ? { 'Proxy-Authorization': basicAuthorization(credentials) } : {};
 }
 
 /**
@@ -170,11 +154,11 @@ export function portOf({ port, protocol }: URL): number {
  */
 function encodeRequest(
   method: string,
-  url: URL,
+  target: string,
   body: Buffer | null,
   headers: Readonly<Record<string, string>>,
 ): Buffer {
-  const lines = [`${method} ${url.pathname}${url.search} HTTP/1.1`];
+  const lines = [`${method} ${target} HTTP/1.1`];
   for (const [name, value] of Object.entries(headers)) {
     validateHeaderName(name);
     validateHeaderValue(name, value);
@@ -258,22 +242,4 @@ export function parseRetryAfter(value: string | undefined): number | null {
   const date = Date.parse(/^[a-z]{3} [a-z]{3} [ \d]\d [\d:]{8} \d{4}$/i.test(text) ? `${text} GMT` : text);
   const seconds = /^\d+$/.test(text) ? Number(text) : Math.ceil((date - Date.now()) / 1000);
   return Number.isNaN(seconds) ? null : Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER);
-}
-
-const EXPLANATIONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'the connection was refused',
-  ECONNRESET: 'the connection was closed early',
-  EHOSTUNREACH: 'the host cannot be reached',
-  ENETUNREACH: 'the network cannot be reached',
-  ETIMEDOUT: 'the connection timed out',
-  EADDRNOTAVAIL: 'the bound address is not ours',
-};
-
-/** Why a socket failed, in our own words. `host` is the name that the certificate must be for; null without TLS. */
-export function explain(error: NodeJS.ErrnoException, host: string | null): string {
-  const known = EXPLANATIONS[error.code ?? ''];
-  if (known !== undefined) return known;
-  // An error of the system names its call. Any other error before the answer comes from TLS.
-  const isTls = error.code === 'EPROTO' || (host !== null && error.syscall === undefined);
-  return isTls ? explainTls(error, host ?? '') : error.message;
 }

@@ -9,8 +9,9 @@ import type { BindAddresses } from '../../net/fence.js';
 import type { Redirect, SourcedUrl } from '../../net/url-rule.js';
 import { parseHttpUrl, printable } from '../trackers/announce-url.js';
 import { type Destination, findDestinations } from './http-destination.js';
-import { explain, parseRetryAfter, portOf } from './http-exchange.js';
+import { parseRetryAfter } from './http-exchange.js';
 import { authorizationOf } from './http-fetch.js';
+import { explain, portOf } from './http-socket.js';
 import type { Authorities } from './http-tls.js';
 
 export interface RangeFetchOptions {

@@ -27,8 +27,8 @@ const MAX_CREDENTIAL = 255;
 
 /**
  * The proxy that `text` names: `socks5://`, `socks5h://` or `http://`, with user name and password, escaped as in a
- * URL, where the proxy wants them. Without a port: 1080, and 80 for `http`. Anything else is a 'usage' failure whose message
- * begins with `what`, and which never tells the password.
+ * URL, where the proxy wants them. Without a port: 1080, and 80 for `http`. Anything else is a 'usage' failure whose
+ * message begins with `what`, and which never tells the password.
  */
 export function parseProxy(text: string, what: string): ProxyServer {
   const scheme = /^([a-z][a-z0-9+.-]*:)\/\//i.exec(text)?.[1]?.toLowerCase();

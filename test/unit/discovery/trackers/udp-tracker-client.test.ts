@@ -58,7 +58,7 @@ function setUp({
   const host = network.host(['10.0.0.1', '2001:db8::1'], { bindAddresses: bind });
   const find: typeof findDestinations = (name, _bind, _step, answered) => {
     assert.equal(name, 'tracker.test');
-    const [first, ...others] = hosts.map((each) => ({ host: each, localAddress: undefined }));
+    const [first, ...others] = hosts.map((each) => ({ host: each, localAddress: undefined, by: null }));
     assert.ok(first !== undefined);
     if (lookup !== 'never') answered(lookup ?? { ok: true, destinations: [first, ...others] });
     return { cancel: () => undefined };
