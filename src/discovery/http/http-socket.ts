@@ -60,7 +60,8 @@ export function openHttpSocket(place: HttpPlace, events: HttpSocketEvents): { de
   const beginTls = (): void => {
     const tls = connectTls({
       socket: tcp,
-      // The certificate must be for `servername`, and where that is empty for `host`. Without both, Node takes localhost.
+      // The certificate must be for `servername`, and where that is empty for `host`. Without both, Node would take
+      // localhost.
       host,
       servername: isIP(host) === 0 ? host : '',
       ALPNProtocols: ['http/1.1'],
