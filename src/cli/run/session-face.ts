@@ -35,10 +35,12 @@ export interface CommandSession {
 
 /**
  * Throws a 'usage' failure when the machine cannot follow the options (no such interface). `gotException` gets a bug of
- * the session. `noted` gets sentences about faults that harm no torrent.
+ * the session. `noted` gets sentences about faults that harm no torrent,
+ * `warned` those about faults that harm all.
  */
 export type CreateSession = (
   options: SessionOptions,
   gotException: (error: unknown) => void,
   noted: (message: string) => void,
+  warned: (code: string, message: string) => void,
 ) => CommandSession;

@@ -11,6 +11,7 @@ import { parseHttpUrl, printable } from '../trackers/announce-url.js';
 import { type Destination, findDestinations } from './http-destination.js';
 import { parseRetryAfter } from './http-exchange.js';
 import { authorizationOf } from './http-fetch.js';
+import { type HttpProxies, NO_PROXIES } from './http-proxies.js';
 import { explain, portOf } from './http-socket.js';
 import type { Authorities } from './http-tls.js';
 
@@ -24,6 +25,9 @@ export interface RangeFetchOptions {
   /** A server that sends nothing for this long is given up, unless we have paused it. */
   readonly silenceLimit: Millis;
   readonly maxRedirects: number;
+  /** The proxies that carry requests. */
+  readonly proxies: HttpProxies;
+  /** Finds the addresses of a host, for requests that no proxy carries. */
   readonly findDestinations: typeof findDestinations;
 }
 
@@ -32,6 +36,7 @@ export const DEFAULT_RANGE_FETCH_OPTIONS: Omit<RangeFetchOptions, 'userAgent' | 
   headLimit: 20_000,
   silenceLimit: 20_000,
   maxRedirects: 5,
+  proxies: NO_PROXIES,
   findDestinations,
 };
 
@@ -204,7 +209,9 @@ class RangeFetch {
     const { source } = this.#target;
     const step = { source, port: portOf(url), path: url.pathname, query: url.search, redirect };
     let isAnswered = false;
-    const search = this.#options.findDestinations(url.hostname, this.#options.bind, step, (outcome) => {
+    const { bind, proxies } = this.#options;
+    const find = proxies.findFor(url) ?? this.#options.findDestinations;
+    const search = find(url.hostname, bind, step, (outcome) => {
       isAnswered = true;
       this.#search = null;
       if (this.#isOver) return;

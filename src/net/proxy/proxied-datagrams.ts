@@ -169,6 +169,7 @@ export class ProxiedDatagramSocket implements DatagramSocket, DatagramHandler, S
     }
     this.#letGo();
     this.#isClosed = true;
+    this.#proxy.carriesNoDatagrams(`${cause} (it was asked to carry UDP)`);
     this.#tell({ ok: false, code: 'forbidden', cause });
   }
 

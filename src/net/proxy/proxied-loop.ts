@@ -69,9 +69,11 @@ class ProxiedLoop<T extends RawServer> implements RawServer {
       this.addTask(() => answered({ ok: false, code: 'forbidden', cause }), 0);
     };
     if (options.group !== undefined || options.asks !== undefined) forbid('no group is reached by a proxy');
-    else if (proxy.server.kind === 'http')
-      forbid(`the proxy ${proxy.server.shown} carries no UDP, as HTTP proxies do not`);
-    else new ProxiedDatagramSocket(this.inner, proxy, handler, answered);
+    else if (proxy.server.kind === 'http') {
+      const why = `the proxy ${proxy.server.shown} carries no UDP, as HTTP proxies do not`;
+      proxy.carriesNoDatagrams(why);
+      forbid(why);
+    } else new ProxiedDatagramSocket(this.inner, proxy, handler, answered);
   }
 
   createContext(gotException: (error: unknown) => void): RawServerContext {

@@ -11,4 +11,6 @@ export interface ProxyAccess {
   findHost(answered: (outcome: ProxyHost) => void): { cancel(): void };
   /** Hears in a sentence why nothing passes the proxy, and null when something does. */
   told(trouble: string | null): void;
+  /** Hears in a sentence why the proxy carries no datagrams. */
+  carriesNoDatagrams(message: string): void;
 }
