@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { gunzip, type InputType, inflate, inflateRaw, type ZlibOptions } from 'node:zlib';
 import type { Millis, Timers } from '../../base/clock.js';
 import { basicAuthorization } from '../../net/proxy/http-connect.js';
+import { refusedByProxy } from '../../net/proxy/proxy-handshake.js';
 import { type HttpResponseHead, HttpResponseReader } from './http-response.js';
 import { explain, type HttpPlace, isForProxy, openHttpSocket } from './http-socket.js';
 
@@ -94,6 +95,14 @@ export function exchange(
         head = told;
         answerDeadline?.cancel();
         const location = told.headers.get('location')?.[0];
+        const access = isForProxy(request) ? request.destination.by?.access : undefined;
+        if (access !== undefined && told.status === 407) {
+          const why = refusedByProxy(access.server);
+          access.told(why);
+          fail('unreachable', why);
+          return;
+        }
+        access?.told(null);
         if (isRedirect(told.status) && location !== undefined) {
           finish({ kind: 'redirected', location, setCookies: told.headers.get('set-cookie') ?? [] });
         }

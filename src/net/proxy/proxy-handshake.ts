@@ -83,12 +83,12 @@ export class ProxyHandshake {
         this.#send(encodeSocksCredentials(credentials));
         return { length: 2, next: this.#readVerdict };
     }
-    return this.#refused(credentials === null ? 'wants a user name and a password' : 'wants another way to log in');
+    return this.#refused(credentials === null ? refusal(this.#proxy) : 'wants another way to log in');
   };
 
   readonly #readVerdict: Reader = (bytes) => {
     if (bytes.length < 2) return 'more';
-    if (!decodeSocksVerdict(bytes)) return this.#refused('does not take the user name and the password');
+    if (!decodeSocksVerdict(bytes)) return this.#refused(refusal(this.#proxy));
     return { length: 2, next: this.#request() };
   };
 
@@ -119,12 +119,7 @@ export class ProxyHandshake {
   }
 
   #refusedByHttp({ status }: ConnectAnswer): ReturnType<Reader> {
-    if (status === 407)
-      return this.#refused(
-        this.#proxy.credentials === null
-          ? 'wants a user name and a password'
-          : 'does not take the user name and the password',
-      );
+    if (status === 407) return this.#failed('failed', refusal(this.#proxy), true);
     if (status === 403 || status === 405)
       return this.#failed('forbidden', `does not connect (HTTP status ${status})`, false);
     return this.#failed(status >= 500 ? 'unreachable' : 'failed', `did not reach it (HTTP status ${status})`, false);
@@ -143,6 +138,15 @@ export class ProxyHandshake {
     const cause = `the proxy ${this.#proxy.shown} ${what}`;
     return { length: 0, next: { ok: false, isOurs, failure: { code, cause } } };
   }
+}
+
+/** What the user is told of a proxy that does not let us in: HTTP status 407, and its like of SOCKS5. */
+export function refusedByProxy(proxy: ProxyServer): string {
+  return `the proxy ${proxy.shown} ${refusal(proxy)}`;
+}
+
+function refusal({ credentials }: ProxyServer): string {
+  return credentials === null ? 'wants a user name and a password' : 'does not take the user name and the password';
 }
 
 /** RFC 1928, section 6, by the code of the reply. */
