@@ -36,10 +36,11 @@ import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../torrent/torrent
 import { PRIME } from '../wire/mse/key-exchange.js';
 import type { MagnetEvents, MagnetTorrent } from './magnet-torrent.js';
 import { optionsForLink } from './node-link-peers.js';
+import type { NodeProxy } from './node-proxy.js';
 import { openWayOut, type WayOut } from './node-way-out.js';
 import { SESSION_READERS, TORRENT_READERS, userAgentText } from './option-readers.js';
 import { callback, having, orNull, type Readers, readOptions, wrong } from './read-options.js';
-import { type AddedEvents, type AddedTorrent, Session } from './session.js';
+import { type AddedEvents, type AddedTorrent, Session, type SessionParts } from './session.js';
 import type { DhtAdapters } from './session-dht.js';
 import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from './session-options.js';
 
@@ -88,6 +89,18 @@ const NODE_SESSION_READERS: Readers<NodeSessionOptions> = {
  * `DEFAULT_TORRENT_OPTIONS`. An unknown or wrong option is a 'usage' failure, and nothing has begun then.
  */
 export class NodeSession extends Session {
+  readonly #proxy: NodeProxy | null;
+
+  constructor(parts: SessionParts, options: SessionOptions, proxy: NodeProxy | null) {
+    super(parts, options);
+    this.#proxy = proxy;
+  }
+
+  /** Why nothing passes the proxy, in a sentence. Null when something does, and without a proxy. */
+  proxyTrouble(): string | null {
+    return this.#proxy?.trouble ?? null;
+  }
+
   /**
    * Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. Piece layers of version 2
    * that its .torrent does not tell are made of the data or fetched first. Throws a 'usage' failure for a wrong option
@@ -206,6 +219,7 @@ export function createNodeSession(given: Partial<NodeSessionOptions> = {}): Node
         }),
     },
     proxy === null || listenAnyway ? options : { ...options, listen: false, port: NO_PORT },
+    proxy,
   );
 }
 

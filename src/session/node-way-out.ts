@@ -1,5 +1,5 @@
 /** By which addresses, which proxies and whose word of authorities we leave this machine. */
-import { findByProxy, findUnlisted } from '../discovery/http/http-destination.js';
+import { findByProxy, findDestinations, findUnlisted } from '../discovery/http/http-destination.js';
 import { allBy, byScheme, type HttpProxies, NO_PROXIES } from '../discovery/http/http-proxies.js';
 import { Authorities } from '../discovery/http/http-tls.js';
 import type { Blocklist } from '../net/blocklist.js';
@@ -51,7 +51,7 @@ export function openWayOut(options: WayOutOptions, blocklist: Blocklist | null, 
   const bind = options.bind === null ? null : resolveBind(options.bind);
   const timers = new NodeTimers();
   const open = (text: string | null, what: string): NodeProxy | null =>
-    text === null ? null : new NodeProxy(parseProxy(text, what), bind, events, timers);
+    text === null ? null : new NodeProxy(parseProxy(text, what), events, { bind, timers, find: findDestinations });
   const proxy = open(options.proxy, 'proxy');
   const proxies = (): HttpProxies => {
     if (proxy !== null) return allBy(proxy, blocklist);

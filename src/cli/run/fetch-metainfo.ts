@@ -79,6 +79,7 @@ export function fetchMetainfo(
         maxPeers: torrentOptions.maxPeers,
       },
       dht: () => dhtNews(session.dhtStatus()),
+      proxyTrouble: () => session.proxyTrouble(),
     });
     const begin = (): void => {
       torrent = session.fetchMetadata(source.link, torrentOptions, {

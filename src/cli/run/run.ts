@@ -155,6 +155,10 @@ export class Run implements JobOwner {
     return dhtNews(this.#session?.dhtStatus() ?? null);
   }
 
+  proxyTrouble(): string | null {
+    return this.#session?.proxyTrouble() ?? null;
+  }
+
   now(): Millis {
     return this.#timers.now();
   }

@@ -30,6 +30,8 @@ export interface CommandSession {
   fetchMetadata(link: MagnetLink, options: TorrentOptions, events: MetadataEvents): CommandTorrent;
   /** Null when the session does not use the DHT. */
   dhtStatus(): DhtStatus | null;
+  /** Why nothing passes the proxy, or null. */
+  proxyTrouble(): string | null;
   stop(answered: () => void): void;
 }
 
