@@ -26,13 +26,13 @@ export function basicAuthorization({ user, password }: ProxyCredentials): string
 
 /** 'more': the head is not whole yet. 'malformed': it is no HTTP, or longer than `MAX_CONNECT_HEAD`. */
 export function decodeConnectAnswer(bytes: Buffer): ConnectAnswer | 'more' | 'malformed' {
-  const begin = bytes.toString('latin1', 0, 12);
-  if (!'HTTP/1.'.startsWith(begin.slice(0, 7))) return 'malformed';
-  const head = bytes.toString('latin1', 0, MAX_CONNECT_HEAD);
+  if (!'HTTP/1.'.startsWith(bytes.toString('latin1', 0, 7))) return 'malformed';
+  const head = bytes.subarray(0, MAX_CONNECT_HEAD);
   // Some proxies end lines with a line feed alone.
-  const end = /\r?\n\r?\n/.exec(head);
-  if (end === null) return bytes.length >= MAX_CONNECT_HEAD ? 'malformed' : 'more';
-  const status = /^HTTP\/1\.\d ([1-5]\d\d)(?:[ \r\n]|$)/.exec(head);
+  const ends = ['\n\r\n', '\n\n'].map((end) => ({ at: head.indexOf(end, 0, 'latin1'), length: end.length }));
+  const [end] = ends.filter(({ at }) => at !== -1).sort((a, b) => a.at - b.at);
+  if (end === undefined) return head.length === MAX_CONNECT_HEAD ? 'malformed' : 'more';
+  const status = /^HTTP\/1\.\d ([1-5]\d\d)[ \r\n]/.exec(head.toString('latin1', 0, 13));
   if (status === null) return 'malformed';
-  return { status: Number(status[1]), length: end.index + end[0].length };
+  return { status: Number(status[1]), length: end.at + end.length };
 }

@@ -1,24 +1,32 @@
 import type { Millis, Task } from '../../base/clock.js';
-import { isUnspecified, parseIp } from '../ip-address.js';
-import type {
-  DatagramHandler,
-  DatagramOutcome,
-  DatagramSocket,
-  PeerAddress,
-  RawServer,
-  SingleSocket,
-  SocketFailure,
-  SocketHandler,
+import { passDatagram } from '../fence.js';
+import { normaliseHost, parseIp } from '../ip-address.js';
+import {
+  type DatagramHandler,
+  type DatagramOptions,
+  type DatagramOutcome,
+  type DatagramSocket,
+  MAX_DATAGRAM,
+  type PeerAddress,
+  type RawServer,
+  type SingleSocket,
+  type SocketFailure,
+  type SocketHandler,
 } from '../raw-server.js';
 import { reachOf } from '../reach.js';
 import type { ProxyAccess } from './proxy-access.js';
 import { type ProxyAnswer, ProxyHandshake } from './proxy-handshake.js';
-import { decodeSocksDatagram, encodeSocksDatagram, type SocksAddress } from './socks5.js';
+import { decodeSocksDatagram, encodeSocksDatagram, isSocksAddress, type SocksAddress } from './socks5.js';
 
 /** We ask for a relay wherever the datagrams come from: we do not know our port, and NAT may change it. */
 const FROM_ANYWHERE: SocksAddress = { host: '0.0.0.0', port: 0 };
 /** How long the proxy may take to grant a relay. */
 const GRANT_LIMIT: Millis = 30_000;
+/**
+ * The relay's datagrams show this often that the proxy lives: it says nothing more on the connection, which would be
+ * lost as idle.
+ */
+const SIGN_INTERVAL: Millis = 30_000;
 /** How long we wait before we ask again, when a relay has been lost for the `tries`-th time since it last worked. */
 const waitAfter = (tries: number): Millis => 5_000 + Math.min(120_000, 500 * tries * tries);
 
@@ -30,6 +38,7 @@ const waitAfter = (tries: number): Millis => 5_000 + Math.min(120_000, 500 * tri
 export class ProxiedDatagramSocket implements DatagramSocket, DatagramHandler, SocketHandler {
   readonly #loop: RawServer;
   readonly #proxy: ProxyAccess;
+  readonly #family: 4 | 6;
   readonly #handler: DatagramHandler;
   /** Null when it has been called. */
   #answered: ((outcome: DatagramOutcome) => void) | null;
@@ -43,6 +52,9 @@ export class ProxiedDatagramSocket implements DatagramSocket, DatagramHandler, S
   #relay: PeerAddress | null = null;
   #wait: Task | null = null;
   #tries = 0;
+  #lastSign: Millis = 0;
+  /** Something was sent to a name, which the proxy may find at an address of the other family. */
+  #sendsToNames = false;
   #isClosed = false;
 
   /**
@@ -52,11 +64,13 @@ export class ProxiedDatagramSocket implements DatagramSocket, DatagramHandler, S
   constructor(
     loop: RawServer,
     proxy: ProxyAccess,
+    { family }: DatagramOptions,
     handler: DatagramHandler,
     answered: (outcome: DatagramOutcome) => void,
   ) {
     this.#loop = loop;
     this.#proxy = proxy;
+    this.#family = family;
     this.#handler = handler;
     this.#answered = answered;
     this.#wait = loop.addTask(() => this.#ask(), 0);
@@ -69,13 +83,16 @@ export class ProxiedDatagramSocket implements DatagramSocket, DatagramHandler, S
 
   send(data: Buffer, to: PeerAddress): void {
     if (this.#isClosed) return;
-    if (this.#socket !== null && this.#relay !== null) this.#socket.send(encodeSocksDatagram(to, data), this.#relay);
-    else {
-      const failure: SocketFailure = { code: 'unreachable', cause: `the proxy ${this.#name} relays nothing` };
-      this.#loop.addTask(() => {
-        if (!this.#isClosed) this.#handler.sendFailed(this, to, failure);
-      }, 0);
+    const packed = this.#pack(data, to);
+    if (Buffer.isBuffer(packed) && this.#socket !== null && this.#relay !== null) {
+      this.#socket.send(packed, this.#relay);
+      return;
     }
+    const cause = `the proxy ${this.#name} relays nothing now`;
+    const failure: SocketFailure = Buffer.isBuffer(packed) ? { code: 'unreachable', cause } : packed;
+    this.#loop.addTask(() => {
+      if (!this.#isClosed) this.#handler.sendFailed(this, to, failure);
+    }, 0);
   }
 
   close(): void {
@@ -88,10 +105,13 @@ export class ProxiedDatagramSocket implements DatagramSocket, DatagramHandler, S
     const relay = this.#relay;
     // Any host may send to our port. What the relay sends has the proxy's word for where it comes from.
     if (relay === null || from.host !== relay.host || from.port !== relay.port) return;
+    this.#sawSign();
     const unpacked = decodeSocksDatagram(datagram);
-    const host = unpacked === undefined ? undefined : parseIp(unpacked.from.host)?.text;
-    if (unpacked === undefined || host === undefined) return;
-    this.#handler.datagramCameIn(this, unpacked.data, { host, port: unpacked.from.port });
+    const ip = parseIp(unpacked?.from.host ?? '');
+    // Port 0 cannot be answered.
+    if (unpacked === undefined || ip === undefined || unpacked.from.port === 0) return;
+    if (ip.family !== this.#family && !this.#sendsToNames) return;
+    this.#handler.datagramCameIn(this, unpacked.data, { host: ip.text, port: unpacked.from.port });
   }
 
   sendFailed(): void {
@@ -113,7 +133,9 @@ export class ProxiedDatagramSocket implements DatagramSocket, DatagramHandler, S
   }
 
   connectionLost(_socket: SingleSocket, { code }: SocketFailure): void {
-    this.#lost(`the proxy ${this.#name} ${code === 'refused' ? 'refuses connections' : 'was lost'}`);
+    // Others may still get through when the relay alone has ended.
+    if (this.#handshake === null) this.#askLater();
+    else this.#lost(`the proxy ${this.#name} ${code === 'refused' ? 'refuses connections' : 'was lost'}`);
   }
 
   get #name(): string {
@@ -142,17 +164,23 @@ export class ProxiedDatagramSocket implements DatagramSocket, DatagramHandler, S
 
   #gotAnswer(answer: ProxyAnswer): void {
     this.#handshake = null;
+    this.#proxy.told(answer.ok || !answer.isOurs ? null : answer.failure.cause);
     if (!answer.ok) {
-      this.#proxy.told(answer.isOurs ? answer.failure.cause : null);
       this.#refused(answer.failure.cause);
       return;
     }
     const relay = relayAddress(answer.bound, this.#proxyHost);
+    if (relay.port === 0) {
+      this.#refused(`the proxy ${this.#name} names no port for datagrams`);
+      return;
+    }
+    const control = this.#control;
     this.#loop.openDatagram({ family: relay.host.includes(':') ? 6 : 4, port: 0 }, this, (outcome) => {
-      if (this.#isClosed || this.#control === null) {
+      if (this.#isClosed || this.#control !== control) {
         if (outcome.ok) outcome.socket.close();
       } else if (outcome.ok) {
         this.#wait?.cancel();
+        this.#lastSign = this.#loop.now();
         this.#socket = outcome.socket;
         this.#relay = relay;
         this.#tries = 0;
@@ -163,24 +191,49 @@ export class ProxiedDatagramSocket implements DatagramSocket, DatagramHandler, S
 
   /** There will be no relay. */
   #refused(cause: string): void {
+    this.#proxy.carriesNoDatagrams(`${cause} (it was asked to carry UDP)`);
     if (this.#answered === null) {
-      this.#lost(cause);
+      this.#askLater();
       return;
     }
-    this.#letGo();
-    this.#isClosed = true;
-    this.#proxy.carriesNoDatagrams(`${cause} (it was asked to carry UDP)`);
+    this.close();
     this.#tell({ ok: false, code: 'forbidden', cause });
   }
 
-  /** There is no relay now. */
+  /** The proxy cannot be reached now. */
   #lost(trouble: string): void {
     if (this.#isClosed) return;
-    this.#letGo();
     this.#proxy.told(trouble);
+    this.#askLater();
+  }
+
+  #askLater(): void {
+    this.#letGo();
     this.#tries += 1;
     this.#wait = this.#loop.addTask(() => this.#ask(), waitAfter(this.#tries));
     this.#tell({ ok: true, socket: this });
+  }
+
+  #sawSign(): void {
+    const now = this.#loop.now();
+    if (now - this.#lastSign < SIGN_INTERVAL) return;
+    this.#lastSign = now;
+    // A connection whose reading has just begun again is not idle.
+    this.#control?.pauseReading();
+    this.#control?.resumeReading();
+  }
+
+  /** What the relay is sent, or why it is sent nothing. A name is judged by the proxy. */
+  #pack(data: Buffer, to: PeerAddress): Buffer | SocketFailure {
+    if (parseIp(to.host) === undefined) {
+      if (!isSocksAddress(to)) return { code: 'failed', cause: 'no address and no name of a host' };
+      this.#sendsToNames = true;
+    } else {
+      const passage = passDatagram(null, { family: this.#family, group: null, asks: null }, data.length, to);
+      if (!passage.ok) return passage.failure;
+    }
+    const packed = encodeSocksDatagram(to, data);
+    return packed.length > MAX_DATAGRAM ? { code: 'failed', cause: 'EMSGSIZE' } : packed;
   }
 
   #letGo(): void {
@@ -203,12 +256,13 @@ export class ProxiedDatagramSocket implements DatagramSocket, DatagramHandler, S
 
 /**
  * Where the relay is. Proxies name it as they see themselves: by no address, by a name, or by an address of their own
- * network. Then it is at the address at which we reach the proxy.
+ * network. Then it is at the address at which we reach the proxy. Nor does a proxy elsewhere make us send datagrams to
+ * our own machine or into our own network.
  */
 function relayAddress(bound: SocksAddress | null, proxyHost: string): PeerAddress {
   const port = bound?.port ?? 0;
-  const ip = parseIp(bound?.host ?? '');
-  if (ip === undefined || isUnspecified(ip)) return { host: proxyHost, port };
-  const isHidden = reachOf(proxyHost) === 'public' && reachOf(ip.text) !== 'public';
-  return { host: isHidden ? proxyHost : ip.text, port };
+  const reach = reachOf(bound?.host ?? '');
+  const isSeen = reach === 'public' || (reach !== 'nowhere' && reach === reachOf(proxyHost));
+  const host = isSeen ? (bound?.host ?? '') : proxyHost;
+  return { host: normaliseHost(host) ?? host, port };
 }

@@ -73,7 +73,7 @@ class ProxiedLoop<T extends RawServer> implements RawServer {
       const why = `the proxy ${proxy.server.shown} carries no UDP, as HTTP proxies do not`;
       proxy.carriesNoDatagrams(why);
       forbid(why);
-    } else new ProxiedDatagramSocket(this.inner, proxy, handler, answered);
+    } else new ProxiedDatagramSocket(this.inner, proxy, options, handler, answered);
   }
 
   createContext(gotException: (error: unknown) => void): RawServerContext {

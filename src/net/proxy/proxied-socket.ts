@@ -1,4 +1,5 @@
-import type { Millis } from '../../base/clock.js';
+import type { Millis, Task } from '../../base/clock.js';
+import { normaliseHost } from '../ip-address.js';
 import type {
   PeerAddress,
   RawServer,
@@ -9,6 +10,7 @@ import type {
 } from '../raw-server.js';
 import type { ProxyAccess } from './proxy-access.js';
 import { type ProxyAnswer, ProxyHandshake } from './proxy-handshake.js';
+import { isSocksAddress } from './socks5.js';
 
 const NOTHING: Buffer = Buffer.alloc(0);
 
@@ -29,8 +31,10 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
   #search: { cancel(): void } | null = null;
   /** What was written too early. */
   #early: Buffer[] = [];
-  /** What came with the proxy's answer, while our handler does not read. */
+  /** What came with the proxy's answer. The socket to the proxy is paused until it has been delivered. */
   #rest: Buffer = NOTHING;
+  /** What comes in the next event, and its task. */
+  #next: { readonly call: () => void; readonly task: Task } | null = null;
   #isPaused = false;
   #isEnding = false;
   #isClosed = false;
@@ -39,19 +43,12 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
   constructor(loop: RawServer, proxy: ProxyAccess, remote: PeerAddress, handler: SocketHandler) {
     this.#loop = loop;
     this.#proxy = proxy;
-    this.remote = remote;
+    this.remote = { host: normaliseHost(remote.host) ?? remote.host, port: remote.port };
     this.#handler = handler;
     this.#begun = loop.now();
-    this.#handshake = new ProxyHandshake(proxy.server, 'connect', remote, (bytes) => this.#inner?.write([bytes]));
-    let isFound = false;
-    const search = proxy.findHost((found) => {
-      isFound = true;
-      this.#search = null;
-      if (this.#isClosed) return;
-      if (found.ok) this.#inner = this.#loop.startConnection({ host: found.host, port: proxy.server.port }, this);
-      else this.#loop.addTask(() => this.#lose({ code: 'unreachable', cause: found.message }, found.message), 0);
-    });
-    if (!isFound) this.#search = search;
+    this.#handshake = new ProxyHandshake(proxy.server, 'connect', this.remote, (bytes) => this.#inner?.write([bytes]));
+    if (isSocksAddress(this.remote)) this.#findProxy();
+    else this.#soon(() => this.#lose({ code: 'failed', cause: 'no address and no name of a host' }));
   }
 
   /** Lets `context` own the socket, as `RawServerContext.adopt` does. From the next event on `handler` is told. */
@@ -59,6 +56,8 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
     this.#loop = context;
     this.#handler = handler;
     if (this.#inner !== null) context.adopt(this.#inner, this);
+    // The context that we leave may end before the next event.
+    if (this.#next !== null) this.#soon(this.#next.call);
   }
 
   get lastHit(): Millis {
@@ -91,7 +90,7 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
     this.#isPaused = false;
     if (this.#handshake !== null) return;
     if (this.#rest.length === 0) this.#inner?.resumeReading();
-    else this.#loop.addTask(() => this.#deliverRest(), 0);
+    else this.#soon(() => this.#deliverRest());
   }
 
   end(): void {
@@ -102,6 +101,8 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
   close(): void {
     this.#isClosed = true;
     this.#search?.cancel();
+    this.#next?.task.cancel();
+    this.#next = null;
     this.#early = [];
     this.#rest = NOTHING;
     this.#inner?.close();
@@ -127,48 +128,74 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
 
   connectionLost(_socket: SingleSocket, failure: SocketFailure): void {
     if (this.#handshake === null) {
-      this.#isClosed = true;
-      this.#handler.connectionLost(this, failure);
+      this.#lose(failure);
       return;
     }
     const trouble = `the proxy ${this.#proxy.server.shown} ${WORDS[failure.code]}`;
+    this.#proxy.told(trouble);
     // It is the proxy that cannot be reached, not the peer. A host that no one refuses may be tried again.
-    this.#lose({ code: 'unreachable', cause: trouble }, trouble);
+    this.#lose({ code: failure.code === 'forbidden' ? 'forbidden' : 'unreachable', cause: trouble });
+  }
+
+  #findProxy(): void {
+    let isFound = false;
+    const search = this.#proxy.findHost((found) => {
+      isFound = true;
+      this.#search = null;
+      if (this.#isClosed) return;
+      if (found.ok) {
+        this.#inner = this.#loop.startConnection({ host: found.host, port: this.#proxy.server.port }, this);
+        return;
+      }
+      this.#soon(() => {
+        this.#proxy.told(found.message);
+        this.#lose({ code: 'unreachable', cause: found.message });
+      });
+    });
+    if (!isFound) this.#search = search;
   }
 
   #answered(answer: ProxyAnswer): void {
     if (!answer.ok) {
-      this.#inner?.close();
-      this.#lose(answer.failure, answer.isOurs ? answer.failure.cause : null);
+      this.#proxy.told(answer.isOurs ? answer.failure.cause : null);
+      this.#lose(answer.failure);
       return;
     }
     this.#handshake = null;
     this.#rest = answer.rest;
     this.#proxy.told(null);
-    const early = this.#early;
+    // Before our handler writes more.
+    this.#inner?.write(this.#early);
     this.#early = [];
-    this.#handler.connectionMade(this);
-    if (this.#isClosed) return;
-    if (early.length > 0) this.#inner?.write(early);
     if (this.#isEnding) this.#inner?.end();
-    if (this.#isPaused) this.#inner?.pauseReading();
-    else this.#deliverRest();
+    const hasRest = this.#rest.length > 0;
+    if (hasRest || this.#isPaused) this.#inner?.pauseReading();
+    // An event of its own: our handler may fail in the one before, or let another context adopt the socket.
+    if (hasRest && !this.#isPaused) this.#soon(() => this.#deliverRest());
+    this.#handler.connectionMade(this);
   }
 
   #deliverRest(): void {
-    if (this.#isPaused || this.#isClosed) return;
+    if (this.#isPaused) return;
     const rest = this.#rest;
     this.#rest = NOTHING;
-    if (rest.length > 0) this.#handler.dataCameIn(this, rest);
-    // The handler may have paused again.
-    if (!this.#isPaused && !this.#isClosed) this.#inner?.resumeReading();
+    this.#inner?.resumeReading();
+    this.#handler.dataCameIn(this, rest);
   }
 
-  #lose(failure: SocketFailure, trouble: string | null): void {
-    if (this.#isClosed) return;
-    this.#proxy.told(trouble);
+  #lose(failure: SocketFailure): void {
     this.close();
     this.#handler.connectionLost(this, failure);
+  }
+
+  /** Calls in the next event of the loop, instead of what was to be called there. */
+  #soon(call: () => void): void {
+    this.#next?.task.cancel();
+    const task = this.#loop.addTask(() => {
+      this.#next = null;
+      call();
+    }, 0);
+    this.#next = { call, task };
   }
 }
 

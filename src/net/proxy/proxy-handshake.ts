@@ -1,5 +1,5 @@
 import type { SocketFailure } from '../raw-server.js';
-import { type ConnectAnswer, decodeConnectAnswer, encodeConnect } from './http-connect.js';
+import { type ConnectAnswer, decodeConnectAnswer, encodeConnect, MAX_CONNECT_HEAD } from './http-connect.js';
 import type { ProxyServer } from './proxy-server.js';
 import {
   decodeSocksMethod,
@@ -8,6 +8,7 @@ import {
   encodeSocksCredentials,
   encodeSocksMethods,
   encodeSocksRequest,
+  isSocksAddress,
   SOCKS_METHOD,
   type SocksAddress,
   type SocksCommand,
@@ -41,6 +42,8 @@ export class ProxyHandshake {
   readonly #send: (bytes: Buffer) => void;
   #reader: Reader;
   #bytes: Buffer = NOTHING;
+  /** The length of the interim answers of an HTTP proxy together. */
+  #interimLength = 0;
 
   /** An HTTP proxy knows 'connect' alone. */
   constructor(proxy: ProxyServer, command: SocksCommand, target: SocksAddress, send: (bytes: Buffer) => void) {
@@ -77,7 +80,7 @@ export class ProxyHandshake {
       case undefined:
         return this.#notAProxy();
       case SOCKS_METHOD.none:
-        return { length: 2, next: this.#request() };
+        return this.#request();
       case SOCKS_METHOD.credentials:
         if (credentials === null) break;
         this.#send(encodeSocksCredentials(credentials));
@@ -89,7 +92,7 @@ export class ProxyHandshake {
   readonly #readVerdict: Reader = (bytes) => {
     if (bytes.length < 2) return 'more';
     if (!decodeSocksVerdict(bytes)) return this.#refused(refusal(this.#proxy));
-    return { length: 2, next: this.#request() };
+    return this.#request();
   };
 
   readonly #readReply: Reader = (bytes) => {
@@ -108,14 +111,20 @@ export class ProxyHandshake {
     if (answer === 'malformed') return this.#notAProxy();
     const { status, length } = answer;
     // RFC 9110: "A client MUST be able to parse one or more 1xx responses received prior to a final response".
-    if (status < 200) return { length, next: this.#readConnectAnswer };
+    if (status < 200) {
+      this.#interimLength += length;
+      return this.#interimLength > MAX_CONNECT_HEAD ? this.#notAProxy() : { length, next: this.#readConnectAnswer };
+    }
     if (status < 300) return { length, next: { ok: true, bound: null, rest: Buffer.from(bytes.subarray(length)) } };
     return this.#refusedByHttp(answer);
   };
 
-  #request(): Reader {
+  /** Behind the two bytes that allow it. */
+  #request(): ReturnType<Reader> {
+    if (this.#command === 'connect' && !isSocksAddress(this.#target))
+      return this.#failed('failed', 'cannot be asked for such a host', false);
     this.#send(encodeSocksRequest(this.#command, this.#target));
-    return this.#readReply;
+    return { length: 2, next: this.#readReply };
   }
 
   #refusedByHttp({ status }: ConnectAnswer): ReturnType<Reader> {

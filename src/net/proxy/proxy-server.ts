@@ -21,7 +21,8 @@ const KINDS: Readonly<Record<string, { readonly kind: ProxyServer['kind']; reado
   'socks5h:': { kind: 'socks5', port: 1080 },
   'http:': { kind: 'http', port: 80 },
 };
-const FORMS = 'socks5://[USER:PASSWORD@]HOST:PORT, socks5h://… or http://…';
+/** A real URL: in every message, what looks like a password or a broken URL is hidden. */
+const FORMS = 'socks5://proxy.example:1080, socks5h://… or http://…, with user name and password before the host';
 /** RFC 1929. Bytes. */
 const MAX_CREDENTIAL = 255;
 
@@ -35,16 +36,17 @@ export function parseProxy(text: string, what: string): ProxyServer {
   const known = scheme === undefined ? undefined : KINDS[scheme];
   const wrong = (why: string): BtgetError => new BtgetError('usage', `${what}: ${why}`);
   if (scheme === undefined) throw wrong(`a proxy is named as ${FORMS}`);
-  if (known === undefined) throw wrong(`'${scheme}//' is no proxy that btget speaks to; it is named as ${FORMS}`);
+  if (known === undefined) throw wrong(`'${scheme}//' is no proxy that btget speaks to; one is named as ${FORMS}`);
   // URL parsers bring the host into its one form only for well-known schemes.
   const url = urlOf(`http:${text.slice(scheme.length)}`);
   if (url === undefined || !/^\/?$/.test(url.pathname) || url.search !== '' || url.hash !== '')
     throw wrong(`a proxy is named as ${FORMS}`);
   const credentials = credentialsOf(url, wrong);
+  if (known.kind === 'http' && credentials?.user.includes(':')) throw wrong('a user name for HTTP has no colon');
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  // The parser leaves out the port that it takes for the usual one of http.
-  const hasPort = /:\d+\/?$/.test(text.slice(text.lastIndexOf('@') + 1).replace(/^.*\]/, ''));
-  const port = url.port !== '' ? Number(url.port) : hasPort ? 80 : known.port;
+  // The parser leaves out the usual port of a scheme. No port is the usual one of both.
+  const written = url.port || urlOf(`https:${text.slice(scheme.length)}`)?.port;
+  const port = written === undefined || written === '' ? known.port : Number(written);
   if (port === 0) throw wrong('0 is no port of a proxy');
   const shown = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   return { kind: known.kind, host, port, credentials, shown };
@@ -62,9 +64,11 @@ function credentialsOf({ username, password }: URL, wrong: (why: string) => Btge
 
 /** What is no escape of UTF-8 stays as it is. */
 function unescaped(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return text.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) => {
+    try {
+      return decodeURIComponent(escapes);
+    } catch {
+      return escapes;
+    }
+  });
 }

@@ -10,6 +10,15 @@ export interface SocksAddress {
   readonly port: number;
 }
 
+/**
+ * Whether an address can stand in a message to a proxy: an IP literal or a name in printable ASCII without the marks of
+ * a URL, and a port from 1. A line break in a name would begin another line of the message.
+ */
+export function isSocksAddress({ host, port }: SocksAddress): boolean {
+  const isHost = parseIp(host) !== undefined || /^[!-~]{1,255}$/.test(host.replace(/[/:@?#[\]\\%]/g, ' '));
+  return isHost && Number.isInteger(port) && port >= 1 && port <= 65_535;
+}
+
 /** At most 255 bytes of UTF-8 each; the user name has at least one. */
 export interface ProxyCredentials {
   readonly user: string;
@@ -59,8 +68,8 @@ export function encodeSocksRequest(command: SocksCommand, address: SocksAddress)
 export interface SocksReply {
   /** 0: granted. 1 to 8: why not (RFC 1928, section 6). */
   readonly code: number;
-  /** For `associate`, where datagrams are sent. */
-  readonly bound: SocksAddress;
+  /** For `associate`, where datagrams are sent. The host may be empty. Null when the request is not granted. */
+  readonly bound: SocksAddress | null;
   /** How many bytes it takes. What follows is of the host that we asked for. */
   readonly length: number;
 }
@@ -69,9 +78,13 @@ export interface SocksReply {
 export function decodeSocksReply(bytes: Buffer): SocksReply | 'more' | 'malformed' {
   const version = bytes[0];
   if (version !== undefined && version !== VERSION) return 'malformed';
+  const code = bytes[1];
+  if (code === undefined) return 'more';
+  // Some proxies name no address then, or one of no type.
+  if (code !== 0) return { code, bound: null, length: 2 };
   const address = decodeAddress(bytes);
   if (address === 'more' || address === 'malformed') return address;
-  return { code: bytes[1] as number, bound: address.address, length: address.end };
+  return { code, bound: address.address, length: address.end };
 }
 
 /** A datagram for the relay: `data` goes to `to`. */
@@ -99,8 +112,8 @@ function decodeAddress(bytes: Buffer): { address: SocksAddress; end: number } | 
   const type = bytes[ADDRESS_AT];
   if (type === undefined) return 'more';
   const begin = ADDRESS_AT + (type === NAME ? 2 : 1);
-  const length = type === IPV4 ? 4 : type === IPV6 ? 16 : type === NAME ? bytes[begin - 1] : 0;
-  if (length === 0) return 'malformed';
+  if (type !== IPV4 && type !== IPV6 && type !== NAME) return 'malformed';
+  const length = type === IPV4 ? 4 : type === IPV6 ? 16 : bytes[begin - 1];
   if (length === undefined || bytes.length < begin + length + 2) return 'more';
   const host = bytes.subarray(begin, begin + length);
   const end = begin + length + 2;
