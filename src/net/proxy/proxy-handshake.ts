@@ -100,7 +100,7 @@ export class ProxyHandshake {
     if (reply === 'more') return 'more';
     if (reply === 'malformed') return this.#notAProxy();
     const { code, bound, length } = reply;
-    if (code === 0) return { length, next: { ok: true, bound, rest: Buffer.from(bytes.subarray(length)) } };
+    if (code === 0) return { length, next: { ok: true, bound, rest: bytes.subarray(length) } };
     const isUnknownCommand = code === 7 && this.#command === 'connect';
     return this.#failed(SOCKS_FAILURES[code] ?? 'failed', SOCKS_WORDS[code] ?? `answers ${code}`, isUnknownCommand);
   };
@@ -115,7 +115,7 @@ export class ProxyHandshake {
       this.#interimLength += length;
       return this.#interimLength > MAX_CONNECT_HEAD ? this.#notAProxy() : { length, next: this.#readConnectAnswer };
     }
-    if (status < 300) return { length, next: { ok: true, bound: null, rest: Buffer.from(bytes.subarray(length)) } };
+    if (status < 300) return { length, next: { ok: true, bound: null, rest: bytes.subarray(length) } };
     return this.#refusedByHttp(answer);
   };
 

@@ -378,6 +378,11 @@ export class FakeRelay {
     return this.#socket?.local.port ?? 0;
   }
 
+  /** From where the client sent last. */
+  get client(): PeerAddress | null {
+    return this.#client;
+  }
+
   /** Sends `datagram` to the client as it is. */
   say(datagram: Buffer): void {
     if (this.#client !== null) this.#socket?.send(datagram, this.#client);

@@ -9,6 +9,8 @@ import {
   MAX_DATAGRAM,
   type PeerAddress,
   type RawServer,
+  SILENT_HANDLER,
+  type SingleSocket,
   type SocketFailure,
 } from '../../../../src/net/raw-server.js';
 import { FakeProxy, type FakeProxyOptions, type FakeRelay, reply } from '../../../support/fakes/fake-proxy.js';
@@ -366,9 +368,18 @@ describe('a UDP socket whose proxy comes and goes', () => {
       const world = new World();
       const socket = world.open();
       const first = world.relay.port;
+      socket.send(Buffer.from('x'), NODE);
+      world.run();
+      const port = world.relay.client?.port ?? 0;
+      world.taken();
       if (death === 'killed') world.proxy.die();
       else world.network.host(PROXY).breakConnections();
       world.run();
+      // The port of this machine is given back.
+      const free: DatagramOutcome[] = [];
+      world.network.host(OURS).openDatagram({ family: 4, port }, world.a, (outcome) => free.push(outcome));
+      world.run(1);
+      assert.equal(free[0]?.ok, true);
       // Others may get through: that the relay is gone is no trouble of the proxy.
       assert.deepEqual(world.access.troubles, [null]);
       socket.send(Buffer.from('lost'), NODE);
@@ -390,6 +401,40 @@ describe('a UDP socket whose proxy comes and goes', () => {
       world.run();
       assert.equal(world.taken().at(-1), `a got re of ${THEIRS}:6881`);
     }
+  });
+
+  it('waits as short as ever after a relay that it had', () => {
+    const world = new World();
+    world.open();
+    for (let loss = 0; loss < 20; loss += 1) {
+      world.network.host(PROXY).breakConnections();
+      world.run(5400);
+      assert.equal(world.proxy.clients, 1 + loss);
+      world.run(200);
+      assert.equal(world.proxy.clients, 2 + loss);
+    }
+  });
+
+  it('holds nothing of a proxy that grants a relay and closes at once', () => {
+    const world = new World();
+    world.proxy.die();
+    const grant = Buffer.concat([Buffer.from([5, 0]), reply(0, null, 99)]);
+    const hasty = {
+      acceptsConnection: () => true,
+      externalConnectionMade: (made: SingleSocket) => {
+        made.write([grant]);
+        made.end();
+        return SILENT_HANDLER;
+      },
+    };
+    world.network.host(PROXY).listen({ port: 1080 }, hasty, () => undefined);
+    const socket = world.open();
+    assert.equal(world.network.host(OURS).datagramTotals.opened, 1);
+    assert.deepEqual([socket.local.port, world.loop.socketCount], [0, 0]);
+    socket.send(Buffer.from('lost'), NODE);
+    world.run();
+    assert.deepEqual(world.taken(), [`a failed ${THEIRS} unreachable`]);
+    assert.equal(world.network.host(OURS).datagramTotals.sent, 0);
   });
 
   it('keeps its relay for as long as datagrams come by it, though the proxy says nothing more', () => {
