@@ -71,6 +71,12 @@ export class FakeProxy implements ListenHandler {
     this.options = { ...DEFAULT_FAKE_PROXY_OPTIONS, ...options };
   }
 
+  /** Where it listens. Port 0 stands for a free one, until it has been found. */
+  get port(): number {
+    const address = this.#listener?.address;
+    return address !== undefined && 'port' in address ? address.port : this.options.port;
+  }
+
   start(): this {
     this.loop.listen({ port: this.options.port }, this, (outcome) => {
       if (!outcome.ok) throw new Error(`the proxy cannot listen: ${outcome.code}`);
