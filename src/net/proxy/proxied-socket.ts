@@ -13,6 +13,8 @@ import { type ProxyAnswer, ProxyHandshake } from './proxy-handshake.js';
 import { isSocksAddress } from './socks5.js';
 
 const NOTHING: Buffer = Buffer.alloc(0);
+/** A proxy of which nothing has been heard for so long does not answer, when our handler gives up. */
+const PATIENCE: Millis = 5_000;
 
 /**
  * A connection to `remote` by way of a proxy. It stands around the socket to the proxy and is that one's handler. Its
@@ -38,6 +40,8 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
   #isPaused = false;
   #isEnding = false;
   #isClosed = false;
+  /** The proxy has shown that it is there: what it says next may have to wait for `remote`. */
+  #isProxyThere = false;
   readonly #begun: Millis;
 
   constructor(loop: RawServer, proxy: ProxyAccess, remote: PeerAddress, handler: SocketHandler) {
@@ -99,16 +103,15 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#search?.cancel();
-    this.#next?.task.cancel();
-    this.#next = null;
-    this.#early = [];
-    this.#rest = NOTHING;
-    this.#inner?.close();
+    const isUnheard = this.#handshake !== null && !this.#isProxyThere && !this.#isClosed;
+    if (isUnheard && this.#loop.now() - this.#begun >= PATIENCE)
+      this.#proxy.told(`the proxy ${this.#proxy.server.shown} ${this.#search === null ? WORDS.idle : 'is not found'}`);
+    this.#leave();
   }
 
   connectionMade(_socket: SingleSocket): void {
+    // An HTTP proxy says nothing before it has tried.
+    if (this.#proxy.server.kind === 'http') this.#isProxyThere = true;
     this.#handshake?.begin();
   }
 
@@ -117,6 +120,7 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
       this.#handler.dataCameIn(this, data);
       return;
     }
+    this.#isProxyThere = true;
     const answer = this.#handshake.dataCameIn(data);
     if (answer !== null) this.#answered(answer);
   }
@@ -183,8 +187,18 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
     this.#handler.dataCameIn(this, rest);
   }
 
+  #leave(): void {
+    this.#isClosed = true;
+    this.#search?.cancel();
+    this.#next?.task.cancel();
+    this.#next = null;
+    this.#early = [];
+    this.#rest = NOTHING;
+    this.#inner?.close();
+  }
+
   #lose(failure: SocketFailure): void {
-    this.close();
+    this.#leave();
     this.#handler.connectionLost(this, failure);
   }
 

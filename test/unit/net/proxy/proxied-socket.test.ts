@@ -335,6 +335,31 @@ describe('the failure of a connection by a proxy', () => {
     });
   }
 
+  it('is told of the proxy when the handler gives up and nothing was heard of the proxy', () => {
+    const hangs = { greeting: Buffer.alloc(0), request: Buffer.alloc(0) };
+    const afterClose = (world: World, span: number) => {
+      const socket = world.dial();
+      world.run(span);
+      socket.close();
+      socket.close();
+      world.run();
+      assert.equal(world.a.lost, null);
+      return world.access.troubles;
+    };
+    const silent = [`the proxy ${PROXY}:1080 does not answer`];
+    assert.deepEqual(afterClose(new World({ says: hangs }), 10_000), silent);
+    assert.deepEqual(afterClose(new World({ says: hangs }), 4_900), []);
+    for (const kind of KINDS) {
+      const away = new World({ kind });
+      away.network.silence(PROXY);
+      assert.deepEqual(afterClose(away, 10_000), silent);
+      // It may wait for the host.
+      assert.deepEqual(afterClose(new World({ kind, says: { request: Buffer.alloc(0) } }), 10_000), []);
+      assert.deepEqual(afterClose(new World({ kind }), 10_000), [null]);
+    }
+    assert.deepEqual(afterClose(new World({}, {}, {}, null), 10_000), [`the proxy ${PROXY}:1080 is not found`]);
+  });
+
   it('is silent when it was closed, at every moment', () => {
     const login = { user: 'u', password: 'p' };
     for (const kind of KINDS) {
