@@ -51,7 +51,9 @@ export function readCommandLine<S extends Readonly<Record<string, OptionSpec<unk
     options.map(({ key, option, made }) => {
       const value: unknown = command.getOptionValue(made.attributeName());
       if (made.negate) return [key, value === false];
-      return [key, value instanceof ReadValue ? value.value : (value ?? option.initial)];
+      // `--no-x` has taken back what `--x` said before.
+      const isUnsaid = value === undefined || value === false;
+      return [key, value instanceof ReadValue ? value.value : isUnsaid ? option.initial : value];
     }),
   );
   // Each value was made by the reader of its own option, or is its initial value.

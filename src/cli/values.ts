@@ -6,6 +6,7 @@ import { BtgetError } from '../base/failure.js';
 import { redactUrl } from '../base/redaction.js';
 import { urlOf } from '../base/url.js';
 import { type IpNetwork, parseNetwork } from '../net/ip-address.js';
+import { parseProxy } from '../net/proxy/proxy-server.js';
 import type { PeerAddress } from '../net/raw-server.js';
 
 type Reader<T> = (text: string, option: string) => T;
@@ -14,6 +15,12 @@ const DURATION = /^(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 /** Seconds. */
 const MAX_DURATION = 3650 * 86_400;
+
+/** The URL of a proxy, as `parseProxy` reads it. */
+export const readProxy: Reader<string> = (text, option) => {
+  parseProxy(text, option);
+  return text;
+};
 
 /** Milliseconds of `90s`, `30m`, `2h`, `1d`, `1h30m` (the longest unit first) or bare seconds, up to 3650 days. */
 export const readDuration: Reader<number> = (text, option) => {

@@ -149,7 +149,8 @@ export interface DatagramSocket {
    */
   readonly local: PeerAddress;
   /**
-   * Sends one datagram. `data` is the socket's from now on: a caller that changes it may change what is sent.
+   * Sends one datagram. `data` is the socket's from now on: a caller that changes it may change what is sent. Behind a
+   * proxy `to.host` may be a name too, which the proxy looks up.
    *
    * The socket does not send a datagram that the fence forbids, that goes to an address which no single host can have,
    * or that is longer than `MAX_DATAGRAM`: the handler hears `sendFailed`. Datagrams that the kernel does not take at

@@ -88,6 +88,17 @@ export function refusalOfAddress(step: UrlStep, ip: IpAddress, attached: readonl
   return near === 'link-local' && source !== 'user' ? `${ip.text} is link-local` : null;
 }
 
+/**
+ * Why the step must not lead to the host `name`, of which only a proxy learns the addresses; null when it may. Such
+ * names lead into the network of the proxy, which we cannot tell by an address: those without a dot, and the ends that
+ * RFC 6762, RFC 8375 and ICANN ("internal") keep for private use.
+ */
+export function refusalOfName({ source, redirect }: UrlStep, name: string): string | null {
+  if (source === 'user' && redirect === null) return null;
+  const isNear = !name.includes('.') || /\.(?:local|localhost|internal|intranet|lan|home|corp|home\.arpa)$/i.test(name);
+  return isNear ? `${name} is a name of a private network` : null;
+}
+
 const ADVICE = 'a tracker that you trust is given by --tracker';
 
 /**

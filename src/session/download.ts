@@ -12,12 +12,12 @@ import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../torrent/torrent
 import { endWithin } from './end-within.js';
 import type { MagnetEvents } from './magnet-torrent.js';
 import { blocklistNames, readBlocklist } from './node-blocklists.js';
-import { resolveLinkPeers } from './node-link-peers.js';
+import { lookUpHost, lookUpNothing, resolveLinkPeers } from './node-link-peers.js';
 import { createNodeSession, isMetainfo, type NodeSession } from './node-session.js';
 import { readSource } from './node-source.js';
 import { SESSION_READERS, TORRENT_READERS, userAgentText } from './option-readers.js';
 import { callback, having, orNull, pickOptions, type Readers, readOptions, wrong } from './read-options.js';
-import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from './session-options.js';
+import { DEFAULT_SESSION_OPTIONS, listensFor, type SessionOptions } from './session-options.js';
 
 /** What `download` takes: the options of a session, those of a torrent but `mode` and `seedGoal`, and its own. */
 export interface DownloadOptions extends Omit<TorrentOptions, 'mode' | 'seedGoal'>, Omit<SessionOptions, 'blocklist'> {
@@ -116,8 +116,8 @@ export async function download(
   options: Partial<DownloadOptions> = {},
 ): Promise<DownloadResult> {
   const all = readOptions(DOWNLOAD_READERS, DEFAULT_DOWNLOAD_OPTIONS, options);
-  const { bind, caCertificates, userAgent, signal } = all;
-  const reading = { bind, caCertificates, userAgent, signal };
+  const { bind, caCertificates, proxy, httpProxies, userAgent, signal } = all;
+  const reading = { bind, caCertificates, proxy, httpProxies, userAgent, signal };
   const blocklist = all.blocklists.length === 0 ? null : await readBlocklist(all.blocklists, reading);
   const begin = await beginSource(source, all);
   if (signal?.aborted === true) throw interrupted(signal);
@@ -149,7 +149,9 @@ function beginMetainfo(metainfo: Metainfo, options: DownloadOptions): Begin {
 
 async function beginLink(source: string, options: DownloadOptions): Promise<Begin> {
   const link = parseLink(source);
-  const linkPeers = [...options.linkPeers, ...(await resolveLinkPeers(link.peers, options.bind))];
+  const { bind, proxy } = options;
+  const lookUp = proxy === null ? lookUpHost : lookUpNothing;
+  const linkPeers = [...options.linkPeers, ...(await resolveLinkPeers(link.peers, bind, lookUp))];
   return (session, events) => session.addMagnet(link, { ...torrentOptions(options), linkPeers }, events);
 }
 
@@ -197,7 +199,12 @@ function run(
   };
 
   const sessionOptions = pickOptions(SESSION_READERS, options);
-  const session = createNodeSession({ ...sessionOptions, userAgent: options.userAgent, gotException: fail });
+  const session = createNodeSession({
+    ...sessionOptions,
+    userAgent: options.userAgent,
+    gotException: fail,
+    warned: (_code, message) => tell(onWarning, message),
+  });
   signal?.addEventListener('abort', aborted);
   const begin = (): void => {
     torrent = beginTorrent(session, {
@@ -229,7 +236,7 @@ function run(
     });
     tick();
   };
-  if (!options.listen) begin();
+  if (!listensFor(options)) begin();
   else
     session.listen((outcome) => {
       if (ended) return;

@@ -2,20 +2,16 @@
 import { BtgetError } from '../base/failure.js';
 import { SecretUrl } from '../base/secret-url.js';
 import { DEFAULT_FETCH_OPTIONS, httpFetch } from '../discovery/http/http-fetch.js';
-import { Authorities } from '../discovery/http/http-tls.js';
 import type { RangeTables } from '../net/address-ranges.js';
 import { Blocklist } from '../net/blocklist.js';
-import { resolveBind } from '../net/node-interfaces.js';
 import { type ListInput, type ListsOutcome, readListsInThread } from '../net/node-read-blocklists.js';
 import { NodeTimers } from '../net/node-timers.js';
-import { userAgentText } from './option-readers.js';
+import { UNHEARD } from './node-proxy.js';
+import { openWayOut, type WayOutOptions } from './node-way-out.js';
+import { SESSION_READERS, userAgentText } from './option-readers.js';
 import { having, listOf, orNull, type Reader, type Readers, readOptions, text } from './read-options.js';
 
-export interface BlocklistOptions {
-  /** The address or interface of this machine from which URLs are fetched, or null for any. */
-  readonly bind: string | null;
-  /** Certificates (PEM) that are trusted over HTTPS besides the well-known ones, or null. */
-  readonly caCertificates: string | null;
+export interface BlocklistOptions extends WayOutOptions {
   /** What HTTP servers are told that we are. */
   readonly userAgent: string;
   /** Ends the reading, which then rejects as 'interrupted'. */
@@ -25,13 +21,17 @@ export interface BlocklistOptions {
 const DEFAULT_BLOCKLIST_OPTIONS: BlocklistOptions = {
   bind: null,
   caCertificates: null,
+  proxy: null,
+  httpProxies: null,
   userAgent: 'btget',
   signal: null,
 };
 
 const READERS: Readers<BlocklistOptions> = {
-  bind: orNull(text('an address or the name of an interface')),
-  caCertificates: orNull(text('the text of certificates (PEM)')),
+  bind: SESSION_READERS.bind,
+  caCertificates: SESSION_READERS.caCertificates,
+  proxy: SESSION_READERS.proxy,
+  httpProxies: SESSION_READERS.httpProxies,
   userAgent: userAgentText,
   signal: orNull(having('an AbortSignal', 'addEventListener', 'throwIfAborted')),
 };
@@ -143,13 +143,13 @@ function inThread(inputs: readonly ListInput[], signal: AbortSignal | null): Pro
 }
 
 /** The user names the URL, so it may lead everywhere. */
-function fetchList(list: string, { bind, caCertificates, userAgent, signal }: BlocklistOptions): Promise<ListInput> {
+function fetchList(list: string, blocklistOptions: BlocklistOptions): Promise<ListInput> {
+  const { userAgent, signal } = blocklistOptions;
+  const { bind, authorities, proxies } = openWayOut(blocklistOptions, null, UNHEARD);
   return new Promise((resolve, reject) => {
     const options = {
       ...DEFAULT_FETCH_OPTIONS,
-      userAgent,
-      bind: bind === null ? null : resolveBind(bind),
-      authorities: caCertificates === null ? null : new Authorities(caCertificates),
+      ...{ userAgent, bind, authorities, proxies },
       maxLength: MAX_FETCHED,
       timeLimit: FETCH_LIMIT,
     };

@@ -5,10 +5,9 @@ import { diffieHellmanGroup } from '../base/system-diffie-hellman.js';
 import { verifyEd25519 } from '../base/system-ed25519.js';
 import { systemRandom } from '../base/system-random.js';
 import { DEFAULT_DHT_OPTIONS } from '../discovery/dht/dht-options.js';
-import { findDestinations, findUnlisted, isLoopbackFence } from '../discovery/http/http-destination.js';
+import { findDestinations, isLoopbackFence } from '../discovery/http/http-destination.js';
 import { DEFAULT_FETCH_OPTIONS, GATEWAY_FETCH_OPTIONS, httpFetch } from '../discovery/http/http-fetch.js';
 import { DEFAULT_RANGE_FETCH_OPTIONS, HttpRangeFetcher } from '../discovery/http/http-range-fetch.js';
-import { Authorities } from '../discovery/http/http-tls.js';
 import { DEFAULT_LSD_OPTIONS, LocalDiscovery } from '../discovery/lsd/local-discovery.js';
 import { DEFAULT_PORT_MAPPING_OPTIONS } from '../discovery/port-mapping/mapping-protocol.js';
 import { PortMapper } from '../discovery/port-mapping/port-mapper.js';
@@ -23,12 +22,13 @@ import { systemProcesses } from '../disk/system/processes.js';
 import type { MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { nodeParseMetainfo } from '../metainfo/node-parse-metainfo.js';
-import type { Blocklist } from '../net/blocklist.js';
 import type { BindAddresses } from '../net/fence.js';
+import { parseIp } from '../net/ip-address.js';
 import { behindGate } from '../net/listed-gate.js';
 import { findGateways } from '../net/node-gateways.js';
-import { findOwnNetworks, multicastPlaces, resolveBind } from '../net/node-interfaces.js';
+import { findOwnNetworks, multicastPlaces } from '../net/node-interfaces.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../net/node-raw-server.js';
+import { behindProxy } from '../net/proxy/proxied-loop.js';
 import type { RawServer } from '../net/raw-server.js';
 import type { UrlStep } from '../net/url-rule.js';
 import type { MetadataEvents, MetadataTorrent } from '../torrent/metadata-torrent.js';
@@ -36,9 +36,11 @@ import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../torrent/torrent
 import { PRIME } from '../wire/mse/key-exchange.js';
 import type { MagnetEvents, MagnetTorrent } from './magnet-torrent.js';
 import { optionsForLink } from './node-link-peers.js';
+import type { NodeProxy } from './node-proxy.js';
+import { openWayOut, type WayOut } from './node-way-out.js';
 import { SESSION_READERS, TORRENT_READERS, userAgentText } from './option-readers.js';
 import { callback, having, orNull, type Readers, readOptions, wrong } from './read-options.js';
-import { type AddedEvents, type AddedTorrent, Session } from './session.js';
+import { type AddedEvents, type AddedTorrent, Session, type SessionParts } from './session.js';
 import type { DhtAdapters } from './session-dht.js';
 import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from './session-options.js';
 
@@ -53,6 +55,11 @@ export interface NodeSessionOptions extends SessionOptions {
   readonly gotException: (error: unknown) => void;
   /** Told in a sentence what goes wrong that no torrent suffers from, such as a state of the DHT that is not kept. */
   readonly noted: (message: string) => void;
+  /**
+   * Told in a sentence what harms every torrent. 'proxy': nothing passes the proxy. 'proxy-udp': it carries no
+   * datagrams.
+   */
+  readonly warned: (code: 'proxy' | 'proxy-udp', message: string) => void;
   /** The thread that hashes and writes, when it runs already; null: the session begins one when it needs it. */
   readonly writer: Worker | null;
 }
@@ -64,6 +71,7 @@ export const DEFAULT_NODE_SESSION_OPTIONS: NodeSessionOptions = {
     throw error;
   },
   noted: () => undefined,
+  warned: () => undefined,
   writer: null,
 };
 
@@ -72,6 +80,7 @@ const NODE_SESSION_READERS: Readers<NodeSessionOptions> = {
   userAgent: userAgentText,
   gotException: callback(),
   noted: callback(),
+  warned: callback(),
   writer: orNull(having('a worker thread', 'postMessage', 'terminate')),
 };
 
@@ -80,6 +89,18 @@ const NODE_SESSION_READERS: Readers<NodeSessionOptions> = {
  * `DEFAULT_TORRENT_OPTIONS`. An unknown or wrong option is a 'usage' failure, and nothing has begun then.
  */
 export class NodeSession extends Session {
+  readonly #proxy: NodeProxy | null;
+
+  constructor(parts: SessionParts, options: SessionOptions, proxy: NodeProxy | null) {
+    super(parts, options);
+    this.#proxy = proxy;
+  }
+
+  /** Why nothing passes the proxy, in a sentence. Null when something does, and without a proxy. */
+  proxyTrouble(): string | null {
+    return this.#proxy?.trouble ?? null;
+  }
+
   /**
    * Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. Piece layers of version 2
    * that its .torrent does not tell are made of the data or fetched first. Throws a 'usage' failure for a wrong option
@@ -134,18 +155,23 @@ function readTorrentOptions(given: Partial<TorrentOptions>): TorrentOptions {
  */
 export function createNodeSession(given: Partial<NodeSessionOptions> = {}): NodeSession {
   const options = readOptions(NODE_SESSION_READERS, DEFAULT_NODE_SESSION_OPTIONS, given);
-  const { userAgent, gotException, noted, writer, bind: bindTo, caCertificates, blocklist } = options;
-  const bind = bindTo === null ? null : resolveBind(bindTo);
-  const authorities = caCertificates === null ? null : new Authorities(caCertificates);
+  const { userAgent, gotException, noted, warned, writer, blocklist, listenAnyway } = options;
+  const wayOut = openWayOut(options, blocklist, {
+    troubled: (message) => warned('proxy', `${message}: nothing passes it`),
+    recovered: noted,
+    carriesNoDatagrams: (message) => warned('proxy-udp', `${message}: without the DHT and trackers over UDP`),
+  });
+  const { bind, authorities, proxy, proxies } = wayOut;
   const loop = new NodeRawServer({ ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses: bind, gotException });
   // A gateway of our own network is neither a peer nor a tracker, and lists have whole private networks: it alone is
   // asked past the gate.
-  const rawServer = behindGate(loop, blocklist);
+  const proxied = behindProxy(loop, proxy === null ? null : { proxy, listens: listenAnyway });
+  const rawServer = behindGate(proxied, blocklist);
   const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: rawServer, writer });
-  const trackers = createNodeTrackers(rawServer, userAgent, { bind, authorities, blocklist });
+  const trackers = createNodeTrackers(rawServer, userAgent, wayOut);
   const files = new HttpRangeFetcher({
     ...DEFAULT_RANGE_FETCH_OPTIONS,
-    ...{ userAgent, bind, authorities, findDestinations: findUnlisted(blocklist) },
+    ...{ userAgent, bind, authorities, proxies, findDestinations: wayOut.findDestinations },
   });
   const lsd = new LocalDiscovery({
     rawServer,
@@ -181,8 +207,8 @@ export function createNodeSession(given: Partial<NodeSessionOptions> = {}): Node
       makeKeyPair: diffieHellmanGroup(PRIME),
       client: userAgent,
       dht: options.useDht ? nodeDhtAdapters({ timers: rawServer, bind, noted }, options) : null,
-      portMapper: options.usePortMapping && options.listen ? portMapper : null,
-      peerSources: options.useLsd && options.listen ? [lsd.createSource] : [],
+      portMapper: options.usePortMapping && options.listen && proxy === null ? portMapper : null,
+      peerSources: options.useLsd && options.listen && proxy === null ? [lsd.createSource] : [],
       close: (answered) =>
         disk.close(() => {
           trackers.close();
@@ -192,9 +218,13 @@ export function createNodeSession(given: Partial<NodeSessionOptions> = {}): Node
           answered();
         }),
     },
-    options,
+    proxy === null || listenAnyway ? options : { ...options, listen: false, port: NO_PORT },
+    proxy,
   );
 }
+
+/** What trackers hear of a client that does not listen. Some refuse 0. */
+export const NO_PORT = { first: 1, last: 1 };
 
 export interface NodeTrackers {
   readonly client: TrackerClient & TrackerScraper;
@@ -202,24 +232,15 @@ export interface NodeTrackers {
   close(): void;
 }
 
-/** How trackers may be asked. */
-export interface TrackerAccess {
-  /** Trackers are asked from these addresses alone; null: from any. */
-  readonly bind: BindAddresses | null;
-  /** The authorities that we trust over HTTPS besides the well-known ones, or null. */
-  readonly authorities: Authorities | null;
-  /** Trackers at these addresses are not asked; null for no list. */
-  readonly blocklist: Blocklist | null;
-}
-
 /** Real trackers, asked over HTTP and UDP. */
 export function createNodeTrackers(
   rawServer: RawServer,
   userAgent: string,
-  { bind, authorities, blocklist }: TrackerAccess,
+  { bind, authorities, proxies, findDestinations }: Omit<WayOut, 'proxy'>,
 ): NodeTrackers {
-  const shared = { bind, findDestinations: findUnlisted(blocklist) };
-  const http = new HttpTrackerClient(rawServer, { ...DEFAULT_FETCH_OPTIONS, ...shared, userAgent, authorities });
+  const shared = { bind, findDestinations };
+  const options = { ...DEFAULT_FETCH_OPTIONS, ...shared, userAgent, authorities, proxies };
+  const http = new HttpTrackerClient(rawServer, options);
   const udp = new UdpTrackerClient(rawServer, systemRandom, { ...DEFAULT_UDP_TRACKER_OPTIONS, ...shared });
   return {
     client: new SchemeTrackerClient(http, udp),
@@ -244,7 +265,8 @@ const MAX_STATE_LENGTH = 64 * 1024;
 const JUDGED_LATER: UrlStep = { source: 'user', port: 0, path: '', query: '', redirect: null };
 
 /** What the DHT needs of the real world. */
-function nodeDhtAdapters({ timers, bind, noted }: NodeDhtParts, { dhtNodes, dhtState }: SessionOptions): DhtAdapters {
+function nodeDhtAdapters({ timers, bind, noted }: NodeDhtParts, options: SessionOptions): DhtAdapters {
+  const { dhtNodes, dhtState, proxy } = options;
   // Whom the world's DHT knows is of no use behind such a fence, and must not be forgotten because of it.
   const isFenced = bind !== null && isLoopbackFence(bind);
   const path = isFenced ? null : dhtState;
@@ -252,7 +274,11 @@ function nodeDhtAdapters({ timers, bind, noted }: NodeDhtParts, { dhtNodes, dhtS
   const own = dhtNodes.map(({ host, port }) => ({ host, port, isPublic: false }));
   return {
     verify: verifyEd25519,
-    resolve: (host, answered) => resolve(timers, bind, host, answered),
+    // Behind a proxy no name is looked up, and the DHT is entered by the addresses that we know.
+    resolve: (host, answered) =>
+      proxy === null || parseIp(host) !== undefined
+        ? resolve(timers, bind, host, answered)
+        : timers.addTask(() => answered([]), 0),
     routers: isFenced ? own : [...own, ...DEFAULT_DHT_OPTIONS.routers],
     kept: path === null ? null : new FileKeptBytes(timers, { path, user, maxLength: MAX_STATE_LENGTH, noted }),
   };

@@ -4,16 +4,12 @@ import { stat } from 'node:fs/promises';
 import { BtgetError } from '../base/failure.js';
 import { SecretUrl } from '../base/secret-url.js';
 import { DEFAULT_FETCH_OPTIONS, httpFetch } from '../discovery/http/http-fetch.js';
-import { Authorities } from '../discovery/http/http-tls.js';
 import { MAX_TORRENT_LENGTH } from '../metainfo/metainfo.js';
-import { resolveBind } from '../net/node-interfaces.js';
 import { NodeTimers } from '../net/node-timers.js';
+import { UNHEARD } from './node-proxy.js';
+import { openWayOut, type WayOutOptions } from './node-way-out.js';
 
-export interface SourceOptions {
-  /** The fence of a fetch: an address or interface of this machine, or null. */
-  readonly bind: string | null;
-  /** Certificates (PEM) that are trusted over HTTPS besides the well-known ones, or null. */
-  readonly caCertificates: string | null;
+export interface SourceOptions extends WayOutOptions {
   readonly userAgent: string;
   /** Ends a fetch, which then rejects as 'interrupted'. */
   readonly signal: AbortSignal | null;
@@ -68,11 +64,11 @@ function openFailure(path: string, error: unknown): BtgetError {
   return new BtgetError('source-not-found', `no such file: ${path}`, { cause: error, hint });
 }
 
-async function fetchSource(url: string, { bind, caCertificates, userAgent, signal }: SourceOptions) {
-  const fence = bind === null ? null : resolveBind(bind);
-  const authorities = caCertificates === null ? null : new Authorities(caCertificates);
+async function fetchSource(url: string, sourceOptions: SourceOptions) {
+  const { userAgent, signal } = sourceOptions;
   const target = { url: new SecretUrl(url), source: 'user', asked: null } as const;
-  const options = { ...DEFAULT_FETCH_OPTIONS, maxLength: MAX_TORRENT_LENGTH, userAgent, bind: fence, authorities };
+  const { bind, authorities, proxies } = openWayOut(sourceOptions, null, UNHEARD);
+  const options = { ...DEFAULT_FETCH_OPTIONS, maxLength: MAX_TORRENT_LENGTH, userAgent, bind, authorities, proxies };
   return new Promise<Buffer | string>((resolve, reject) => {
     const aborted = (): void => {
       fetching.cancel();

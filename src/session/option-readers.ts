@@ -2,6 +2,7 @@
 import { Authorities } from '../discovery/http/http-tls.js';
 import { isTrackerUrl, isWebSeedUrl } from '../metainfo/parse-sources.js';
 import { resolveBind } from '../net/node-interfaces.js';
+import { parseProxy } from '../net/proxy/proxy-server.js';
 import { ENCRYPTION_POLICIES } from '../swarm/connections/dial-ways.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
 import {
@@ -21,10 +22,17 @@ import {
   truth,
   usable,
   whole,
+  wrong,
 } from './read-options.js';
 import type { SessionOptions } from './session-options.js';
 
 const rate: Reader<number | null> = orNull(amount(1, 'a number of bytes a second, at least 1 (null is no limit)'));
+
+const proxyUrl: Reader<string> = (value, name) => {
+  if (typeof value !== 'string') throw wrong(name, value, 'the URL of a proxy (socks5, socks5h or http)');
+  parseProxy(value, name);
+  return value;
+};
 
 export const SESSION_READERS: Readers<SessionOptions> = {
   port: fields(
@@ -35,6 +43,14 @@ export const SESSION_READERS: Readers<SessionOptions> = {
   listen: truth,
   bind: orNull(usable('an address or the name of an interface', (bind) => resolveBind(bind))),
   blocklist: orNull(having('what readBlocklist resolves to', 'refuses', 'onReplaced')),
+  proxy: orNull(proxyUrl),
+  listenAnyway: truth,
+  httpProxies: orNull(
+    fields(
+      { http: orNull(proxyUrl), https: orNull(proxyUrl), except: listOf(text('a host')) },
+      "proxies such as { http: 'http://10.0.0.1:3128', https: null, except: ['localhost'] }",
+    ),
+  ),
   encryption: oneOf(...ENCRYPTION_POLICIES),
   useLsd: truth,
   usePortMapping: truth,

@@ -1,5 +1,6 @@
 import type { Blocklist } from '../net/blocklist.js';
 import type { EncryptionPolicy } from '../swarm/connections/dial-ways.js';
+import type { HttpProxyUrls } from './node-way-out.js';
 
 /** What a session does: many torrents, one port, one limit for each direction. */
 export interface SessionOptions {
@@ -17,6 +18,16 @@ export interface SessionOptions {
    * none.
    */
   readonly blocklist: Blocklist | null;
+  /**
+   * The proxy that carries everything, or null: `socks5://`, `socks5h://` or `http://`, with user name and password in
+   * it where the proxy wants them. Nothing goes beside it, and no name but its own is looked up here. What is no such
+   * URL is a 'usage' failure when the session is made.
+   */
+  readonly proxy: string | null;
+  /** Listen for peers in spite of `proxy`: they come in past it. */
+  readonly listenAnyway: boolean;
+  /** The proxies that carry HTTP alone when `proxy` is null, as the environment of a shell names them, or null. */
+  readonly httpProxies: HttpProxyUrls | null;
   /** How much encryption of connections between peers is wanted; see `EncryptionPolicy`. */
   readonly encryption: EncryptionPolicy;
   /** Find peers in our own network, and be found there (BEP 14). Without `listen` we do neither. */
@@ -46,11 +57,19 @@ export interface SessionOptions {
   readonly dhtState: string | null;
 }
 
+/** Whether a session with these options listens for peers. Peers cannot come in by a proxy. */
+export function listensFor({ listen, proxy, listenAnyway }: SessionOptions): boolean {
+  return listen && (proxy === null || listenAnyway);
+}
+
 export const DEFAULT_SESSION_OPTIONS: SessionOptions = {
   port: { first: 6881, last: 6999 },
   listen: true,
   bind: null,
   blocklist: null,
+  proxy: null,
+  listenAnyway: false,
+  httpProxies: null,
   encryption: 'allow',
   useLsd: true,
   usePortMapping: true,

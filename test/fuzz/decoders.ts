@@ -34,6 +34,16 @@ import { parseInfoHash, parseLink, parseMagnet } from '../../src/metainfo/magnet
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { BlocklistParser } from '../../src/net/blocklist-parser.js';
 import { decodeCompact, parseIp, parseNetwork } from '../../src/net/ip-address.js';
+import { decodeConnectAnswer } from '../../src/net/proxy/http-connect.js';
+import { ProxyHandshake } from '../../src/net/proxy/proxy-handshake.js';
+import { parseProxy } from '../../src/net/proxy/proxy-server.js';
+import {
+  decodeSocksDatagram,
+  decodeSocksMethod,
+  decodeSocksReply,
+  decodeSocksVerdict,
+  encodeSocksDatagram,
+} from '../../src/net/proxy/socks5.js';
 import type { SingleSocket } from '../../src/net/raw-server.js';
 import { encodeHead, encodeRecords, lastSeal } from '../../src/resume/journal-format.js';
 import { isJournal, ownerIn, readJournal } from '../../src/resume/read-journal.js';
@@ -355,6 +365,33 @@ const XML = texts(
   '<a><!-- c --><b x="1"/><![CDATA[ ]]><NewExternalIPAddress>203.0.113.1</NewExternalIPAddress></a>',
 );
 
+const CONNECT_ANSWERS = texts(
+  'HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\nrest',
+  'HTTP/1.0 407 Proxy Authentication Required\nProxy-Authenticate: Basic realm="x"\n\n<html>',
+  'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200\r\n\r\nrest',
+);
+
+/** The replies to a request, for IPv4, IPv6, a name, and one that is not granted. */
+function socksReplies(): readonly Buffer[] {
+  return ['050000010a0000010438', `05000004${'20010db8'.padEnd(32, '0')}1ae1`, '0500000303616263270f', '05050001'].map(
+    (hex) => Buffer.from(hex, 'hex'),
+  );
+}
+
+/** Whether a proxy that says `bytes` has connected us. */
+function passesProxy(kind: 'socks5' | 'http', bytes: Buffer): boolean {
+  const credentials = { user: 'u', password: 'p' };
+  const proxy = { kind, host: '192.0.2.1', port: 1080, credentials, shown: '192.0.2.1:1080' };
+  const handshake = new ProxyHandshake(proxy, 'connect', { host: '192.0.2.2', port: 80 }, () => undefined);
+  handshake.begin();
+  let isOpen: boolean | null = null;
+  const feed = (part: Buffer): void => {
+    isOpen = handshake.dataCameIn(part)?.ok ?? null;
+  };
+  inParts(bytes, feed, () => isOpen !== null);
+  return isOpen === true;
+}
+
 export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   {
     file: 'base/redaction.ts',
@@ -577,6 +614,57 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
     },
   },
   {
+    file: 'net/proxy/proxy-server.ts',
+    name: 'parseProxy',
+    memoryFactor: CHOSEN_MEMORY_FACTOR,
+    throwsBtgetError: true,
+    seeds: texts('socks5://user:pass%20word@proxy.example:1081', 'http://[2001:db8::1]:3128/', 'socks5h://192.0.2.1'),
+    decode: ofText((text) => parseProxy(text, '--proxy')),
+  },
+  {
+    file: 'net/proxy/http-connect.ts',
+    name: 'decodeConnectAnswer',
+    seeds: CONNECT_ANSWERS,
+    decode: decodeConnectAnswer,
+  },
+  {
+    file: 'net/proxy/socks5.ts',
+    name: 'decodeSocksMethod',
+    seeds: () => [Buffer.from('0500', 'hex'), Buffer.from('05ff', 'hex')],
+    decode: decodeSocksMethod,
+  },
+  {
+    file: 'net/proxy/socks5.ts',
+    name: 'decodeSocksVerdict',
+    seeds: () => [Buffer.from('0100', 'hex')],
+    decode: decodeSocksVerdict,
+  },
+  { file: 'net/proxy/socks5.ts', name: 'decodeSocksReply', seeds: socksReplies, decode: decodeSocksReply },
+  {
+    file: 'net/proxy/socks5.ts',
+    name: 'decodeSocksDatagram',
+    seeds: () =>
+      ['192.0.2.1', '2001:db8::1', 'node.example'].map((host) =>
+        encodeSocksDatagram({ host, port: 6881 }, Buffer.from('a datagram')),
+      ),
+    decode: decodeSocksDatagram,
+  },
+  {
+    file: 'net/proxy/proxy-handshake.ts',
+    name: 'ProxyHandshake (socks5)',
+    seeds: () =>
+      socksReplies().flatMap((reply) =>
+        ['0500', '05020100'].map((begin) => Buffer.concat([Buffer.from(begin, 'hex'), reply])),
+      ),
+    decode: (bytes) => passesProxy('socks5', bytes),
+  },
+  {
+    file: 'net/proxy/proxy-handshake.ts',
+    name: 'ProxyHandshake (http)',
+    seeds: CONNECT_ANSWERS,
+    decode: (bytes) => passesProxy('http', bytes),
+  },
+  {
     file: 'resume/read-journal.ts',
     name: 'readJournal',
     seeds: journals,
@@ -764,6 +852,7 @@ export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'cli/ca-certificates.ts readCaCertificates': 'reads a file that the user names, for OpenSSL',
   'cli/command-line.ts readCommandLine': "the user's own words",
   'cli/commands/tracker-state-file.ts readTrackerState': 'reads bytes and decodes nothing',
+  'cli/way-out.ts readWayOut': "the user's own words",
   'cli/values.ts readWord': "the user's own words",
   'cli/values.ts readWhole': "the user's own words",
   'disk/failure.ts decodeFailure': 'a message of our own thread',

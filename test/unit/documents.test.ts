@@ -271,6 +271,7 @@ describe('the documents', { timeout: HANGS_AFTER }, () => {
   it('name every reason why nothing comes', () => {
     const reasons: Record<StallReason['code'], true> = {
       'disk-paused': true,
+      proxy: true,
       limited: true,
       'no-metadata': true,
       'no-layers': true,

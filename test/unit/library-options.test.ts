@@ -56,6 +56,18 @@ const SESSION: Wrong<SessionOptions> = {
     ['list.p2p', "blocklist: 'list.p2p' is not what readBlocklist resolves to"],
     [Promise.resolve(), 'blocklist: a promise (await it first) is not what readBlocklist resolves to'],
   ],
+  proxy: [
+    [8080, 'proxy: 8080 is not the URL of a proxy (socks5, socks5h or http)'],
+    ['10.0.0.1:1080', 'proxy: a proxy is named as socks5://'],
+    ['https://u:secret@10.0.0.1', "proxy: 'https://' is no proxy that btget speaks to"],
+    ['socks5://10.0.0.1:0', 'proxy: 0 is no port of a proxy'],
+  ],
+  listenAnyway: truth('listenAnyway'),
+  httpProxies: [
+    ['http://10.0.0.1', "httpProxies: 'http://10.0.0.1' is not proxies such as"],
+    [{ http: null, https: 'ftp://10.0.0.1', except: [] }, "httpProxies.https: 'ftp://' is no proxy"],
+    [{ http: null, https: null, except: 'localhost' }, "httpProxies.except: 'localhost' is not"],
+  ],
   encryption: [
     ['maybe', "encryption: 'maybe' is not"],
     [true, 'encryption: true is not'],
@@ -107,6 +119,7 @@ const NODE_SESSION: Wrong<NodeSessionOptions> = {
   userAgent: USER_AGENT,
   gotException: [[null, 'gotException: null is not a function']],
   noted: [['x', "noted: 'x' is not a function"]],
+  warned: [[1, 'warned: 1 is not a function']],
   writer: [[{}, 'writer: an object is not a worker thread']],
 };
 

@@ -2,22 +2,23 @@
 import { BtgetError } from '../../base/failure.js';
 import { systemRandom } from '../../base/system-random.js';
 import { isLoopbackFence } from '../../discovery/http/http-destination.js';
-import { Authorities } from '../../discovery/http/http-tls.js';
 import type { Swarms } from '../../discovery/swarm-sources.js';
 import { bothHashes, swarmsOf } from '../../metainfo/info-hash.js';
 import { contentLength } from '../../metainfo/metainfo.js';
-import type { BindAddresses } from '../../net/fence.js';
 import { behindGate } from '../../net/listed-gate.js';
-import { resolveBind } from '../../net/node-interfaces.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../net/node-raw-server.js';
+import { behindProxy } from '../../net/proxy/proxied-loop.js';
+import type { RawServer } from '../../net/raw-server.js';
 import { namedBy, type SourcedUrl } from '../../net/url-rule.js';
 import type { ReadBlocklist } from '../../session/node-blocklists.js';
-import { createNodeSession, createNodeTrackers, type NodeTrackers } from '../../session/node-session.js';
+import { UNHEARD } from '../../session/node-proxy.js';
+import { createNodeSession, createNodeTrackers, NO_PORT, type NodeTrackers } from '../../session/node-session.js';
+import { openWayOut, type WayOut, type WayOutOptions } from '../../session/node-way-out.js';
 import { createPeerId, type Session } from '../../session/session.js';
-import { readCaCertificates } from '../ca-certificates.js';
 import { checkBlocklist } from '../doctor/blocklist-check.js';
 import { type Finding, failed, failureOf, findingJson, findingLine, warning } from '../doctor/finding.js';
 import { checkDescriptors, checkDisk } from '../doctor/machine-checks.js';
+import { checkProxy } from '../doctor/proxy-check.js';
 import { checkRoutes } from '../doctor/route-checks.js';
 import { checkSession, type ProbedSession } from '../doctor/session-checks.js';
 import { checkTrackers, checkUdp } from '../doctor/tracker-checks.js';
@@ -25,13 +26,15 @@ import { exitCodeOf, failureMessage, firstExitCode } from '../exit-code.js';
 import { type CliIo, onInterrupt } from '../io.js';
 import { OPTIONS, type Values } from '../options.js';
 import { loadSource } from '../source/load-source.js';
+import { readWayOut } from '../way-out.js';
 import { defineCommand } from './command.js';
 import { readBlocklistOf, sourceReaders, userAgent } from './node-deps.js';
 
-const { dir, port, bind, caCertificate, trackers, noTrackers, noDht, dhtNodes, blocklists } = OPTIONS;
-const { noPortMapping, json } = OPTIONS;
+const { dir, port, bind, caCertificate, proxy, noProxy, trackers, noTrackers, noDht, dhtNodes } = OPTIONS;
+const { blocklists, noPortMapping, json } = OPTIONS;
 const DOCTOR_OPTIONS = {
-  ...{ dir, port, bind, caCertificate, trackers, noTrackers, noDht, dhtNodes, blocklists, noPortMapping, json },
+  ...{ dir, port, bind, caCertificate, proxy, noProxy, trackers, noTrackers, noDht, dhtNodes },
+  ...{ blocklists, noPortMapping, json },
 };
 
 const INTERRUPTED = exitCodeOf(new BtgetError('interrupted', 'interrupted before it was done'));
@@ -47,10 +50,10 @@ export const doctor = defineCommand(
     options: DOCTOR_OPTIONS,
   },
   async ([input], values, io) => {
-    const caCertificates = await readCaCertificates(values.caCertificate);
+    const wayOut = await readWayOut(values, io.env);
     // Nothing is examined without its list.
-    const blocklist = await readBlocklistOf(values.blocklists, values.bind, caCertificates);
-    const examination = new Examination(values, caCertificates, blocklist, io);
+    const blocklist = await readBlocklistOf(values.blocklists, wayOut);
+    const examination = new Examination(values, wayOut, blocklist, io);
     let wasInterrupted = false;
     const forget = onInterrupt(
       io,
@@ -76,35 +79,33 @@ export const doctor = defineCommand(
  */
 class Examination {
   readonly #values: DoctorValues;
-  readonly #caCertificates: string | null;
+  readonly #options: WayOutOptions;
+  readonly #wayOut: WayOut;
   readonly #blocklist: ReadBlocklist | null;
   readonly #io: CliIo;
-  readonly #fence: BindAddresses | null;
   readonly #findings: Finding[] = [];
   readonly #rawServer: NodeRawServer;
+  readonly #proxied: RawServer;
   readonly #trackers: NodeTrackers;
   readonly #session: Session;
   readonly #interrupted: Promise<null>;
   /** Ends `run` early, with the findings so far. */
   interrupt: () => void = () => undefined;
 
-  constructor(values: DoctorValues, caCertificates: string | null, blocklist: ReadBlocklist | null, io: CliIo) {
+  constructor(values: DoctorValues, options: WayOutOptions, blocklist: ReadBlocklist | null, io: CliIo) {
     this.#values = values;
     this.#blocklist = blocklist;
-    this.#caCertificates = caCertificates;
+    this.#options = options;
+    this.#wayOut = openWayOut(options, blocklist, UNHEARD);
     this.#io = io;
-    this.#fence = values.bind === null ? null : resolveBind(values.bind);
-    const bindAddresses = this.#fence;
+    const bindAddresses = this.#wayOut.bind;
     this.#rawServer = new NodeRawServer({ ...DEFAULT_NODE_RAW_SERVER_OPTIONS, bindAddresses, gotException });
-    this.#trackers = createNodeTrackers(behindGate(this.#rawServer, blocklist), userAgent(), {
-      bind: this.#fence,
-      authorities: caCertificates === null ? null : new Authorities(caCertificates),
-      blocklist,
-    });
-    const { port, bind, dhtNodes, noDht, noPortMapping } = values;
-    const network = { port, bind, caCertificates, blocklist, dhtNodes };
-    const options = { ...network, useDht: !noDht, usePortMapping: !noPortMapping };
-    this.#session = createNodeSession({ ...options, userAgent: userAgent(), gotException });
+    const { proxy } = this.#wayOut;
+    this.#proxied = behindProxy(this.#rawServer, proxy === null ? null : { proxy, listens: false });
+    this.#trackers = createNodeTrackers(behindGate(this.#proxied, blocklist), userAgent(), this.#wayOut);
+    const { port, dhtNodes, noDht, noPortMapping } = values;
+    const network = { ...options, port, blocklist, dhtNodes, useDht: !noDht, usePortMapping: !noPortMapping };
+    this.#session = createNodeSession({ ...network, userAgent: userAgent(), gotException });
     this.#interrupted = new Promise((resolve) => {
       this.interrupt = () => resolve(null);
     });
@@ -120,10 +121,7 @@ class Examination {
     const source = input === undefined ? null : await this.#load(input);
     const { dir } = this.#values;
     this.#tell(await checkDisk(dir, source?.length ?? null), await checkDescriptors());
-    this.#tell(...(await checkRoutes(this.#fence)));
-    this.#tell(await checkUdp(this.#rawServer, this.#fence));
-    const { port, findings } = await checkSession(this.#probed(), this.#io.timers);
-    this.#tell(...findings);
+    const port = await this.#examineNetwork();
     if (source === null) return;
     if (source.trackers.length === 0)
       this.#tell(warning('tracker', `${source.input} names no tracker`, 'peers come from the DHT, or from --peer'));
@@ -131,14 +129,30 @@ class Examination {
       client: this.#trackers.client,
       swarms: source.swarms,
       peerId: createPeerId(systemRandom),
-      port: port ?? this.#values.port.first,
+      port,
     };
     this.#tell(...(await checkTrackers(source.trackers, question)));
   }
 
+  /** Resolves to the port that trackers are told. */
+  async #examineNetwork(): Promise<number> {
+    const { bind, proxy } = this.#wayOut;
+    if (proxy !== null) {
+      // All else would be asked beside the proxy.
+      this.#tell(...(await checkProxy({ proxy, direct: this.#rawServer, proxied: this.#proxied })));
+      return NO_PORT.first;
+    }
+    this.#tell(...(await checkRoutes(bind)));
+    this.#tell(await checkUdp(this.#rawServer, bind));
+    const { port, findings } = await checkSession(this.#probed(), this.#io.timers);
+    this.#tell(...findings);
+    return port ?? this.#values.port.first;
+  }
+
   #probed(): ProbedSession {
     const session = this.#session;
-    const asksGateways = !this.#values.noPortMapping && !(this.#fence !== null && isLoopbackFence(this.#fence));
+    const { bind } = this.#wayOut;
+    const asksGateways = !this.#values.noPortMapping && !(bind !== null && isLoopbackFence(bind));
     return {
       listen: (answered) => session.listen(answered),
       enterDht: () => session.enterDht(),
@@ -154,8 +168,8 @@ class Examination {
   }
 
   async #load(input: string): Promise<Examined | null> {
-    const { trackers, noTrackers, bind } = this.#values;
-    const source = await loadSource(input, sourceReaders(this.#io, bind, this.#caCertificates));
+    const { trackers, noTrackers } = this.#values;
+    const source = await loadSource(input, sourceReaders(this.#io, this.#options));
     if (!source.ok) {
       this.#tell(failed('source', failureMessage(source.failure), null, source.failure.code));
       return null;

@@ -4,54 +4,41 @@ import { SecretUrl } from '../../base/secret-url.js';
 import { beginThread, PIECE_WORKER } from '../../disk/files/worker-thread.js';
 import { nodeParseMetainfo } from '../../metainfo/node-parse-metainfo.js';
 import type { ReadBlocklist } from '../../session/node-blocklists.js';
-import { readCaCertificates } from '../ca-certificates.js';
+import type { WayOutOptions } from '../../session/node-way-out.js';
 import type { CliIo } from '../io.js';
 import type { SourceReaders } from '../source/load-source.js';
 import { classifySource } from '../source/recognise.js';
 import { version } from '../version.js';
+import { type NetworkValues, readWayOut } from '../way-out.js';
 import type { RunDeps } from './run-torrents.js';
 
-/** What the command line says about the network. */
-export interface NetworkValues {
-  /** An address or the name of an interface, as `--bind` takes it; null for any. */
-  readonly bind: string | null;
-  /** The path of a file of certificates (PEM), or null. */
-  readonly caCertificate: string | null;
-}
-
 export async function nodeDeps(io: CliIo, values: NetworkValues): Promise<RunDeps> {
-  const caCertificates = await readCaCertificates(values.caCertificate);
+  const wayOut = await readWayOut(values, io.env);
   // The thread takes some 60 ms to start. The modules below take as long to load, on another core.
   const writer = beginThread(PIECE_WORKER);
   const { createNodeSession } = await import('../../session/node-session.js');
   const { resolveBind } = await import('../../net/node-interfaces.js');
   return {
-    ...sourceReaders(io, values.bind, caCertificates),
-    readBlocklist: (lists) => readBlocklistOf(lists, values.bind, caCertificates),
-    createSession: (options, gotException, noted) => {
+    ...sourceReaders(io, wayOut),
+    readBlocklist: (lists) => readBlocklistOf(lists, wayOut),
+    createSession: (options, gotException, noted, warned) => {
       // The library would name its own option in the message, and the user wrote another word.
       if (options.bind !== null) resolveBind(options.bind);
-      return createNodeSession({ ...options, caCertificates, userAgent: userAgent(), gotException, writer, noted });
+      const network = { ...wayOut, userAgent: userAgent() };
+      return createNodeSession({ ...options, ...network, gotException, writer, noted, warned });
     },
   };
 }
 
 /** Null for no lists. Rejects with a 'usage' failure when one of them cannot be used. */
-export async function readBlocklistOf(
-  lists: readonly string[],
-  bind: string | null,
-  caCertificates: string | null,
-): Promise<ReadBlocklist | null> {
+export async function readBlocklistOf(lists: readonly string[], wayOut: WayOutOptions): Promise<ReadBlocklist | null> {
   if (lists.length === 0) return null;
   const { readBlocklist } = await import('../../session/node-blocklists.js');
-  return readBlocklist(lists, { bind, caCertificates, userAgent: userAgent() });
+  return readBlocklist(lists, { ...wayOut, userAgent: userAgent() });
 }
 
-/**
- * `bind`: fetch sources through this address or interface alone; null for any. `caCertificates`: PEM text of
- * authorities to trust besides the well-known ones, or null.
- */
-export function sourceReaders(io: CliIo, bind: string | null, caCertificates: string | null): SourceReaders {
+/** `wayOut`: how sources are fetched. */
+export function sourceReaders(io: CliIo, wayOut: WayOutOptions): SourceReaders {
   return {
     stdin: lazily(() => io.stdin),
     parse: (bytes) =>
@@ -60,16 +47,15 @@ export function sourceReaders(io: CliIo, bind: string | null, caCertificates: st
       }),
     resolve: async (peers) => {
       if (peers.length === 0) return [];
-      const { resolveLinkPeers } = await import('../../session/node-link-peers.js');
-      return resolveLinkPeers(peers, bind);
+      const { lookUpHost, lookUpNothing, resolveLinkPeers } = await import('../../session/node-link-peers.js');
+      return resolveLinkPeers(peers, wayOut.bind, wayOut.proxy === null ? lookUpHost : lookUpNothing);
     },
     fetch: async (url, maxLength) => {
       const { DEFAULT_FETCH_OPTIONS, httpFetch } = await import('../../discovery/http/http-fetch.js');
-      const { Authorities } = await import('../../discovery/http/http-tls.js');
-      const { resolveBind } = await import('../../net/node-interfaces.js');
-      const fence = bind === null ? null : resolveBind(bind);
-      const authorities = caCertificates === null ? null : new Authorities(caCertificates);
-      const options = { ...DEFAULT_FETCH_OPTIONS, maxLength, userAgent: userAgent(), bind: fence, authorities };
+      const { UNHEARD } = await import('../../session/node-proxy.js');
+      const { openWayOut } = await import('../../session/node-way-out.js');
+      const { bind, authorities, proxies } = openWayOut(wayOut, null, UNHEARD);
+      const options = { ...DEFAULT_FETCH_OPTIONS, maxLength, userAgent: userAgent(), bind, authorities, proxies };
       return new Promise((resolve, reject) => {
         const target = { url: new SecretUrl(url), source: 'user', asked: null } as const;
         httpFetch(target, options, io.timers, (outcome) => {

@@ -15,6 +15,7 @@ import type { CreateSession } from '../run/session-face.js';
 import { type LoadedSource, loadSource, type SourceReaders } from '../source/load-source.js';
 import { resolvePeers } from '../source/resolve-peers.js';
 import { listSources } from '../source/source-list.js';
+import { httpProxiesOf, noticeOfProxies } from '../way-out.js';
 
 /** The options that `seed` shares with `download`. */
 export const SEED_OPTIONS = {
@@ -90,6 +91,8 @@ export async function runTorrents(
         ...DEFAULT_SESSION_OPTIONS,
         port: values.port,
         bind: values.bind,
+        proxy: values.proxy,
+        listenAnyway: values.listenAnyway,
         encryption: values.encryption,
         useLsd: !values.noLsd,
         usePortMapping: !values.noPortMapping,
@@ -112,12 +115,19 @@ export async function runTorrents(
             },
     };
     const start = async (): Promise<void> => {
+      const notice = noticeOfProxies(httpProxiesOf(values, io.env));
+      if (notice !== null) output.tell({ type: 'note', message: notice });
+      if (mode === 'seed' && values.proxy !== null && !values.listenAnyway)
+        output.tell({
+          type: 'note',
+          message: 'peers cannot come in by the proxy, so only those that we dial are served',
+        });
       // Before a name is looked up or a source is fetched: nothing runs without its list.
       const blocklist = await deps.readBlocklist(values.blocklists);
       const news = blocklist === null ? null : new BlocklistNews(blocklist, output);
       news?.wasRead('read');
       if (news !== null) forgetReload = io.onReload(() => news.reload());
-      const peers = await resolvePeers(values.peers, values.bind);
+      const peers = await resolvePeers(values.peers, values);
       const sources: LoadedSource[] = [];
       for (const input of inputs) sources.push(await loadSource(input, deps));
       run = new Run(

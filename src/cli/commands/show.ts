@@ -6,7 +6,6 @@ import { type DescribedSecrets, describe } from '../../metainfo/describe.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../torrent/torrent-options.js';
-import { readCaCertificates } from '../ca-certificates.js';
 import { dhtStatePath } from '../dht-state-path.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
 import type { CliIo } from '../io.js';
@@ -16,6 +15,7 @@ import { describeForPeople } from '../output/show-tree.js';
 import { type LoadedMagnet, loadSource, type SourceReaders } from '../source/load-source.js';
 import { listSources } from '../source/source-list.js';
 import { shownSource } from '../source/source-text.js';
+import { readWayOut } from '../way-out.js';
 import { defineCommand } from './command.js';
 import { nodeDeps, sourceReaders } from './node-deps.js';
 import { torrentTarget, writeTorrent } from './write-torrent.js';
@@ -33,7 +33,7 @@ export const show = defineCommand(
     options: SHOW_OPTIONS,
   },
   async (args, values, io) => {
-    const readers = sourceReaders(io, values.bind, await readCaCertificates(values.caCertificate));
+    const readers = sourceReaders(io, await readWayOut(values, io.env));
     const inputs = await listSources(args, values.inputFile, io.stdin);
     const { output, force } = values;
     if (output !== null && inputs.length > 1)
@@ -91,14 +91,16 @@ async function fetchFromPeers(source: LoadedMagnet, values: ShowValues, io: CliI
   const { resolvePeers } = await import('../source/resolve-peers.js');
   const { createSession, readBlocklist } = await nodeDeps(io, values);
   const blocklist = await readBlocklist(values.blocklists);
-  const { bind, port, trackers, noTrackers, encryption, noPex, noDht, dhtNodes, noLsd, timeout } = values;
-  const peers = await resolvePeers(values.peers, bind);
+  const { bind, proxy, port, trackers, noTrackers, encryption, noPex, noDht, dhtNodes, noLsd, timeout } = values;
+  const peers = await resolvePeers(values.peers, values);
   const options = {
     session: {
       ...DEFAULT_SESSION_OPTIONS,
       blocklist,
       encryption,
       bind,
+      proxy,
+      listenAnyway: values.listenAnyway,
       port,
       useDht: !noDht,
       dhtNodes,

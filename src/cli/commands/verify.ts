@@ -8,7 +8,6 @@ import type { Metainfo } from '../../metainfo/metainfo.js';
 import { PieceLayout } from '../../metainfo/piece-layout.js';
 import { WantedContent } from '../../torrent/content/wanted-content.js';
 import { lookForContentAbove, topFolder } from '../../torrent/content-above.js';
-import { readCaCertificates } from '../ca-certificates.js';
 import { type ContentVerdict, type FileVerdict, type VerifyOutcome, verifyContent } from '../content/verify-content.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
 import { type CliIo, onInterrupt } from '../io.js';
@@ -19,10 +18,11 @@ import { createTaskProgress } from '../output/progress-line.js';
 import { loadTorrent } from '../source/load-source.js';
 import { listSources } from '../source/source-list.js';
 import { shownSource } from '../source/source-text.js';
+import { readWayOut } from '../way-out.js';
 import { type CliCommand, defineCommand } from './command.js';
 import { sourceReaders } from './node-deps.js';
 
-const { dir, output, inputFile, select, exclude, bind, caCertificate, json, quiet } = OPTIONS;
+const { dir, output, inputFile, select, exclude, bind, caCertificate, proxy, noProxy, json, quiet } = OPTIONS;
 
 export const verify = (disk: FileDisk): CliCommand =>
   defineCommand(
@@ -32,13 +32,16 @@ export const verify = (disk: FileDisk): CliCommand =>
       summary: 'Checks what is on disk against a torrent, file by file. Writes nothing.',
       footer:
         'Exit code 32 when bytes are missing, wrong or cannot be read. Each file is read as NAME or as NAME.part.\n',
-      options: { dir, output, inputFile, select, exclude, bind, caCertificate, json, quiet, verbose: EVERY_FILE },
+      options: {
+        ...{ dir, output, inputFile, select, exclude, bind, caCertificate, proxy, noProxy },
+        ...{ json, quiet, verbose: EVERY_FILE },
+      },
     },
     async (args, values, io) => {
       const inputs = await listSources(args, values.inputFile, io.stdin);
       if (values.output !== null && inputs.length > 1)
         throw new BtgetError('usage', '--output names one torrent, but several sources are given');
-      const readers = sourceReaders(io, values.bind, await readCaCertificates(values.caCertificate));
+      const readers = sourceReaders(io, await readWayOut(values, io.env));
       const failures: unknown[] = [];
       const fail = (input: string, failure: BtgetError): void => {
         failures.push(failure);

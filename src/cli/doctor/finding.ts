@@ -14,6 +14,8 @@ export interface Finding {
     | 'tracker'
     | 'source'
     | 'blocklist'
+    | 'proxy'
+    | 'proxy-udp'
     | 'disk'
     | 'descriptors';
   /**

@@ -17,6 +17,7 @@ export interface Subject {
 export interface StallReason {
   readonly code:
     | 'disk-paused'
+    | 'proxy'
     | 'limited'
     | 'encryption'
     | 'peers-unreachable'

@@ -32,6 +32,8 @@ export interface StallFacts {
   readonly trackers: TrackerNews;
   readonly dht: DhtNews;
   readonly limits: UserLimits;
+  /** Why nothing passes the proxy, or null. */
+  readonly proxyTrouble: string | null;
 }
 
 /** Bytes a second. At a lower rate a block of 16 KiB takes more than 30 s, and the download counts as stalled. */
@@ -39,11 +41,12 @@ const CRAWL = 16_384 / 30;
 
 /** Each reason holds. The likeliest one comes first. */
 export function stallReasons(facts: StallFacts): StallReason[] {
-  const { status } = facts;
+  const { status, proxyTrouble } = facts;
   if (status.diskFailure !== null)
     return [{ code: 'disk-paused', message: `the disk refused: ${status.diskFailure.message}` }];
   const reasonsOfPeers = status.state === 'metadata' ? metadataReasons : peerReasons;
   return [
+    ...(proxyTrouble === null ? [] : [{ code: 'proxy', message: proxyTrouble } as const]),
     ...limitReasons(facts),
     ...webSeedReasons(status),
     ...(status.peers === 0 ? lonelyReasons(facts) : reasonsOfPeers(facts)),

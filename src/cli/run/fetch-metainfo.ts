@@ -1,10 +1,12 @@
 /** Fetches the metadata of a magnet link, and no content, in a session of its own. */
+
 import type { Millis, Task } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import { endWithin } from '../../session/end-within.js';
 import { optionsForLink } from '../../session/node-link-peers.js';
 import type { SessionOptions } from '../../session/session-options.js';
+import { listensFor } from '../../session/session-options.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
 import { exitCodeOf } from '../exit-code.js';
 import { type CliIo, onInterrupt } from '../io.js';
@@ -68,7 +70,7 @@ export function fetchMetainfo(
       () => fail(interrupted),
       () => exitCodeOf(interrupted),
     );
-    const session = createSession(options.session, fail, told);
+    const session = createSession(options.session, fail, told, (_code, message) => told(message));
     const trackers = torrentOptions.useTorrentTrackers ? source.link.trackers : [];
     const stall = new StallWatch(trackers.length + torrentOptions.trackers.length > 0, {
       limits: {
@@ -77,13 +79,9 @@ export function fetchMetainfo(
         maxPeers: torrentOptions.maxPeers,
       },
       dht: () => dhtNews(session.dhtStatus()),
+      proxyTrouble: () => session.proxyTrouble(),
     });
-    session.listen((outcome) => {
-      if (ended) return;
-      if (!outcome.ok) {
-        fail(outcome.failure);
-        return;
-      }
+    const begin = (): void => {
       torrent = session.fetchMetadata(source.link, torrentOptions, {
         gotMetadata: (metainfo) => end(() => resolve(metainfo)),
         trackerAnswered: (report) => stall.trackerAnswered(report),
@@ -91,7 +89,14 @@ export function fetchMetainfo(
         failed: fail,
       });
       tick();
-    });
+    };
+    if (!listensFor(options.session)) begin();
+    else
+      session.listen((outcome) => {
+        if (ended) return;
+        if (outcome.ok) begin();
+        else fail(outcome.failure);
+      });
     const { timeout } = options;
     if (timeout === null) return;
     const limit = formatDuration(timeout / 1000);

@@ -5,6 +5,7 @@ import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { endWithin } from '../../session/end-within.js';
 import type { SessionOptions } from '../../session/session-options.js';
+import { listensFor } from '../../session/session-options.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
 import { abridged } from '../output/escape.js';
@@ -91,8 +92,13 @@ export class Run implements JobOwner {
       this.#options.session,
       (error) => this.#broke(error),
       (message) => this.tell({ type: 'detail', message }),
+      (code, message) => this.tell({ type: 'warning', about: null, input: null, code, message }),
     );
     this.#session = session;
+    if (!listensFor(this.#options.session)) {
+      this.#begin(sources, session);
+      return;
+    }
     session.listen((outcome) => {
       if (this.#stopping) return;
       if (!outcome.ok) {
@@ -100,18 +106,20 @@ export class Run implements JobOwner {
         this.#broke(outcome.failure);
         return;
       }
-      if (this.#options.session.listen) {
-        const { bind } = this.#options.session;
-        this.tell({ type: 'listening', host: bind, port: outcome.port, onlySeeds: this.mode === 'seed' });
-      }
-      for (const { source, twins, peers } of joinTwins(sources)) {
-        this.#add(source, peers, session);
-        for (const twin of twins) this.#tellTwin(source.input, twin);
-      }
-      this.#tick();
-      if (this.#options.timeout !== null) this.#after(this.#options.timeout, () => this.#timedOut());
-      this.#endWhenOver();
+      const { bind } = this.#options.session;
+      this.tell({ type: 'listening', host: bind, port: outcome.port, onlySeeds: this.mode === 'seed' });
+      this.#begin(sources, session);
     });
+  }
+
+  #begin(sources: readonly LoadedSource[], session: CommandSession): void {
+    for (const { source, twins, peers } of joinTwins(sources)) {
+      this.#add(source, peers, session);
+      for (const twin of twins) this.#tellTwin(source.input, twin);
+    }
+    this.#tick();
+    if (this.#options.timeout !== null) this.#after(this.#options.timeout, () => this.#timedOut());
+    this.#endWhenOver();
   }
 
   /** Ends the run at the user's first Ctrl-C. */
@@ -145,6 +153,10 @@ export class Run implements JobOwner {
 
   dht(): DhtNews {
     return dhtNews(this.#session?.dhtStatus() ?? null);
+  }
+
+  proxyTrouble(): string | null {
+    return this.#session?.proxyTrouble() ?? null;
   }
 
   now(): Millis {

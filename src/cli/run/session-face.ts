@@ -30,15 +30,19 @@ export interface CommandSession {
   fetchMetadata(link: MagnetLink, options: TorrentOptions, events: MetadataEvents): CommandTorrent;
   /** Null when the session does not use the DHT. */
   dhtStatus(): DhtStatus | null;
+  /** Why nothing passes the proxy, or null. */
+  proxyTrouble(): string | null;
   stop(answered: () => void): void;
 }
 
 /**
  * Throws a 'usage' failure when the machine cannot follow the options (no such interface). `gotException` gets a bug of
- * the session. `noted` gets sentences about faults that harm no torrent.
+ * the session. `noted` gets sentences about faults that harm no torrent,
+ * `warned` those about faults that harm all.
  */
 export type CreateSession = (
   options: SessionOptions,
   gotException: (error: unknown) => void,
   noted: (message: string) => void,
+  warned: (code: string, message: string) => void,
 ) => CommandSession;

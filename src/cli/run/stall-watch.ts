@@ -9,6 +9,8 @@ export interface StallWatchParts {
   readonly limits: UserLimits;
   /** How the DHT stands for this torrent. */
   dht(): DhtNews;
+  /** Why nothing passes the proxy, or null. */
+  proxyTrouble(): string | null;
 }
 
 /** Knows why a torrent has stalled, and when the user must be told. */
@@ -33,7 +35,9 @@ export class StallWatch {
   /** Why no data comes, as far as we know. The likeliest reason comes first. */
   reasons(status: TorrentStatus): readonly StallReason[] {
     const trackers = { some: this.#hasTrackers, reports: [...this.#reports.values()].flatMap(reportOf) };
-    return stallReasons({ status, trackers, dht: this.#parts.dht(), limits: this.#parts.limits });
+    const { limits } = this.#parts;
+    const [dht, proxyTrouble] = [this.#parts.dht(), this.#parts.proxyTrouble()];
+    return stallReasons({ status, trackers, dht, limits, proxyTrouble });
   }
 
   /** The reasons when a stall begins, and when their codes change; else null. `idle`: how long no data has come. */

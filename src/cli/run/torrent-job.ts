@@ -24,6 +24,8 @@ export interface JobOwner {
   readonly limits: UserLimits;
   /** How the DHT stands for torrents that are not private. */
   dht(): DhtNews;
+  /** Why nothing passes the proxy, or null. */
+  proxyTrouble(): string | null;
   now(): Millis;
   tell(event: RunEvent): void;
   /** The torrent has all wanted bytes. It may go on seeding. */
@@ -72,6 +74,7 @@ export class TorrentJob implements MagnetEvents {
     this.#stall = new StallWatch(hasTrackers, {
       limits: owner.limits,
       dht: () => (this.#content?.metainfo.private === true ? { use: 'private' } : owner.dht()),
+      proxyTrouble: () => owner.proxyTrouble(),
     });
     this.#owner = owner;
     this.#startedAt = owner.now();

@@ -70,7 +70,8 @@ export class HttpConnections {
 
 /** A host is asked only over connections that were opened for it: no other host of its address gets its answers. */
 function keyOf({ url, destination }: HttpPlace): string {
-  return `${url.protocol}//${url.host} ${destination.host} ${destination.localAddress ?? ''}`;
+  const { host, localAddress, by } = destination;
+  return `${url.protocol}//${url.host} ${host} ${localAddress ?? ''} ${by?.host ?? ''}`;
 }
 
 interface KeptConnectionOwner {

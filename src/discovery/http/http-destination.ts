@@ -7,16 +7,26 @@ import type { Blocklist } from '../../net/blocklist.js';
 import { type BindAddresses, passFence } from '../../net/fence.js';
 import { parseIp } from '../../net/ip-address.js';
 import { findOwnNetworks } from '../../net/node-interfaces.js';
+import type { ProxyAccess } from '../../net/proxy/proxy-access.js';
 import { reachOf } from '../../net/reach.js';
-import { refusalOfAddress, refusalOfStep, type UrlStep } from '../../net/url-rule.js';
+import { refusalOfAddress, refusalOfName, refusalOfStep, type UrlStep } from '../../net/url-rule.js';
 import { DEFAULT_NAME_LOOKUP_OPTIONS, lookUpName } from './http-name-lookup.js';
 
 /** An address that we may dial. */
 export interface Destination {
-  /** An IP literal. */
+  /** An IP literal; behind a proxy also a name, which the proxy looks up. */
   readonly host: string;
   /** The address of ours that the socket is bound to; undefined when there is no fence. */
   readonly localAddress: string | undefined;
+  /** The proxy that connects us; null for none. */
+  readonly by: DestinationProxy | null;
+}
+
+/** A proxy, and the address that we dial to reach it. */
+export interface DestinationProxy {
+  readonly access: ProxyAccess;
+  /** An IP literal. */
+  readonly host: string;
 }
 
 export type DestinationOutcome =
@@ -44,6 +54,54 @@ export function findDestinations(
 /** `findDestinations` that leads to no address on `blocklist`, for trackers and web seeds; null: no list. */
 export function findUnlisted(blocklist: Blocklist | null): typeof findDestinations {
   return (host, bind, step, answered) => search(host, bind, step, blocklist, answered);
+}
+
+/**
+ * `findDestinations` by way of a proxy. No name but that of the proxy is looked up here, so a name may lead wherever
+ * the proxy can reach. Addresses are judged as ever.
+ */
+export function findByProxy(access: ProxyAccess, blocklist: Blocklist | null): typeof findDestinations {
+  return (host, bind, step, answered) => {
+    const name = host.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
+    const judged: Judged = { outcome: null };
+    const isAddress = parseIp(name) !== undefined || name === 'localhost';
+    if (isAddress) search(host, null, step, blocklist, (outcome) => Object.assign(judged, { outcome }));
+    const refusal = isAddress ? null : (refusalOfStep(step) ?? refusalOfName(step, name));
+    const refused = refusal !== null ? refuse('forbidden', refusal) : judged.outcome;
+    if (refused?.ok === false) {
+      answered(refused);
+      return { cancel: () => undefined };
+    }
+    const hosts = refused === null ? [name] : refused.destinations.map((destination) => destination.host);
+    return access.findHost((found) =>
+      answered(found.ok ? reachedBy(access, found.host, hosts, bind) : refuse('unreachable', found.message)),
+    );
+  };
+}
+
+interface Judged {
+  outcome: DestinationOutcome | null;
+}
+
+function reachedBy(
+  access: ProxyAccess,
+  proxyHost: string,
+  hosts: readonly string[],
+  bind: BindAddresses | null,
+): DestinationOutcome {
+  const passage = passFence(bind, proxyHost);
+  if (passage.code !== 'pass')
+    return refuse('forbidden', `the proxy ${access.server.shown} is outside of the addresses that we are bound to`);
+  const [first, ...others] = hosts.map((host) => ({
+    host,
+    localAddress: passage.localAddress,
+    by: { access, host: passage.host },
+  }));
+  return first === undefined ? refuse('unreachable', 'no address') : { ok: true, destinations: [first, ...others] };
+}
+
+function refuse(code: 'forbidden' | 'unreachable', message: string): DestinationOutcome & { readonly ok: false } {
+  return { ok: false, code, message };
 }
 
 function search(
@@ -89,7 +147,7 @@ function choose(
     if (why !== null) refusal = why;
     else if (blocklist?.refuses(address, 'out') === true) refusal = `${address} is on the blocklist`;
     else if (passage.code !== 'pass') refusal = `${address} is outside of the addresses that we are bound to`;
-    else destinations.push({ host: passage.host, localAddress: passage.localAddress });
+    else destinations.push({ host: passage.host, localAddress: passage.localAddress, by: null });
   }
   const [first, ...others] = destinations.slice(0, MAX_DESTINATIONS);
   if (first === undefined) return { ok: false, code: 'forbidden', message: refusal };

@@ -1,15 +1,11 @@
-import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { gunzip, type InputType, inflate, inflateRaw, type ZlibOptions } from 'node:zlib';
 import type { Millis, Timers } from '../../base/clock.js';
-import type { Destination } from './http-destination.js';
+import { encodeRequest, heardFromProxy } from './http-request.js';
 import { type HttpResponseHead, HttpResponseReader } from './http-response.js';
-import { HttpSocket, hostOf } from './http-socket.js';
-import { type Authorities, explainTls } from './http-tls.js';
+import { explain, type HttpPlace, HttpSocket, hostOf } from './http-socket.js';
 
 /** One GET or POST to one address. */
-export interface ExchangeRequest {
-  readonly url: URL;
-  readonly destination: Destination;
+export interface ExchangeRequest extends HttpPlace {
   /** Value of the Authorization header, or null. */
   readonly authorization: string | null;
   /** Value of the Cookie header, or null. */
@@ -21,8 +17,6 @@ export interface ExchangeRequest {
   readonly connectLimit: Millis;
   /** How long the head of the answer may take, connecting included. Null: as long as the caller waits. */
   readonly answerLimit: Millis | null;
-  /** The authorities that we trust besides the well-known ones, or null. */
-  readonly authorities: Authorities | null;
   /** The body of a POST and its headers; null for a GET. */
   readonly post: { readonly headers: Readonly<Record<string, string>>; readonly body: Buffer } | null;
 }
@@ -47,23 +41,13 @@ export type ExchangeOutcome =
 
 /** Sends the request. Answers once, later, when its socket is closed; never after `cancel()`. */
 export function exchange(
-  {
-    url,
-    destination,
-    authorization,
-    cookie,
-    userAgent,
-    maxLength,
-    connectLimit,
-    answerLimit,
-    authorities,
-    post,
-  }: ExchangeRequest,
+  request: ExchangeRequest,
   timers: Timers,
   answered: (outcome: ExchangeOutcome) => void,
 ): { cancel(): void } {
+  const { url, destination, authorization, cookie, userAgent, maxLength, connectLimit, answerLimit, post } = request;
   const secure = url.protocol === 'https:';
-  const request = encodeRequest(post === null ? 'GET' : 'POST', url, post?.body ?? null, {
+  const message = encodeRequest(post === null ? 'GET' : 'POST', request, post?.body ?? null, {
     Host: url.host,
     'User-Agent': userAgent,
     'Accept-Encoding': 'gzip, deflate',
@@ -104,6 +88,11 @@ export function exchange(
         if (finished) return;
         head = told;
         answerDeadline?.cancel();
+        const refusal = heardFromProxy(request, told.status);
+        if (refusal !== null) {
+          fail('unreachable', refusal);
+          return;
+        }
         const location = told.headers.get('location')?.[0];
         if (isRedirect(told.status) && location !== undefined) {
           finish({ kind: 'redirected', location, setCookies: told.headers.get('set-cookie') ?? [] });
@@ -125,44 +114,22 @@ export function exchange(
     },
     maxLength,
   );
-  const socket = new HttpSocket(
-    { url, destination, authorities },
-    {
-      connected: () => {
-        connected = true;
-      },
-      ready: () => {
-        connectDeadline.cancel();
-        socket.write(request);
-      },
-      dataCameIn: (bytes) => reader.feed(bytes),
-      ended: (error) => {
-        // Once the answer is whole, only its unpacking can fail.
-        if (error === null) reader.end();
-        else if (!reader.isOver) fail('unreachable', explain(error, secure && head === null ? hostOf(url) : null));
-      },
+  const socket = new HttpSocket(request, {
+    connected: () => {
+      connected = true;
     },
-  );
+    ready: () => {
+      connectDeadline.cancel();
+      socket.write(message);
+    },
+    dataCameIn: (bytes) => reader.feed(bytes),
+    ended: (error) => {
+      // Once the answer is whole, only its unpacking can fail.
+      if (error === null) reader.end();
+      else if (!reader.isOver) fail('unreachable', explain(error, secure && head === null ? hostOf(url) : null));
+    },
+  });
   return { cancel: end };
-}
-
-/**
- * The bytes of a request. Throws when a header would not stay one line, which is a fault of ours: no header here comes
- * unchecked from a stranger.
- */
-export function encodeRequest(
-  method: string,
-  url: URL,
-  body: Buffer | null,
-  headers: Readonly<Record<string, string>>,
-): Buffer {
-  const lines = [`${method} ${url.pathname}${url.search} HTTP/1.1`];
-  for (const [name, value] of Object.entries(headers)) {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
-    lines.push(`${name}: ${value}`);
-  }
-  return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), body ?? Buffer.alloc(0)]);
 }
 
 /** Copies the bytes that it gets, so that a million parts of one byte take no more room than one part of a million. */
@@ -240,22 +207,4 @@ export function parseRetryAfter(value: string | undefined): number | null {
   const date = Date.parse(/^[a-z]{3} [a-z]{3} [ \d]\d [\d:]{8} \d{4}$/i.test(text) ? `${text} GMT` : text);
   const seconds = /^\d+$/.test(text) ? Number(text) : Math.ceil((date - Date.now()) / 1000);
   return Number.isNaN(seconds) ? null : Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER);
-}
-
-const EXPLANATIONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'the connection was refused',
-  ECONNRESET: 'the connection was closed early',
-  EHOSTUNREACH: 'the host cannot be reached',
-  ENETUNREACH: 'the network cannot be reached',
-  ETIMEDOUT: 'the connection timed out',
-  EADDRNOTAVAIL: 'the bound address is not ours',
-};
-
-/** Why a socket failed, in our own words. `host` is the name that the certificate must be for; null without TLS. */
-export function explain(error: NodeJS.ErrnoException, host: string | null): string {
-  const known = EXPLANATIONS[error.code ?? ''];
-  if (known !== undefined) return known;
-  // An error of the system names its call. Any other error before the answer comes from TLS.
-  const isTls = error.code === 'EPROTO' || (host !== null && error.syscall === undefined);
-  return isTls ? explainTls(error, host ?? '') : error.message;
 }

@@ -8,6 +8,7 @@ import { parseHttpUrl, printable } from '../trackers/announce-url.js';
 import { HttpCookies } from './http-cookies.js';
 import { type Destination, findDestinations } from './http-destination.js';
 import { type ExchangeOutcome, exchange } from './http-exchange.js';
+import { type HttpProxies, NO_PROXIES } from './http-proxies.js';
 import { portOf } from './http-socket.js';
 import type { Authorities } from './http-tls.js';
 
@@ -34,7 +35,9 @@ export interface HttpFetchOptions {
   readonly authorities: Authorities | null;
   /** Null for a GET. */
   readonly post: HttpPost | null;
-  /** Finds the addresses of a host and decides which of them we may dial. */
+  /** The proxies that carry requests. */
+  readonly proxies: HttpProxies;
+  /** Finds the addresses of a host and decides which of them we may dial, for requests that no proxy carries. */
   readonly findDestinations: typeof findDestinations;
 }
 
@@ -46,6 +49,7 @@ export const DEFAULT_FETCH_OPTIONS: Omit<HttpFetchOptions, 'userAgent' | 'bind'>
   maxRedirects: 5,
   authorities: null,
   post: null,
+  proxies: NO_PROXIES,
   findDestinations,
 };
 
@@ -156,7 +160,9 @@ class HttpFetch {
     this.#underWay = null;
     const { source } = this.#target;
     const step = { source, port: portOf(url), path: named.pathname, query: named.search, redirect };
-    const search = this.#options.findDestinations(url.hostname, this.#options.bind, step, (outcome) => {
+    const { bind, proxies } = this.#options;
+    const find = proxies.findFor(url) ?? this.#options.findDestinations;
+    const search = find(url.hostname, bind, step, (outcome) => {
       if (outcome.ok) this.#dial(url, authorization, outcome.destinations, null);
       else this.#fail(outcome.code, outcome.message);
     });

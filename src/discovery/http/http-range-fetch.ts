@@ -7,10 +7,12 @@ import type { Redirect, SourcedUrl } from '../../net/url-rule.js';
 import { parseHttpUrl, printable } from '../trackers/announce-url.js';
 import { type HttpConnection, HttpConnections } from './http-connections.js';
 import { type Destination, findDestinations } from './http-destination.js';
-import { encodeRequest, explain, parseRetryAfter } from './http-exchange.js';
+import { parseRetryAfter } from './http-exchange.js';
 import { authorizationOf } from './http-fetch.js';
+import { type HttpProxies, NO_PROXIES } from './http-proxies.js';
+import { encodeRequest, heardFromProxy } from './http-request.js';
 import type { HttpResponseHead } from './http-response.js';
-import { hostOf, portOf } from './http-socket.js';
+import { explain, hostOf, portOf } from './http-socket.js';
 import type { Authorities } from './http-tls.js';
 
 export interface RangeFetchOptions {
@@ -23,6 +25,9 @@ export interface RangeFetchOptions {
   /** A server that sends nothing for this long is given up, unless we have paused it. */
   readonly silenceLimit: Millis;
   readonly maxRedirects: number;
+  /** The proxies that carry requests. */
+  readonly proxies: HttpProxies;
+  /** Finds the addresses of a host, for requests that no proxy carries. */
   readonly findDestinations: typeof findDestinations;
 }
 
@@ -31,6 +36,7 @@ export const DEFAULT_RANGE_FETCH_OPTIONS: Omit<RangeFetchOptions, 'userAgent' | 
   headLimit: 20_000,
   silenceLimit: 20_000,
   maxRedirects: 5,
+  proxies: NO_PROXIES,
   findDestinations,
 };
 
@@ -206,7 +212,9 @@ class RangeFetch {
     const { source } = this.#target;
     const step = { source, port: portOf(url), path: url.pathname, query: url.search, redirect };
     let isAnswered = false;
-    const search = this.#options.findDestinations(url.hostname, this.#options.bind, step, (outcome) => {
+    const { bind, proxies } = this.#options;
+    const find = proxies.findFor(url) ?? this.#options.findDestinations;
+    const search = find(url.hostname, bind, step, (outcome) => {
       isAnswered = true;
       this.#search = null;
       if (this.#isOver) return;
@@ -219,7 +227,8 @@ class RangeFetch {
   #dial(place: Place, [destination, ...others]: readonly [Destination, ...Destination[]]): void {
     const { url, authorization } = place;
     const { userAgent, authorities, headLimit } = this.#options;
-    const connection = this.#parts.connections.take({ url, destination, authorities });
+    const at = { url, destination, authorities };
+    const connection = this.#parts.connections.take(at);
     this.#connection = connection;
     const drop = (): void => {
       this.#limit?.cancel();
@@ -237,7 +246,7 @@ class RangeFetch {
       () => goOn('unreachable', `no answer from ${destination.host} in time`),
       headLimit,
     );
-    const request = encodeRequest('GET', url, null, {
+    const request = encodeRequest('GET', at, null, {
       Host: url.host,
       'User-Agent': userAgent,
       'Accept-Encoding': 'identity',
@@ -247,6 +256,11 @@ class RangeFetch {
     });
     connection.ask(request, {
       gotHead: (head) => {
+        const refusal = heardFromProxy(at, head.status);
+        if (refusal !== null) {
+          goOn('unreachable', refusal);
+          return;
+        }
         const location = head.headers.get('location')?.[0];
         if (this.#isStale && head.status >= 400) {
           drop();

@@ -161,7 +161,7 @@ export class UdpTrackerCall<Kind extends 'announce' | 'scrape', Value> {
       } else this.#failed({ code: 'refused', message: refusalMessage(outcome.answer.message) });
     } else {
       const answer = outcome.answer as UdpTrackerAnswer & { readonly kind: Kind };
-      this.#finish({ ok: true, value: this.#question.read(answer, to) });
+      this.#finish({ ok: true, value: this.#question.read(answer, outcome.from) });
     }
   }
 

@@ -1,6 +1,6 @@
 /** Requests to UDP trackers and their answers, over one socket for each address family. */
 import type { Random } from '../../base/random.js';
-import type { IpFamily } from '../../net/ip-address.js';
+import { type IpFamily, parseIp } from '../../net/ip-address.js';
 import type {
   DatagramHandler,
   DatagramOutcome,
@@ -12,7 +12,12 @@ import type {
 import { decodeUdpAnswer, type UdpTrackerAnswer } from '../../wire/udp-tracker-answer.js';
 
 export type TransactionOutcome<Kind extends UdpTrackerAnswer['kind']> =
-  | { readonly ok: true; readonly answer: UdpTrackerAnswer & { readonly kind: Kind | 'error' } }
+  /** `from`: the address that answered. */
+  | {
+      readonly ok: true;
+      readonly answer: UdpTrackerAnswer & { readonly kind: Kind | 'error' };
+      readonly from: PeerAddress;
+    }
   /** The request could not be sent. */
   | { readonly ok: false; readonly message: string };
 
@@ -76,10 +81,12 @@ export class UdpTransactions implements DatagramHandler {
     const pending = answer === undefined ? undefined : this.#pending.get(answer.transactionId);
     if (answer === undefined || pending === undefined) return;
     const { to, kind, answered } = pending;
-    if (from.host !== to.host || from.port !== to.port) return;
+    // Only a proxy knows the address of a name: then the id alone says whose answer it is.
+    const isThere = parseIp(to.host) === undefined || from.host === to.host;
+    if (!isThere || from.port !== to.port) return;
     if (answer.kind !== kind && answer.kind !== 'error') return;
     this.#pending.delete(answer.transactionId);
-    answered({ ok: true, answer });
+    answered({ ok: true, answer, from });
   }
 
   sendFailed(_: DatagramSocket, to: PeerAddress, { code, cause }: SocketFailure): void {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { type RawServerContext, SILENT_HANDLER, type SocketHandler } from '../../../src/net/raw-server.js';
-import { Pair, type RawServerWorld } from './raw-server-world.js';
+import { type DialWay, Pair, type RawServerWorld } from './raw-server-world.js';
 
-export function contextContract(name: string, createWorld: () => RawServerWorld): void {
+export function contextContract(name: string, createWorld: () => RawServerWorld, way: DialWay): void {
   describe(`contexts of the ${name}`, () => {
     let world: RawServerWorld;
     beforeEach(() => {
@@ -102,7 +102,7 @@ export function contextContract(name: string, createWorld: () => RawServerWorld)
       const late = pair.handler('late');
       pair.dialler.startConnection(pair.address, late);
       await world.until(() => late.lostCode() !== null);
-      assert.deepEqual(pair.log, ['a lost ended', 'late lost refused']);
+      assert.deepEqual(pair.log, ['a lost ended', `late lost ${way.refusal}`]);
       assert.deepEqual(inside, []);
     });
 

@@ -1,6 +1,13 @@
 import type { Millis } from '../../../src/base/clock.js';
 import type { BindAddresses } from '../../../src/net/fence.js';
-import type { ListenAddress, Listener, ListenHandler, RawServer, StreamAddress } from '../../../src/net/raw-server.js';
+import type {
+  ListenAddress,
+  Listener,
+  ListenHandler,
+  RawServer,
+  SocketFailure,
+  StreamAddress,
+} from '../../../src/net/raw-server.js';
 import { LoggingHandler } from '../fakes/logging-handler.js';
 
 /** The options of every implementation of RawServer. */
@@ -24,6 +31,19 @@ export interface RawServerWorld {
   /** Ends every RawServer. */
   close(): void;
 }
+
+/** How the dials of a world reach their hosts. */
+export interface DialWay {
+  /**
+   * No proxy stands between. One that does looks names up, is what the fence must allow, and may end a connection when
+   * one side ends it.
+   */
+  readonly isStraight: boolean;
+  /** What a dial hears when nothing listens. */
+  readonly refusal: SocketFailure['code'];
+}
+
+export const STRAIGHT: DialWay = { isStraight: true, refusal: 'refused' };
 
 /** A dialling side `a` and a listening side `b`, and one log of what happens to them. */
 export class Pair {

@@ -18,6 +18,11 @@ export class SimulatedHost extends LoopContext {
     return this.#loop.idleScan.sockets.size;
   }
 
+  /** The hosts and groups to which a packet of it ever left, but for answers on connections from outside. */
+  get contacted(): readonly string[] {
+    return [...this.#loop.contacted];
+  }
+
   /** How many UDP sockets were ever opened here, and how many datagrams they ever sent. */
   get datagramTotals(): { readonly opened: number; readonly sent: number } {
     return this.#loop.datagrams.totals;

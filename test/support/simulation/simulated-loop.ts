@@ -53,6 +53,8 @@ export class SimulatedLoop implements Loop {
   readonly domain: FaultDomain;
   readonly idleScan: IdleScan<SimulatedSocket>;
   readonly datagrams: SimulatedDatagrams;
+  /** The hosts and groups to which a packet of it ever left, but for answers on connections from outside. */
+  readonly contacted: Set<string> = new Set();
   readonly #parts: SimulatedLoopParts;
   readonly #upload: SimulatedLink;
   readonly #download: SimulatedLink;
@@ -128,6 +130,7 @@ export class SimulatedLoop implements Loop {
       return this.#dialInVain(domain, address, handler, { code }, 0);
     }
     const remote = { host: passage.host, port: address.port };
+    this.contacted.add(passage.host);
     const target = isItself(passage.host) ? this : this.#parts.find(passage.host);
     if (target !== undefined) return this.#dial(domain, remote, handler, target);
     const failure: SocketFailure = { code: 'unreachable', cause: 'EHOSTUNREACH' };
@@ -180,6 +183,7 @@ export class SimulatedLoop implements Loop {
 
   #waysTo(host: string): DatagramWay[] {
     const { all, find, latency, isSilent } = this.#parts;
+    this.contacted.add(host);
     const hearers = isGroup(host) ? [...all()] : [isItself(host) ? this : find(host)];
     return hearers
       .filter((loop) => loop !== undefined)

@@ -10,6 +10,8 @@ import { wireNames } from '../../../src/metainfo/named-hashes.js';
 import { parseAtOnce } from '../../../src/metainfo/parsing.js';
 import type { Blocklist } from '../../../src/net/blocklist.js';
 import { behindGate } from '../../../src/net/listed-gate.js';
+import { behindProxy } from '../../../src/net/proxy/proxied-loop.js';
+import type { ProxyAccess } from '../../../src/net/proxy/proxy-access.js';
 import type { PeerAddress } from '../../../src/net/raw-server.js';
 import { NO_OWN_NETWORKS, type OwnNetworks } from '../../../src/net/reach-rule.js';
 import { metadataTarget } from '../../../src/resume/kept-metadata.js';
@@ -69,6 +71,8 @@ export interface ClientOptions {
   readonly ownNetworks: OwnNetworks;
   /** The addresses that the client has nothing to do with. */
   readonly blocklist: Blocklist | null;
+  /** What its connections and datagrams go by. Then it does not listen. Announces to the tracker are no packets here. */
+  readonly proxy: ProxyAccess | null;
 }
 
 const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
@@ -92,6 +96,7 @@ const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
   dht: null,
   ownNetworks: NO_OWN_NETWORKS,
   blocklist: null,
+  proxy: null,
 };
 
 /** How the download of a client ended, once it has ended. */
@@ -102,7 +107,7 @@ interface ClientEnd {
 
 interface AnyClient extends ClientEnd {
   readonly name: string;
-  /** The address on which it listens. */
+  /** The address on which it listens; port 0 when it does not. */
   readonly address: PeerAddress;
   readonly rawServer: SimulatedHost;
   readonly session: Session;
@@ -221,10 +226,11 @@ export class SimulatedSwarm {
     const journal = new MemoryJournal(rawServer, { ...fresh, found: all.journal });
     const metadata = new MemoryJournal(rawServer, { ...fresh, found: all.metadata });
     const names = new Set(wireNames(metainfo).map(metadataTarget));
-    const { blocklist } = all;
+    const { blocklist, proxy } = all;
+    const proxied = behindProxy(rawServer, proxy === null ? null : { proxy, listens: false });
     const joined = new Session(
       {
-        rawServer: behindGate(rawServer, blocklist),
+        rawServer: behindGate(proxied, blocklist),
         makeKeyPair,
         random: seededRandom(this.#seed * 1_000 + number),
         slots,
@@ -282,10 +288,11 @@ export class SimulatedSwarm {
       },
     };
     let port = 0;
-    joined.listen((answer) => {
-      if (!answer.ok) throw answer.failure;
-      port = answer.port;
-    });
+    if (proxy === null)
+      joined.listen((answer) => {
+        if (!answer.ok) throw answer.failure;
+        port = answer.port;
+      });
     this.timeline.run(0);
     const torrentOptions: TorrentOptions = {
       ...DEFAULT_TORRENT_OPTIONS,

@@ -391,7 +391,7 @@ test('the help lists every option of the command, on stdout', async () => {
   const { out } = await btget('-h');
   assert.deepEqual(await btget('help'), { code: 0, out, err: '' });
   const promised = `--dir --output --input-file --seed --super-seed --seed-ratio --seed-time --max-download --max-upload --max-peers
-    --upload-slots --port --bind --ca-certificate --peer --tracker --no-trackers --web-seed --no-web-seeds --no-pex --no-dht --dht-node --no-lsd --no-port-mapping --blocklist
+    --upload-slots --port --bind --ca-certificate --proxy --no-proxy --listen-anyway --peer --tracker --no-trackers --web-seed --no-web-seeds --no-pex --no-dht --dht-node --no-lsd --no-port-mapping --blocklist
     --check --overwrite --no-part --sequential --reuse --json
     --print-paths --print0 --quiet --verbose --stop-timeout --timeout --summary-interval --on-complete --help`;
   for (const option of promised.split(/\s+/)) assert.ok(out.includes(` ${option} `), option);

@@ -305,10 +305,13 @@ test('with --bind, --peer takes addresses and localhost, and refuses names that 
     { host: 'localhost', port: 2 },
     { host: '::1', port: 3 },
   ];
-  assert.deepEqual(await resolvePeers(peers, '127.0.0.1'), [
+  assert.deepEqual(await resolvePeers(peers, { bind: '127.0.0.1', proxy: null }), [
     { host: '10.0.0.1', port: 1 },
     { host: '127.0.0.1', port: 2 },
     { host: '::1', port: 3 },
   ]);
-  await assert.rejects(resolvePeers([{ host: 'seed.example', port: 1 }], '127.0.0.1'), /--bind allows no look-up/);
+  await assert.rejects(
+    resolvePeers([{ host: 'seed.example', port: 1 }], { bind: '127.0.0.1', proxy: null }),
+    /--bind allows no look-up/,
+  );
 });

@@ -16,6 +16,7 @@ function reasons({ status = {}, ...more }: Changes) {
     trackers: { some: true, reports: [TRACKER_ANSWER] },
     dht: { use: 'off' },
     limits: NO_LIMITS,
+    proxyTrouble: null,
     ...more,
   } as const;
   return stallReasons({ ...facts, status: makeStatus({ state: 'stalled', ...status }) });
@@ -33,6 +34,7 @@ test('without a peer the reasons tell what became of the dials, the trackers and
   const rows: readonly [Changes, string][] = [
     [{ trackers: trackers() }, 'trackers-silent,dht-off'],
     [{ trackers: trackers(failing) }, 'trackers-failing,dht-off'],
+    [{ trackers: trackers(failing), proxyTrouble: 'the proxy is dead' }, 'proxy,trackers-failing,dht-off'],
     [{ trackers: trackers(TRACKER_ANSWER) }, 'no-peers,dht-off'],
     [{ trackers: trackers(TRACKER_ANSWER, failing) }, 'no-peers,dht-off,trackers-failing'],
     [{ trackers: { some: false, reports: [] } }, 'no-trackers,dht-off'],

@@ -190,6 +190,10 @@ export class FakeSession implements CommandSession {
     return magnet;
   }
 
+  proxyTrouble(): string | null {
+    return null;
+  }
+
   dhtStatus(): DhtStatus | null {
     return this.dht;
   }

@@ -264,7 +264,7 @@ test('a redirect is judged by the address that we dialled, whatever the name mea
         const fromTheWorld = { ...step, redirect: { ...step.redirect, host: '8.8.8.8' } };
         return findDestinations('127.0.0.1', bind, fromTheWorld, answered);
       }
-      answered({ ok: true, destinations: [{ host: '127.0.0.1', localAddress: undefined }] });
+      answered({ ok: true, destinations: [{ host: '127.0.0.1', localAddress: undefined, by: null }] });
       return { cancel: () => undefined };
     },
   });
@@ -442,7 +442,7 @@ test('an address that hangs up, says nothing or refuses is passed over for the n
     socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nthird'));
   });
   const findThree: typeof findDestinations = (_name, _bind, _step, answered) => {
-    const at = (address: string) => ({ host: address, localAddress: undefined });
+    const at = (address: string) => ({ host: address, localAddress: undefined, by: null });
     answered({ ok: true, destinations: [at('127.0.0.1'), at('127.0.0.2'), at('127.0.0.3')] });
     return { cancel: () => undefined };
   };

@@ -141,7 +141,7 @@ describe('a fetch of a range', { timeout: HANGS_AFTER }, () => {
     const front = await redirect(t, `http://${host}/`);
     const world: typeof findDestinations = (name, bind, step, answered) => {
       if (step.redirect !== null) return findDestinations(name, bind, step, answered);
-      answered({ ok: true, destinations: [{ host: '127.0.0.1', localAddress: undefined }] });
+      answered({ ok: true, destinations: [{ host: '127.0.0.1', localAddress: undefined, by: null }] });
       return { cancel: () => undefined };
     };
     const outcome = await new Fetching(t, { findDestinations: world }).get(

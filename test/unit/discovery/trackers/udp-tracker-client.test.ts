@@ -10,8 +10,15 @@ import type {
 import { UdpTrackerClient } from '../../../../src/discovery/trackers/udp-tracker-client.js';
 import { DEFAULT_UDP_TRACKER_OPTIONS } from '../../../../src/discovery/trackers/udp-tracker-options.js';
 import type { BindAddresses } from '../../../../src/net/fence.js';
+import type {
+  DatagramHandler,
+  DatagramOutcome,
+  DatagramSocket,
+  PeerAddress,
+  RawServer,
+} from '../../../../src/net/raw-server.js';
 import { encodeUdpAnswer, type UdpTrackerAnswer } from '../../../../src/wire/udp-tracker-answer.js';
-import type { UdpAnnounce } from '../../../../src/wire/udp-tracker-request.js';
+import { decodeUdpRequest, type UdpAnnounce } from '../../../../src/wire/udp-tracker-request.js';
 import { answer } from '../../../support/fakes/fake-tracker.js';
 import { CONNECTION_ID, obliging, UdpTrackerStub } from '../../../support/fakes/udp-tracker-stub.js';
 import { seededRandom } from '../../../support/simulation/seeded-random.js';
@@ -22,6 +29,7 @@ import { byUser } from '../../../support/sourced-url.js';
 const SECOND = 1000;
 const V4 = '10.0.0.9';
 const V6 = '2001:db8::9';
+const ANYWHERE = '198.51.100.1';
 const URL_OF_TRACKER = 'udp://tracker.test:6969/announce?key=1';
 
 const request = (fields: Partial<AnnounceRequest> = {}): AnnounceRequest => ({
@@ -58,7 +66,7 @@ function setUp({
   const host = network.host(['10.0.0.1', '2001:db8::1'], { bindAddresses: bind });
   const find: typeof findDestinations = (name, _bind, _step, answered) => {
     assert.equal(name, 'tracker.test');
-    const [first, ...others] = hosts.map((each) => ({ host: each, localAddress: undefined }));
+    const [first, ...others] = hosts.map((each) => ({ host: each, localAddress: undefined, by: null }));
     assert.ok(first !== undefined);
     if (lookup !== 'never') answered(lookup ?? { ok: true, destinations: [first, ...others] });
     return { cancel: () => undefined };
@@ -78,6 +86,47 @@ function setUp({
       client.announce(request(fields), (outcome) => outcomes.push(outcome)),
   };
 }
+
+test('a tracker that only a proxy knows by name may answer from any address, by the id of our question alone', () => {
+  const timeline = new Timeline();
+  const sent: { data: Buffer; to: PeerAddress }[] = [];
+  const heard: ((data: Buffer, from: PeerAddress) => void)[] = [];
+  const socket: DatagramSocket = {
+    local: { host: '0.0.0.0', port: 7 },
+    send: (data, to) => sent.push({ data: Buffer.from(data), to }),
+    close: () => undefined,
+  };
+  const server = {
+    now: () => timeline.now(),
+    addTask: (task: () => void, delay: number) => timeline.addTask(task, delay),
+    openDatagram: (_options: unknown, handler: DatagramHandler, answered: (outcome: DatagramOutcome) => void) => {
+      heard.push((data, from) => handler.datagramCameIn(socket, data, from));
+      timeline.addTask(() => answered({ ok: true, socket }), 0);
+    },
+  } as unknown as RawServer;
+  const find: typeof findDestinations = (name, _bind, _step, answered) => {
+    answered({ ok: true, destinations: [{ host: name, localAddress: undefined, by: null }] });
+    return { cancel: () => undefined };
+  };
+  const options = { ...DEFAULT_UDP_TRACKER_OPTIONS, bind: null, findDestinations: find };
+  const outcomes: AnnounceOutcome[] = [];
+  new UdpTrackerClient(server, seededRandom(4), options).announce(request(), (outcome) => outcomes.push(outcome));
+  timeline.run(10);
+  const answers = (from: PeerAddress, port = from.port): void => {
+    const asked = decodeUdpRequest(sent.at(-1)?.data ?? Buffer.alloc(0));
+    assert.ok(asked !== undefined);
+    heard[0]?.(encodeUdpAnswer(obliging(asked)), { ...from, port });
+    timeline.run(10);
+  };
+  assert.deepEqual(sent[0]?.to, { host: 'tracker.test', port: 6969 });
+  answers({ host: ANYWHERE, port: 6969 }, 6970);
+  assert.equal(sent.length, 1);
+  answers({ host: ANYWHERE, port: 6969 });
+  assert.equal(sent.length, 2);
+  answers({ host: ANYWHERE, port: 6969 });
+  assert.ok(outcomes[0]?.ok === true);
+  assert.equal(outcomes[0].from, ANYWHERE);
+});
 
 test('an announce asks for a connection id first, tells the tracker everything, and the answer is read', () => {
   const { timeline, tracker, announce, outcomes } = setUp();
