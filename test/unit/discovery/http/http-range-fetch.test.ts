@@ -11,8 +11,11 @@ import {
 import { Authorities } from '../../../../src/discovery/http/http-tls.js';
 import { NodeTimers } from '../../../../src/net/node-timers.js';
 import type { UrlSource } from '../../../../src/net/url-rule.js';
+import { UNHEARD } from '../../../../src/session/node-proxy.js';
+import { openWayOut } from '../../../../src/session/node-way-out.js';
 import { CERTIFICATE } from '../../../support/fakes/certificate.js';
 import { closedPort, serveHttp, serveHttps, serveTcp } from '../../../support/fakes/http-server.js';
+import { serveHttpProxy, serveSocks5 } from '../../../support/fakes/proxy-server.js';
 import { HANGS_AFTER } from '../../../support/hang.js';
 
 const CONTENT = Buffer.from('0123456789'.repeat(10));
@@ -152,6 +155,28 @@ describe('a fetch of a range', { timeout: HANGS_AFTER }, () => {
     );
     assert.match(outcome, /^forbidden: .*this machine/);
   });
+
+  for (const [kind, serve] of [
+    ['socks5', serveSocks5],
+    ['http', serveHttpProxy],
+  ] as const)
+    it(`goes by a proxy that looks the name up, several times over one connection: ${kind}`, async (t) => {
+      const names = { 'mirror.test': '127.0.0.1' };
+      const [plain, secure] = [await serveHttp(t, honest), await serveHttps(t, honest)];
+      const { place, asked } = await serve(t, { names, password: 'me:word' });
+      const fetchingBy = (proxy: string): Fetching => {
+        const way = { bind: '127.0.0.1', caCertificates: CERTIFICATE, proxy, httpProxies: null };
+        const { authorities, proxies } = openWayOut(way, null, UNHEARD);
+        return new Fetching(t, { authorities, proxies });
+      };
+      const fetching = fetchingBy(`${kind}://me:word@${place}`);
+      const url = `http://mirror.test:${plain.split(':')[1]}/`;
+      for (const begin of [0, 10, 20]) assert.equal(await fetching.get(url, begin, begin + 10), '206 0123456789');
+      assert.equal(await fetching.get(`https://${secure}/`), '206 0123456789');
+      assert.equal(asked.length, 2);
+      const refused = await fetchingBy(`${kind}://me:wrong@${place}`).get(url);
+      assert.equal(refused, `unreachable: the proxy ${place} does not take the user name and the password`);
+    });
 
   it('ends when the server is silent, breaks off, or speaks no HTTP', async (t) => {
     const head = 'HTTP/1.1 206 x\r\nContent-Length: 10\r\n\r\n01234';
