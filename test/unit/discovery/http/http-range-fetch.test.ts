@@ -187,6 +187,12 @@ describe('a fetch of a range', { timeout: HANGS_AFTER }, () => {
     assert.match(await fetching.get(`http://${broken}/`), /^cut: /);
     const other = await serveTcp(t, (socket) => socket.once('data', () => socket.end('220 ftp here\r\n')));
     assert.match(await fetching.get(`http://${other}/`), /^bad-answer: /);
+    for (const doubt of ['Content-Length: x', 'Content-Length: 5\r\nContent-Length: 6', 'Transfer-Encoding: gzip']) {
+      const doubtful = await serveTcp(t, (socket) =>
+        socket.once('data', () => socket.end(`HTTP/1.1 206 x\r\n${doubt}\r\n\r\n01234`)),
+      );
+      assert.match(await fetching.get(`http://${doubtful}/`), /^bad-answer: /, doubt);
+    }
     const mute = await serveTcp(t, () => undefined);
     assert.match(await fetching.get(`http://${mute}/`), /^unreachable: no answer/);
   });
@@ -230,13 +236,14 @@ describe('a fetch of a range', { timeout: HANGS_AFTER }, () => {
     const isClosed = new Promise<void>((resolve) => {
       closed = resolve;
     });
+    let say: (text: string) => void = () => undefined;
     const host = await serveTcp(t, (socket) => {
+      say = (text) => socket.write(text);
       socket.once('close', closed);
-      socket.once('data', () => {
-        socket.write('HTTP/1.1 206 x\r\nContent-Length: 2\r\n\r\nok', () => setImmediate(() => socket.write('more')));
-      });
+      socket.once('data', () => say('HTTP/1.1 206 x\r\nContent-Length: 2\r\n\r\nok'));
     });
     assert.equal(await new Fetching(t).get(`http://${host}/`), '206 ok');
+    say('more');
     await isClosed;
   });
 
