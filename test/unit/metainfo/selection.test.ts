@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { BtgetError } from '../../../src/base/failure.js';
 import type { Metainfo } from '../../../src/metainfo/metainfo.js';
-import { createGlob, type SelectionRequest, selectFiles } from '../../../src/metainfo/selection.js';
-import { countCalls } from '../../support/counted-steps.js';
+import { type SelectionRequest, selectFiles } from '../../../src/metainfo/selection.js';
 
 const file = (path: string, padding = false) => ({ path: path.split('/'), padding });
 const metainfo = {
@@ -65,28 +63,4 @@ test('a selection that matches nothing is refused, and the message names it', ()
   assert.equal(refusal({ select: ['*.avi'] }), '--select: no file of T matches *.avi');
   assert.equal(refusal({ exclude: ['*'] }), 'no file of T is left to download');
   assert.equal(refusal({ ranges: [{ first: 2, last: 2 }] }), 'no file of T is left to download');
-});
-
-test('a glob matches the same names as the equivalent regular expression', () => {
-  const part = fc.constantFrom('a', 'b', '*', '?', '[ab]', '[!a]');
-  const meaning: Record<string, string> = { '*': '.*', '?': '.', '[!a]': '[^a]' };
-  fc.assert(
-    fc.property(
-      fc.array(part, { maxLength: 8 }),
-      fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 10 }),
-      (parts, name) => {
-        const pattern = new RegExp(`^${parts.map((each) => meaning[each] ?? each).join('')}$`, 's');
-        const isGlobstar = parts.join('') === '**';
-        assert.equal(createGlob(parts.join(''))([name]), isGlobstar || pattern.test(name));
-      },
-    ),
-  );
-});
-
-test('a hostile glob costs at most the product of its length and the length of the name', () => {
-  const stars = 100;
-  const name = 'a'.repeat(240);
-  const matches = createGlob(`${'*[a]'.repeat(stars)}b`);
-  const compared = countCalls(String.prototype, ['codePointAt'], () => assert.equal(matches([name]), false));
-  assert.ok(compared > 0 && compared <= 4 * (2 * stars + 1) * name.length, `${compared} characters compared`);
 });
