@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { BtgetError } from '../base/failure.js';
 import type { CliIo } from './io.js';
 import type { OptionSpec, Values } from './options.js';
+import { type HelpRow, helpWidth, layGroups, layRows, wrapText } from './output/help-layout.js';
 import { shownSource } from './source/source-text.js';
 
 export interface CommandSpec<S> {
@@ -10,8 +11,10 @@ export interface CommandSpec<S> {
   /** As commander writes it: `[source...]`, `<path>`; empty when the command takes no argument. */
   readonly arguments: string;
   readonly summary: string;
-  /** Whole lines that stand below the options in the help. */
-  readonly footer: string;
+  /** Two or three, with which the help opens. */
+  readonly examples: readonly HelpRow[];
+  /** Paragraphs that stand below the options in the help. */
+  readonly notes: readonly string[];
   readonly options: S;
 }
 
@@ -25,17 +28,15 @@ export function readCommandLine<S extends Readonly<Record<string, OptionSpec<unk
   argv: readonly string[],
   io: CliIo,
 ): CommandLine<S> {
-  const command = new Command(`btget ${spec.name}`.trimEnd())
-    .description(spec.summary)
-    .helpOption('-h, --help', 'this help')
+  const command = new Command(`btget ${spec.name}`)
+    .helpOption(HELP_FLAGS)
     .exitOverride()
+    .configureHelp({ formatHelp: () => commandHelp(spec, helpWidth(io.stdout)) })
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       // The exception that follows has the same message.
       writeErr: () => undefined,
-      getOutHelpWidth: () => io.stdout.columns ?? 100,
-    })
-    .addHelpText('after', spec.footer === '' ? '' : `\n${spec.footer}`);
+    });
   if (spec.arguments !== '') command.argument(spec.arguments);
   const options = Object.entries(spec.options).map(([key, option]) => ({ key, option, made: makeOption(option) }));
   for (const { made } of options) command.addOption(made);
@@ -58,6 +59,26 @@ export function readCommandLine<S extends Readonly<Record<string, OptionSpec<unk
   );
   // Each value was made by the reader of its own option, or is its initial value.
   return { kind: 'run', args: command.args, values: values as Values<S> };
+}
+
+const HELP_FLAGS = '-h, --help';
+
+/** The help of a command in lines of at most `width` columns. */
+function commandHelp(spec: CommandSpec<Readonly<Record<string, OptionSpec<unknown>>>>, width: number): string {
+  const options = Object.values(spec.options);
+  const groups = [...new Set(options.map(({ group }) => group))].map((group) => ({
+    title: `${group}:`,
+    rows: options.filter((option) => option.group === group).map(({ flags, sentence }): HelpRow => [flags, sentence]),
+  }));
+  groups.at(-1)?.rows.push([HELP_FLAGS, 'this help']);
+  const paragraphs = [
+    wrapText(spec.summary, width),
+    layRows(spec.examples, width),
+    wrapText(`Usage: btget ${spec.name} [options] ${spec.arguments}`.trimEnd(), width, 2),
+    ...layGroups(groups, width),
+    ...spec.notes.map((note) => wrapText(note, width)),
+  ];
+  return `${paragraphs.map((lines) => lines.join('\n')).join('\n\n')}\n`;
 }
 
 /** Commander's sentences quote an argument as the user wrote it. This hides the secrets of a URL in it. */
@@ -84,7 +105,7 @@ class ReadValue {
 
 // Commander gets no default: it would print the bare value, and the option's sentence says it better.
 function makeOption(spec: OptionSpec<unknown>): Option {
-  const option = new Option(spec.flags, spec.sentence).helpGroup(`${spec.group}:`);
+  const option = new Option(spec.flags);
   const name = option.long ?? spec.flags;
   const { read } = spec;
   if (read !== undefined)

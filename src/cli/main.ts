@@ -4,15 +4,18 @@ import { BtgetError } from '../base/failure.js';
 import type { FileDisk } from '../disk/files/file-disk.js';
 import type { CliCommand } from './commands/command.js';
 import { exitCodeOf, failureCode, failureMessage } from './exit-code.js';
+import { type CommandName, exitCodesText, mapText } from './help.js';
 import type { CliIo } from './io.js';
+import { nearestWord } from './nearest-word.js';
 import { jsonLine, printable } from './output/escape.js';
+import { helpWidth } from './output/help-layout.js';
 import { canRedraw, SHOW_CURSOR } from './output/terminal.js';
 import { classifySource } from './source/recognise.js';
 import { shownSource } from './source/source-text.js';
 import { version } from './version.js';
 
 /** Loads a command by its name. A command's modules load slowly, and `--version` needs none of them. */
-const COMMANDS: Readonly<Record<string, () => Promise<CliCommand>>> = {
+const COMMANDS: Readonly<Record<CommandName, () => Promise<CliCommand>>> = {
   download: async () => (await import('./commands/download.js')).download,
   seed: async () => (await import('./commands/seed.js')).seed,
   create: () => loadHashing(async () => (await import('./commands/create.js')).create),
@@ -31,7 +34,7 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
   let isBroken = false;
   try {
     const [first = '', ...rest] = argv;
-    if (first === '--version' || first === '-V') {
+    if (first === '--version' || first === '-V' || (first === 'version' && rest.length === 0)) {
       io.stdout.write(`${version()}\n`);
       return 0;
     }
@@ -42,13 +45,16 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
       reportFailure(error, argv, io);
       io.exitNow(exitCodeOf(error));
     });
-    const load = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
-    if (load !== undefined) return await (await load()).run(rest, io);
-    if (first === 'help') return await help(rest, io);
-    const misplaced = argv.find((word) => Object.hasOwn(COMMANDS, word) && !existsSync(word));
-    if (misplaced !== undefined) throw new BtgetError('usage', `the command comes first: btget ${misplaced} …`);
+    if (isCommand(first)) return await (await COMMANDS[first]()).run(rest, io);
+    if (first === 'help' || (argv.length === 1 && HELP.has(first))) return await help(rest, io);
     // A mistyped command (`verfy FILE`) must not start a download.
-    if (/^[a-z]{3,}$/.test(first) && classifySource(first) === 'path' && !existsSync(first))
+    const isWord = /^[a-z]{3,}$/i.test(first) && classifySource(first) === 'path' && !existsSync(first);
+    const nearest = isWord ? nearestWord(first, FIRST_WORDS) : null;
+    if (nearest !== null)
+      throw new BtgetError('usage', `no such file, and no such command: ${first} (did you mean ${nearest}?)`);
+    const misplaced = argv.find((word) => isCommand(word) && !existsSync(word));
+    if (misplaced !== undefined) throw new BtgetError('usage', `the command comes first: btget ${misplaced} …`);
+    if (isWord)
       throw new BtgetError('source-not-found', `no such file, and no such command: ${first} (see btget --help)`);
     const { download } = await import('./commands/download.js');
     return await download.run(argv, io);
@@ -59,12 +65,34 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
   }
 }
 
-/** `btget help` and `btget help COMMAND`. */
-async function help([command = 'download', ...more]: readonly string[], io: CliIo): Promise<number> {
-  const load = Object.hasOwn(COMMANDS, command) && more.length === 0 ? COMMANDS[command] : undefined;
-  if (load === undefined)
-    throw new BtgetError('usage', `there is no command of that name: ${[command, ...more].map(shownSource).join(' ')}`);
-  return (await load()).run(['--help'], io);
+const HELP: ReadonlySet<string> = new Set(['--help', '-h']);
+
+function isCommand(word: string): word is CommandName {
+  return Object.hasOwn(COMMANDS, word);
+}
+
+const EXIT_CODES = 'exit-codes';
+/** Words in the place of a command of which the map says all that there is. */
+const MAPPED = ['help', 'version'] as const;
+const FIRST_WORDS = [...(Object.keys(COMMANDS) as CommandName[]), ...MAPPED];
+
+/** `btget help`, `btget help COMMAND` and `btget help exit-codes`. */
+async function help([topic, ...more]: readonly string[], io: CliIo): Promise<number> {
+  if (topic === undefined || HELP.has(topic) || MAPPED.some((word) => word === topic)) {
+    io.stdout.write(mapText(helpWidth(io.stdout)));
+    return 0;
+  }
+  if (more.length === 0 && topic === EXIT_CODES) {
+    io.stdout.write(exitCodesText(helpWidth(io.stdout)));
+    return 0;
+  }
+  if (more.length === 0 && isCommand(topic)) return (await COMMANDS[topic]()).run(['--help'], io);
+  const nearest = nearestWord(topic, [...FIRST_WORDS, EXIT_CODES]);
+  const hint = nearest === null ? '' : ` (did you mean ${nearest}?)`;
+  throw new BtgetError(
+    'usage',
+    `there is no command of that name: ${[topic, ...more].map(shownSource).join(' ')}${hint}`,
+  );
 }
 
 /** Reports a failure that ends a command before the command has an output of its own. */

@@ -23,10 +23,14 @@ export const create = (disk: FileDisk): CliCommand =>
       name: 'create',
       arguments: '<path>',
       summary: 'Makes a .torrent of a file or folder.',
-      footer:
-        'Hidden files are part of a folder, and links are followed. ' +
-        'The same content makes the same torrent everywhere:\n' +
-        'files are sorted, and no date is written unless --date or SOURCE_DATE_EPOCH names one.\n',
+      examples: [
+        ['btget create photos/ --tracker https://tracker.example/announce', 'makes photos.torrent here'],
+        ["btget create site/ --exclude '*.{log,tmp}' -o /srv/", 'without some files; makes /srv/site.torrent'],
+      ],
+      notes: [
+        'Hidden files are part of a folder, and links are followed. The same content makes the same torrent ' +
+          'everywhere: files are sorted, and no date is written unless --date or SOURCE_DATE_EPOCH names one.',
+      ],
       options: CREATE_OPTIONS,
     },
     async ([path = ''], values, io) => {

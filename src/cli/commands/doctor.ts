@@ -46,7 +46,11 @@ export const doctor = defineCommand(
     name: 'doctor',
     arguments: '[source]',
     summary: 'Says what works from here and what does not, and why. With a source, asks its trackers too.',
-    footer: 'Exit code 0 when nothing failed. With --json: one object a line, check, state, code, message and hint.\n',
+    examples: [
+      ['btget doctor', 'the port, the network, the DHT, the gateway, the disk'],
+      ['btget doctor debian.torrent', 'the trackers of this torrent too'],
+    ],
+    notes: ['Exit code 0 when nothing failed. With --json: one object a line, check, state, code, message and hint.'],
     options: DOCTOR_OPTIONS,
   },
   async ([input], values, io) => {

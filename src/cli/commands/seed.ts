@@ -25,7 +25,12 @@ export const seed = defineCommand(
     name: 'seed',
     arguments: '[source...]',
     summary: 'Checks what is on disk, then serves it until told to stop.',
-    footer: 'Nothing is downloaded and no file is written. -d names the folder that holds the content.\n',
+    examples: [
+      ['btget seed debian.torrent -d /data', 'serve what is in /data, until Ctrl-C'],
+      ['btget seed *.torrent -d /data --max-upload 5M', 'several at once, with a limit for all'],
+      ['btget seed photos.torrent --super-seed --seed-ratio 2', 'as the first seed, until two copies are sent'],
+    ],
+    notes: ['Nothing is downloaded and no file is written. -d names the folder that holds the content.'],
     options: SEED_OPTIONS,
   },
   async (args, values, io) => runTorrents('seed', args, { ...INITIAL, ...values }, io, await nodeDeps(io, values)),

@@ -27,9 +27,12 @@ export const show = defineCommand(
     name: 'show',
     arguments: '[source...]',
     summary: 'Says what torrents hold. Downloads no content.',
-    footer:
-      'Of a magnet link or an info-hash the metadata is fetched first. With --json: one object a source.\n' +
-      '* marks files that are executable.\n',
+    examples: [
+      ['btget show debian.torrent', 'its files with their numbers, trackers, magnet link'],
+      ["btget show 'magnet:?xt=urn:btih:…' -o data.torrent", 'fetch the metadata, and keep it as a .torrent'],
+      ['btget show *.torrent --json', 'one object a source'],
+    ],
+    notes: ['Of a magnet link or an info-hash the metadata is fetched first. * marks files that are executable.'],
     options: SHOW_OPTIONS,
   },
   async (args, values, io) => {

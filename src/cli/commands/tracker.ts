@@ -28,7 +28,11 @@ export const tracker = defineCommand(
     name: 'tracker',
     arguments: '',
     summary: 'Serves announces and scrapes, over HTTP and UDP, until told to stop. Its page is at / and /stats.json.',
-    footer: '',
+    examples: [
+      ['btget tracker', 'announce at http://HOST:6969/announce and udp://HOST:6969/announce'],
+      ['btget tracker --allowed torrents/ --state tracker.state', 'for these torrents; remembers its peers'],
+    ],
+    notes: [],
     options: TRACKER_OPTIONS,
   },
   async (_args, values, io) => {

@@ -30,8 +30,13 @@ export const verify = (disk: FileDisk): CliCommand =>
       name: 'verify',
       arguments: '[source...]',
       summary: 'Checks what is on disk against a torrent, file by file. Writes nothing.',
-      footer:
-        'Exit code 32 when bytes are missing, wrong or cannot be read. Each file is read as NAME or as NAME.part.\n',
+      examples: [
+        ['btget verify debian.torrent -d /data', 'exit code 0 when every byte is right'],
+        ["btget verify box.torrent --select '*.mkv' --json", 'some files, with the bad bytes of each'],
+      ],
+      notes: [
+        'Exit code 32 when bytes are missing, wrong or cannot be read. Each file is read as NAME or as NAME.part.',
+      ],
       options: {
         ...{ dir, output, inputFile, select, exclude, bind, caCertificate, proxy, noProxy },
         ...{ json, quiet, verbose: EVERY_FILE },

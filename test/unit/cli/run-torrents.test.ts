@@ -17,7 +17,7 @@ import { FakeSession, makeMetainfo } from './support/fake-session.js';
 function start(argv: readonly string[], more: Partial<RunDeps> = {}) {
   const io = new FakeIo();
   const session = new FakeSession();
-  const spec = { name: 'download', arguments: '[source...]', summary: '', footer: '', options: OPTIONS };
+  const spec = { name: 'download', arguments: '[source...]', summary: '', examples: [], notes: [], options: OPTIONS };
   const line = readCommandLine(spec, argv, io);
   if (line.kind === 'help') throw new Error('no help was asked for');
   const deps: RunDeps = {
