@@ -234,6 +234,12 @@ export const CREATE_OPTIONS = {
     values.readText,
   ),
   force: flag('Files', '--force', 'replace a .torrent that is already there'),
+  exclude: list<string>(
+    'Files',
+    '--exclude <glob>',
+    'leave out these files and folders, by name or by path below the folder; repeatable',
+    values.readText,
+  ),
   trackers: list<string>(
     'Torrent',
     '--tracker <url>',
@@ -258,7 +264,7 @@ export const CREATE_OPTIONS = {
   name: value<string | null>(
     'Torrent',
     '--name <name>',
-    'instead of the name of the file or folder',
+    'instead of the name of the file or folder; several paths need it for their folder',
     nothing,
     values.readName,
   ),

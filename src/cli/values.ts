@@ -75,9 +75,14 @@ export const readPieceLength: Reader<number> = (text, option) => {
 
 /** One path element of at most 240 bytes. */
 export const readName: Reader<string> = (text, option) => {
-  if (/^$|^\.\.?$|[/\\\p{Cc}]/u.test(text) || Buffer.byteLength(text) > 240) throw wrong(option, text, 'a file name');
+  if (!isName(text)) throw wrong(option, text, 'a file name');
   return text;
 };
+
+/** Whether `readName` takes `text`. */
+export function isName(text: string): boolean {
+  return !/^$|^\.\.?$|[/\\\p{Cc}]/u.test(text) && Buffer.byteLength(text) <= 240;
+}
 
 /** One of `words`. */
 export function readWord<T extends string>(words: readonly T[]): Reader<T> {

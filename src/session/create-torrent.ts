@@ -3,7 +3,7 @@ import { bufferOf } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
 import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/files/file-disk.js';
 import type { PieceHashesOutcome } from '../disk/files/hash-pieces.js';
-import { listFiles, type TorrentWishes, torrentOf } from '../disk/list-files.js';
+import { type Listing, listFiles, listTogether, type TorrentWishes, torrentOf } from '../disk/list-files.js';
 import {
   createMetainfo as encodeMetainfo,
   hashesDue,
@@ -39,12 +39,15 @@ export interface CreateTorrentOptions extends TorrentWishes {
   readonly name: string | null;
   /** Bytes, a power of two from 16 KiB to 512 MiB; null: chosen by size. */
   readonly pieceLength: number | null;
+  /** Globs of files and folders that are left out, by their names or their paths below the folder. */
+  readonly exclude: readonly string[];
 }
 
 export const DEFAULT_CREATE_TORRENT_OPTIONS: CreateTorrentOptions = {
   metaVersion: '1',
   name: null,
   pieceLength: null,
+  exclude: [],
   trackers: [],
   webSeeds: [],
   private: false,
@@ -54,7 +57,7 @@ export const DEFAULT_CREATE_TORRENT_OPTIONS: CreateTorrentOptions = {
   createdAt: null,
 };
 
-const SHARED_READERS: Readers<Omit<CreateTorrentOptions, 'name' | 'pieceLength'>> = {
+const SHARED_READERS: Readers<Omit<CreateTorrentOptions, 'name' | 'pieceLength' | 'exclude'>> = {
   metaVersion: oneOf(...META_VERSIONS),
   trackers: listOf(listOf(trackerUrl)),
   webSeeds: listOf(text('an http(s) URL', isWebSeedUrl)),
@@ -69,6 +72,7 @@ const READERS: Readers<CreateTorrentOptions> = {
   ...SHARED_READERS,
   name: orNull(fileName),
   pieceLength: orNull(pieceLengthReader),
+  exclude: listOf(text('a glob', (value) => value !== '')),
 };
 
 const hashes: Reader<Buffer> = (value, name) => {
@@ -92,22 +96,35 @@ const NEW_TORRENT_READERS: Readers<NewTorrent> = {
 };
 
 /**
- * Resolves to the bytes of a .torrent of the file or folder at `path`, the same for the same content. What is left out
- * of `options` is `DEFAULT_CREATE_TORRENT_OPTIONS`. Rejects with a `BtgetError`: 'usage' for an unknown or wrong
- * option, 'source-not-found' or 'cannot-open' for what cannot be read, 'torrent-invalid' when the content is empty, or
- * more than a torrent can hold.
+ * Resolves to the bytes of a .torrent of the file or folder at `path`, the same for the same content. Several paths
+ * become the content of one folder, which `name` must name. What is left out of `options` is
+ * `DEFAULT_CREATE_TORRENT_OPTIONS`. Rejects with a `BtgetError`: 'usage' for an unknown or wrong option,
+ * 'source-not-found' or 'cannot-open' for what cannot be read, 'torrent-invalid' when the content is empty, or more
+ * than a torrent can hold.
  */
-export async function createTorrent(path: string, options: Partial<CreateTorrentOptions> = {}): Promise<Buffer> {
-  readPath(path, 'path');
-  const all = readOptions(READERS, DEFAULT_CREATE_TORRENT_OPTIONS, options);
-  const listing = await listFiles(path, null);
-  const torrent = torrentOf(path, listing, all);
+export async function createTorrent(
+  path: string | readonly string[],
+  options: Partial<CreateTorrentOptions> = {},
+): Promise<Buffer> {
+  const paths = Array.isArray(path) ? listOf(readPath)(path, 'path') : [readPath(path, 'path')];
+  const { exclude, ...all } = readOptions(READERS, DEFAULT_CREATE_TORRENT_OPTIONS, options);
+  const listing = await listPaths(paths, all.name, exclude);
+  const torrent = torrentOf(paths.join(', '), listing, all);
   const files = listing.files.map((file) => ({ path: file.from, length: file.length }));
   const { pieces, pieceRoots } = await hash(files, torrent.pieceLength, all.metaVersion);
   const bytes = encodeMetainfo({ ...torrent, pieces, pieceRoots });
   // What we write we must be able to read: a torrent beyond the limits is refused here, before anyone gets it.
   parseMetainfo(bytes);
   return bytes;
+}
+
+async function listPaths(paths: readonly string[], name: string | null, exclude: readonly string[]): Promise<Listing> {
+  const [first] = paths;
+  if (first === undefined) throw new BtgetError('usage', 'path: the list is empty');
+  const leftOut = { torrent: null, exclude };
+  if (paths.length === 1) return listFiles(first, leftOut);
+  if (name === null) throw new BtgetError('usage', 'name: several paths need one, that of their folder');
+  return listTogether(paths, name, leftOut);
 }
 
 /**

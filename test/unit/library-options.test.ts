@@ -219,6 +219,7 @@ const CREATE: Wrong<CreateTorrentOptions> = {
   ],
   name: [['a/b', "name: 'a/b' is not a file name"]],
   pieceLength,
+  exclude: [[[''], "exclude[0]: '' is not a glob"]],
   trackers: [
     [['http://a.example/'], "trackers[0]: 'http://a.example/' is not a list"],
     [[['a.example']], "trackers[0][0]: 'a.example' is not the URL of a tracker"],
@@ -231,8 +232,9 @@ const CREATE: Wrong<CreateTorrentOptions> = {
   createdAt: [[new Date(0), 'createdAt: an object is not a whole number']],
 };
 
+const { exclude: _fromFiles, ...OF_HASHES } = CREATE;
 const NEW: Wrong<NewTorrent> = {
-  ...CREATE,
+  ...OF_HASHES,
   name: [
     ['..', "name: '..' is not a name"],
     [undefined, 'name: undefined is not a name'],
@@ -284,8 +286,9 @@ const events = {
 // Where a wrong option that is taken would write.
 const dir = mkdtempSync(join(tmpdir(), 'btget-options-'));
 after(() => rmSync(dir, { recursive: true }));
+const { exclude: _none, ...DEFAULT_OF_HASHES } = DEFAULT_CREATE_TORRENT_OPTIONS;
 const NEW_TORRENT: NewTorrent = {
-  ...DEFAULT_CREATE_TORRENT_OPTIONS,
+  ...DEFAULT_OF_HASHES,
   name: 'x',
   content: { length: 5, executable: false },
   pieceLength: 16_384,
@@ -367,5 +370,8 @@ describe('options of the library', { timeout: HANGS_AFTER }, () => {
     });
     await assert.rejects(download(bytes, { mode: 'seed' } as never), { code: 'usage', message: /^mode: / });
     await assert.rejects(createTorrent(5 as never), { code: 'usage', message: 'path: 5 is not a path' });
+    await assert.rejects(createTorrent([]), { code: 'usage', message: 'path: the list is empty' });
+    await assert.rejects(createTorrent(['a', 5] as never), { code: 'usage', message: 'path[1]: 5 is not a path' });
+    await assert.rejects(createTorrent(['a', 'b']), { code: 'usage', message: /^name: several paths need one/ });
   });
 });

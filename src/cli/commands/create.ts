@@ -1,18 +1,20 @@
 /** `btget create`: makes a .torrent of a file or folder. */
-import { basename, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, relative, resolve } from 'node:path';
 import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
 import type { FileDisk } from '../../disk/files/file-disk.js';
 import type { PieceHashesOutcome } from '../../disk/files/hash-pieces.js';
-import { type ListedFile, listFiles, torrentOf } from '../../disk/list-files.js';
+import { type ListedFile, type Listing, listFiles, listTogether, torrentOf } from '../../disk/list-files.js';
+import { type ChangedName, changedNames } from '../../metainfo/changed-names.js';
 import { createMetainfo } from '../../metainfo/create-metainfo.js';
 import { parseMetainfo } from '../../metainfo/parse-metainfo.js';
 import { type CliIo, onInterrupt } from '../io.js';
 import { CREATE_OPTIONS, type Values } from '../options.js';
-import { printable } from '../output/escape.js';
+import { abridged, printable } from '../output/escape.js';
 import { formatCount, formatSize } from '../output/format.js';
 import { createTaskProgress } from '../output/progress-line.js';
-import { readDate } from '../values.js';
+import { shellPath, shellWord } from '../output/shell-word.js';
+import { isName, readDate } from '../values.js';
 import { version } from '../version.js';
 import { type CliCommand, defineCommand } from './command.js';
 import { type TorrentTarget, torrentTarget, writeTorrent } from './write-torrent.js';
@@ -21,10 +23,11 @@ export const create = (disk: FileDisk): CliCommand =>
   defineCommand(
     {
       name: 'create',
-      arguments: '<path>',
+      arguments: '<path...>',
       summary: 'Makes a .torrent of a file or folder.',
       examples: [
         ['btget create photos/ --tracker https://tracker.example/announce', 'makes photos.torrent here'],
+        ['btget create a.iso b.iso docs/ --name discs', 'a folder discs of these; makes discs.torrent'],
         ["btget create site/ --exclude '*.{log,tmp}' -o /srv/", 'without some files; makes /srv/site.torrent'],
       ],
       notes: [
@@ -33,11 +36,11 @@ export const create = (disk: FileDisk): CliCommand =>
       ],
       options: CREATE_OPTIONS,
     },
-    async ([path = ''], values, io) => {
+    async (paths, values, io) => {
       const createdAt = values.date ?? dateOfEnvironment(io);
-      const target = await targetOf(path, values);
-      const listing = await listFiles(path, target.kind === 'file' ? target.path : null);
-      const torrent = torrentOf(path, listing, {
+      const target = await targetOf(paths, values);
+      const listing = await list(paths, values, target);
+      const torrent = torrentOf(paths.join(', '), listing, {
         metaVersion: values.metaVersion,
         name: values.name,
         pieceLength: values.pieceLength,
@@ -55,17 +58,23 @@ export const create = (disk: FileDisk): CliCommand =>
       if (!outcome.ok) throw outcome.failure;
       const bytes = createMetainfo({ ...torrent, pieces: outcome.pieces, pieceRoots: outcome.pieceRoots });
       // We must be able to read what we write: a torrent beyond the limits is refused here, not by a user who gets it.
-      const { infoHashV1, infoHashV2, pieceCount } = parseMetainfo(bytes);
+      const metainfo = parseMetainfo(bytes);
+      const { infoHashV1, infoHashV2, pieceCount } = metainfo;
       await writeTorrent(target, bytes, values.force, io.stdout);
       if (values.quiet) return 0;
       if (values.private && values.trackers.length === 0)
         io.stderr.write('warning: a private torrent without a tracker finds no peers (--tracker names one)\n');
+      const changed = changedNames(metainfo);
+      if (changed.length > 0) io.stderr.write(`${printable(changedSentence(changed))}\n`);
       for (const reason of listing.leftOut) io.stderr.write(`left out: ${printable(reason)}\n`);
       io.stderr.write(
         `${printable(target.kind === 'stdout' ? 'stdout' : target.path)}: ` +
           `${formatSize(length)} in ${formatCount(listing.files.length, 'file')}, ` +
           `${formatCount(pieceCount, 'piece')} of ${formatSize(pieceLength)}, ${hashesText(infoHashV1, infoHashV2)}\n`,
       );
+      const next =
+        io.stderr.isTTY === true && target.kind === 'file' ? nextSentence(paths, torrent.name, target.path) : null;
+      if (next !== null) io.stderr.write(`${next}\n`);
       return 0;
     },
   );
@@ -75,9 +84,29 @@ function hashesText(v1: Buffer | null, v2: Buffer | null): string {
   return [`info-hash ${first}`, ...others].join(' and ');
 }
 
-function targetOf(path: string, values: Values<typeof CREATE_OPTIONS>): Promise<TorrentTarget> {
+type CreateValues = Values<typeof CREATE_OPTIONS>;
+
+function targetOf([path = '', ...more]: readonly string[], values: CreateValues): Promise<TorrentTarget> {
+  if (more.length > 0 && values.name === null)
+    throw new BtgetError('usage', '--name is missing: several paths need a name for their folder');
   const name = `${values.name ?? basename(resolve(path))}.torrent`;
   return torrentTarget(values.output, name, values.force);
+}
+
+function list(paths: readonly string[], { name, exclude }: CreateValues, target: TorrentTarget): Promise<Listing> {
+  const [path = '', ...more] = paths;
+  const leftOut = { torrent: target.kind === 'file' ? target.path : null, exclude };
+  return name === null || more.length === 0 ? listFiles(path, leftOut) : listTogether(paths, name, leftOut);
+}
+
+const NAMES_TOLD = 3;
+
+function changedSentence(changed: readonly ChangedName[]): string {
+  const told = changed
+    .slice(0, NAMES_TOLD)
+    .map(({ from, to }) => `'${abridged(from.join('/'), 200)}' will be '${abridged(to.join('/'), 200)}'`);
+  const more = changed.length > NAMES_TOLD ? `, and ${changed.length - NAMES_TOLD} more` : '';
+  return `warning: others get ${formatCount(changed.length, 'other name')}: ${told.join(', ')}${more}`;
 }
 
 function hash(
@@ -112,6 +141,24 @@ function hash(
       () => 7,
     );
   });
+}
+
+/**
+ * The command that seeds the content where it lies. Several paths in one folder make that the torrent's folder; else
+ * the user must first put them into one. Null when `seed` has no option for it.
+ */
+function nextSentence(paths: readonly string[], name: string, torrent: string): string | null {
+  const [path = '', ...more] = paths;
+  const parents = new Set(paths.map((each) => dirname(resolve(each))));
+  const [parent = '/'] = parents;
+  const seed = `btget seed ${shellPath(torrent)}`;
+  if (more.length > 0 && (parents.size > 1 || parent === '/'))
+    return `next: put these into a folder ${shellPath(name)} here, and ${seed}`;
+  const content = more.length === 0 ? resolve(path) : parent;
+  const [dir, own] = [dirname(content), basename(content)];
+  const where = dir === process.cwd() ? '' : ` -d ${shellPath(isAbsolute(path) ? dir : relative('', dir))}`;
+  if (own === name) return `next: ${seed}${where}`;
+  return isName(own) ? `next: ${seed}${where} -o ${shellWord(own)}` : null;
 }
 
 /** Seconds since 1970, from the variable that reproducible builds set; null when it is not set. */

@@ -4,8 +4,9 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { listFiles } from '../../../src/disk/list-files.js';
+import { listFiles, listTogether } from '../../../src/disk/list-files.js';
 
+const ALL = { torrent: null, exclude: [] };
 const root = mkdtempSync(join(tmpdir(), 'btget-list-'));
 after(() => rmSync(root, { recursive: true }));
 
@@ -21,7 +22,7 @@ function folder(name: string, files: readonly string[]): string {
 
 test('a folder is listed by the bytes of its names, hidden files and all, without the torrent itself', async () => {
   const dir = folder('sorted', ['b', 'a/z', 'a.txt', 'B', '.hidden', 'ü', 'a/.git/x', 'out.torrent', '漢']);
-  const listing = await listFiles(dir, join(dir, 'out.torrent'));
+  const listing = await listFiles(dir, { torrent: join(dir, 'out.torrent'), exclude: [] });
   assert.deepEqual(
     listing.files.map((file) => file.path.join('/')),
     ['.hidden', 'B', 'a/.git/x', 'a/z', 'a.txt', 'b', 'ü', '漢'],
@@ -33,7 +34,7 @@ test('a single file is listed under its name', async () => {
   const dir = folder('single', ['tool']);
   chmodSync(join(dir, 'tool'), 0o755);
   const path = join(dir, 'tool');
-  assert.deepEqual(await listFiles(path, null), {
+  assert.deepEqual(await listFiles(path, ALL), {
     name: 'tool',
     isFolder: false,
     files: [{ path: ['tool'], from: path, length: 4, executable: true }],
@@ -47,7 +48,7 @@ test('links are followed; something that is no file is left out, with the reason
   symlinkSync('sub/x', join(dir, 'y'));
   symlinkSync('nowhere', join(dir, 'broken'));
   assert.equal(spawnSync('mkfifo', [join(dir, 'pipe')]).status, 0);
-  const listing = await listFiles(dir, null);
+  const listing = await listFiles(dir, ALL);
   assert.deepEqual(
     listing.files.map((file) => file.path.join('/')),
     ['sub/x', 'twin/x', 'y'],
@@ -61,7 +62,45 @@ test('links are followed; something that is no file is left out, with the reason
 test('a folder that holds a link to itself, one without files, and one that is missing are refused', async () => {
   const loop = folder('loop', ['x']);
   symlinkSync('.', join(loop, 'again'));
-  await assert.rejects(listFiles(loop, null), { code: 'cannot-open', message: /link to a folder that holds it/ });
-  await assert.rejects(listFiles(folder('bare', []), null), { code: 'source-not-found', message: /holds no file/ });
-  await assert.rejects(listFiles(join(root, 'missing'), null), { code: 'source-not-found' });
+  await assert.rejects(listFiles(loop, ALL), { code: 'cannot-open', message: /link to a folder that holds it/ });
+  await assert.rejects(listFiles(folder('bare', []), ALL), { code: 'source-not-found', message: /holds no file/ });
+  await assert.rejects(listFiles(join(root, 'missing'), ALL), { code: 'source-not-found' });
+});
+
+const pathsOf = ({ files }: { readonly files: readonly { readonly path: readonly string[] }[] }): string[] =>
+  files.map(({ path }) => path.join('/'));
+const without = (...exclude: readonly string[]) => ({ torrent: null, exclude });
+
+test('what a glob excludes is left out by its name or its path, and a folder is not even looked into', async () => {
+  const dir = folder('some', ['a.log', 'a.txt', 'sub/b.log', 'sub/c', 'sub/deep/c', 'some/x']);
+  assert.deepEqual(pathsOf(await listFiles(dir, without('*.{log,tmp}', 'deep'))), ['a.txt', 'some/x', 'sub/c']);
+  assert.deepEqual(pathsOf(await listFiles(dir, without('sub/*'))), ['a.log', 'a.txt', 'some/x']);
+  // The name of the folder itself is not below it.
+  assert.deepEqual(pathsOf(await listFiles(dir, without('some', 'sub', '*.log'))), ['a.txt']);
+  const closed = join(dir, 'sub', 'deep');
+  symlinkSync('..', join(closed, 'loop'));
+  await assert.rejects(listFiles(dir, ALL), { code: 'cannot-open' });
+  assert.equal(pathsOf(await listFiles(dir, without('deep'))).length, 5);
+});
+
+test('to exclude everything is wrong usage, and so is a glob that is too long', async () => {
+  const dir = folder('none', ['a', 'b/c']);
+  const refused = { code: 'usage', message: `--exclude leaves no file of ${dir}` };
+  await assert.rejects(listFiles(dir, without('*')), refused);
+  await assert.rejects(listFiles(join(dir, 'a'), without('a')), { code: 'usage' });
+  await assert.rejects(listFiles(dir, without('a'.repeat(5000))), { code: 'usage', message: /^--exclude: / });
+});
+
+test('several files and folders are listed as the content of one folder, sorted whatever their order', async () => {
+  const dir = folder('parts', ['b/x', 'b/y.log', 'c', 'd/a', 'e/c']);
+  const parts = ['c', 'b', 'd/a'].map((part) => join(dir, part));
+  const listing = await listTogether(parts, 'pack', without('*.log'));
+  assert.deepEqual([listing.name, listing.isFolder, pathsOf(listing)], ['pack', true, ['a', 'b/x', 'c']]);
+  assert.deepEqual(await listTogether(parts.toReversed(), 'pack', without('*.log')), listing);
+  assert.deepEqual(pathsOf(await listTogether(parts, 'pack', without('b'))), ['a', 'c']);
+  await assert.rejects(listTogether([...parts, join(dir, 'e/c')], 'pack', ALL), {
+    code: 'usage',
+    message: `${join(dir, 'c')} and ${join(dir, 'e/c')} would both be pack/c`,
+  });
+  await assert.rejects(listTogether([join(dir, 'c'), '/'], 'pack', ALL), { code: 'usage' });
 });

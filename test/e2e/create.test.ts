@@ -1,0 +1,107 @@
+/** `create` by the real program: what it leaves out, what it puts together, and what it tells people. */
+import assert from 'node:assert/strict';
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+import { promisify } from 'node:util';
+import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
+import { createTorrent } from '../../src/session/create-torrent.js';
+import { BTGET, BtgetProcess, LOOPBACK, runBtget } from '../support/btget-process.js';
+
+const root = mkdtempSync(join(tmpdir(), 'btget-create-'));
+after(() => rmSync(root, { recursive: true }));
+
+const hasScript = spawnSync('script', ['--version']).status === 0;
+
+function folder(name: string, files: readonly string[]): string {
+  const dir = join(root, name);
+  for (const file of files) {
+    mkdirSync(dirname(join(dir, file)), { recursive: true });
+    writeFileSync(join(dir, file), `${name}/${file}`);
+  }
+  return dir;
+}
+
+const filesOf = (torrent: string): string[] =>
+  parseMetainfo(readFileSync(torrent)).files.map((file) => file.path.join('/'));
+
+/** The lines that `btget create` prints on a terminal. */
+async function createOnTerminal(cwd: string, ...args: readonly string[]): Promise<string[]> {
+  const words = [process.execPath, BTGET, 'create', ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
+  const { stdout } = await promisify(execFile)('script', ['-qec', words.join(' '), '/dev/null'], { cwd });
+  return stdout.split(/\r*\n/);
+}
+
+test('--exclude leaves out by name and by path, and the rest verifies and seeds', async (t) => {
+  const dir = folder('site', ['site/index.html', 'site/a.log', 'site/b.tmp', 'site/cache/x', 'site/in/cache/y']);
+  const made = await runBtget(t, dir, ['create', 'site', '--exclude', '*.{log,tmp}', '--exclude', 'cache/*']);
+  assert.equal(made.code, 0, made.err);
+  assert.deepEqual(filesOf(join(dir, 'site.torrent')), ['site/in/cache/y', 'site/index.html']);
+  assert.equal((await runBtget(t, dir, ['verify', 'site.torrent'])).code, 0);
+  const none = await runBtget(t, dir, ['create', 'site', '--exclude', '*', '--force']);
+  assert.deepEqual([none.code, none.err], [28, 'btget: --exclude leaves no file of site\n']);
+});
+
+test('several paths become one folder, and the library makes the same bytes', async (t) => {
+  const dir = folder('parts', ['pack/one', 'pack/two/x', 'pack/three', 'other/one']);
+  const paths = ['pack/two', 'pack/one'];
+  const made = await runBtget(t, dir, ['create', ...paths, '--name', 'pack']);
+  assert.equal(made.code, 0, made.err);
+  const bytes = readFileSync(join(dir, 'pack.torrent'));
+  assert.deepEqual(filesOf(join(dir, 'pack.torrent')), ['pack/one', 'pack/two/x']);
+  const { createdBy } = parseMetainfo(bytes);
+  const absolute = paths.map((path) => join(dir, path));
+  assert.deepEqual(await createTorrent(absolute, { name: 'pack', createdBy }), bytes);
+  assert.equal((await runBtget(t, dir, ['verify', 'pack.torrent'])).code, 0);
+  for (const [args, message] of [
+    [['pack/one', 'pack/two'], '--name is missing: several paths need a name for their folder'],
+    [['pack/one', 'other/one', '--name', 'x'], 'pack/one and other/one would both be x/one'],
+  ] as const)
+    assert.deepEqual(await runBtget(t, dir, ['create', ...args]), { code: 28, out: '', err: `btget: ${message}\n` });
+});
+
+test('names that others get changed are warned of, and are found again here', async (t) => {
+  const dir = folder('names', ['box/a\\b', 'box/README', 'box/readme', 'box/plain']);
+  const made = await runBtget(t, dir, ['create', 'box']);
+  assert.equal(made.code, 0, made.err);
+  assert.equal(
+    made.err.split('\n')[0],
+    "warning: others get 2 other names: 'box/a\\b' will be 'box/ab', 'box/readme' will be 'box/readme.1'",
+  );
+  assert.equal((await runBtget(t, dir, ['verify', 'box.torrent'])).code, 0);
+  assert.equal((await runBtget(t, dir, ['create', 'box', '-q', '--force'])).err, '');
+  const plain = await runBtget(t, dir, ['create', 'box/plain', '-o', 'plain.torrent']);
+  assert.doesNotMatch(plain.err, /warning|next:/);
+});
+
+test('on a terminal the last line is the command that seeds it, which works in a shell', {
+  skip: !hasScript,
+}, async (t) => {
+  const dir = folder('next', ["it's here/$x y/f", 'up/a', 'up/b', 'a\nb/f', '-dash/f']);
+  mkdirSync(join(dir, 'work'));
+  symlinkSync(join(dir, 'up'), join(dir, 'link'));
+  const rows: readonly (readonly [args: readonly string[], expected: string])[] = [
+    [['../up'], 'next: btget seed up.torrent -d ..'],
+    [[`${dir}/link`, '-o', '../l.torrent'], `next: btget seed ../l.torrent -d ${dir}`],
+    [['../up', '--name', 'new name'], "next: btget seed 'new name.torrent' -d .. -o up"],
+    [["../it's here/$x y"], "next: btget seed '$x y.torrent' -d '../it'\\''s here'"],
+    [['../a\nb'], "next: btget seed $'a\\x0ab.torrent' -d .."],
+    [['--', '../-dash'], 'next: btget seed ./-dash.torrent -d ..'],
+    [['../up/b', '../up/a', '--name', 'both'], 'next: btget seed both.torrent -d .. -o up'],
+  ];
+  for (const [args, expected] of rows) {
+    const lines = await createOnTerminal(join(dir, 'work'), ...args);
+    assert.equal(lines.at(-2), expected, lines.join('\n'));
+    const words = spawnSync('bash', ['-c', `printf '%s\\0' ${expected.replace('next: btget ', '')}`]).stdout.toString();
+    const seed = new BtgetProcess(t, join(dir, 'work'), [...words.split('\0').slice(0, -1), ...LOOPBACK, '--no-dht']);
+    await seed.says(/: seeding \d/);
+    seed.process.kill('SIGTERM');
+    assert.equal((await seed.ended).code, 0, seed.err);
+  }
+  const apart = await createOnTerminal(join(dir, 'work'), '../up/a', '../-dash', '--name', 'apart');
+  assert.equal(apart.at(-2), 'next: put these into a folder apart here, and btget seed apart.torrent');
+  const quiet = await createOnTerminal(join(dir, 'work'), '../up', '-q', '-o', 'q.torrent');
+  assert.deepEqual(quiet, ['']);
+});
