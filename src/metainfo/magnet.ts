@@ -42,6 +42,11 @@ export interface MagnetLink {
   readonly selected: readonly FileRange[] | null;
 }
 
+/** What to call the torrent of a link until its own name is known: the link's name, or all digits of its hash. */
+export function nameOfLink({ name, infoHash, infoHashV1, infoHashV2 }: MagnetLink): string {
+  return name ?? toHex(infoHashV1 ?? infoHashV2 ?? infoHash);
+}
+
 /** The greatest length of a link in characters. A longer one is abuse: Linux allows 128 KiB for one argument. */
 export const MAX_MAGNET_LENGTH = 128 * 1024;
 /** How many trackers of a link are kept, and how many web seeds, peers and nodes. */

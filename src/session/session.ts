@@ -9,7 +9,7 @@ import type { DhtStatus } from '../discovery/dht/dht-node.js';
 import { OwnAddresses } from '../discovery/own-addresses.js';
 import type { PortMapping } from '../discovery/port-mapping/port-mapper.js';
 import { bothHashes, swarmsOf, type WireHashes, wireHashes } from '../metainfo/info-hash.js';
-import type { MagnetLink } from '../metainfo/magnet.js';
+import { type MagnetLink, nameOfLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { selectFiles } from '../metainfo/selection.js';
 import type { Blocklist } from '../net/blocklist.js';
@@ -329,8 +329,7 @@ export class Session {
  * from its public sources then.
  */
 function subjectOf(link: MagnetLink): Subject {
-  const { infoHash, name, nodes } = link;
-  return { hashes: bothHashes(link), name: name ?? toHex(infoHash), nodes, private: false };
+  return { hashes: bothHashes(link), name: nameOfLink(link), nodes: link.nodes, private: false };
 }
 
 /** BEP 20: a dash, two letters for the client, four characters for its version, a dash, then random characters. */

@@ -336,6 +336,10 @@ export class Connecter implements Successor {
     return peer;
   }
 
+  get isSuperSeeding(): boolean {
+    return this.#superSeeding?.isActive === true;
+  }
+
   /** Peers that come now hear nothing of what we have. During the check we do not know yet whether we are a seed. */
   get #hides(): boolean {
     if (this.#superSeeding === null) return false;

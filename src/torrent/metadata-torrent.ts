@@ -250,6 +250,7 @@ export class MetadataTorrent {
       webSeeds: NO_WEB_SEEDS,
       downRate: 0,
       upRate: 0,
+      superSeeding: false,
       peers: this.#peers.count,
       encrypted: this.#peers.encryptedCount,
       seeds: 0,

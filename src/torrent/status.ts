@@ -37,6 +37,8 @@ export interface TorrentStatus {
   /** Bytes a second. */
   readonly downRate: number;
   readonly upRate: number;
+  /** We hide what we have, and show each piece to one peer first (BEP 16). */
+  readonly superSeeding: boolean;
   /** Connected peers. */
   readonly peers: number;
   /** Connected peers with which everything goes through a cipher. */

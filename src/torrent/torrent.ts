@@ -232,6 +232,7 @@ export class Torrent implements HandoverTarget {
       wasted: downloader.wasted,
       webSeeds: webSeeds.status,
       ...rates,
+      superSeeding: connecter.isSuperSeeding,
       ...counts,
       reach: this.#swarm.encoder.reach,
       eta: left === undefined || this.#disk.failure !== null ? null : Math.ceil(left / 1000),

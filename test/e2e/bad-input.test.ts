@@ -206,7 +206,7 @@ const rows: Readonly<Record<string, Row>> = {
   'an info-hash of version 2 and no time': {
     args: ['ab'.repeat(32), '--timeout', '1'],
     code: 2,
-    says: `${'ab'.repeat(20)}: gave up: not done after 1s (the same command again goes on)`,
+    says: `${'ab'.repeat(32)}: gave up: not done after 1s (the same command again goes on)`,
   },
   'no peer and no tracker': {
     args: ['hello.torrent', '-d', 'lonely', '--stop-timeout', '1'],

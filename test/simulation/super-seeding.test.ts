@@ -85,6 +85,15 @@ describe('a super seed', () => {
     [8, 100],
     [50, 50],
   ] as const) {
+    it('says in its status that it super-seeds, until every piece is with some peer', () => {
+      const hiding = world();
+      const says = (): boolean => hiding.seed.torrent.status().superSeeding;
+      assert.equal(says(), true);
+      hiding.untilDone(HOUR);
+      assert.equal(says(), false);
+      assert.equal(world({ superSeed: false }).seed.torrent.status().superSeeding, false);
+    });
+
     it(`gives hardly more than one copy until ${leeches} unequal leeches have one between them`, () => {
       const swarm = world({ leeches, pieceCount });
       const copies = swarm.untilOneCopy(HOUR);

@@ -120,7 +120,13 @@ export type RunEvent =
       readonly status: BlocklistStatus;
     }
   /** For people: the torrent serves what it has. */
-  | { readonly type: 'seeding'; readonly about: Subject; readonly have: number; readonly wanted: number }
+  | {
+      readonly type: 'seeding';
+      readonly about: Subject;
+      readonly have: number;
+      readonly wanted: number;
+      readonly superSeeding: boolean;
+    }
   /** For people: no more progress comes of this torrent under this info-hash. */
   | { readonly type: 'over'; readonly about: Subject }
   /** For people: a sentence. */

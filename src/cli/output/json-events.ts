@@ -25,12 +25,12 @@ function fieldsOf(event: RunEvent): Readonly<Record<string, unknown>> | undefine
     case 'checking':
       return { checked: event.checked, length: event.length };
     case 'progress': {
-      const { have, wanted, downloaded, uploaded, peers, encrypted, seeds, eta, state } = event.status;
+      const { have, wanted, downloaded, uploaded, peers, encrypted, seeds, eta, state, superSeeding } = event.status;
       const [downRate, upRate] = [Math.round(event.status.downRate), Math.round(event.status.upRate)];
       const { inUse: webSeeds, received: fromWebSeeds } = event.status.webSeeds;
       return {
         ...{ have, wanted, downloaded, fromWebSeeds, uploaded, downRate, upRate },
-        ...{ peers, encrypted, seeds, webSeeds, eta, state },
+        ...{ peers, encrypted, seeds, webSeeds, eta, state, superSeeding },
       };
     }
     case 'file':

@@ -21,7 +21,9 @@ export function sentencesFor(event: RunEvent, verbosity: Verbosity): readonly st
       return verbosity === 'verbose' ? [printable(event.message)] : [];
     case 'seeding': {
       const part = event.have < event.wanted ? `${formatPercent(event.have, event.wanted)} of ` : '';
-      return [`${printable(event.about.name)}: seeding ${part}${formatSize(event.wanted)}`];
+      const what = `${part}${formatSize(event.wanted)}`;
+      const how = event.superSeeding ? `super-seeding ${what}, each piece to one peer first` : `seeding ${what}`;
+      return [`${printable(event.about.name)}: ${how}`];
     }
     case 'stalled':
       return [`${printable(event.about.name)}: stalled: ${printable(event.reasons.map((r) => r.message).join('; '))}`];

@@ -169,10 +169,7 @@ export class Run implements JobOwner {
 
   jobDone(job: TorrentJob): void {
     // A torrent that seeds only a part has told so when its check ended.
-    if (this.#options.torrent.seedGoal !== null && job.isWhole) {
-      const { wanted } = job;
-      this.tell({ type: 'seeding', about: job.about, have: wanted, wanted });
-    }
+    if (this.#options.torrent.seedGoal !== null && job.isWhole) job.tellSeeding();
     const onDone = this.#options.onDone;
     if (onDone === null || this.mode === 'seed') return;
     this.#busy += 1;

@@ -4,6 +4,7 @@ import { toHex } from '../../base/bytes.js';
 import type { Millis } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import type { TrackerAnswer } from '../../discovery/trackers/rerequester.js';
+import { nameOfLink } from '../../metainfo/magnet.js';
 import { contentLength, type Metainfo, type TorrentFile } from '../../metainfo/metainfo.js';
 import type { MagnetEvents } from '../../session/magnet-torrent.js';
 import { optionsForLink } from '../../session/node-link-peers.js';
@@ -180,6 +181,14 @@ export class TorrentJob implements MagnetEvents {
     this.#finish();
   }
 
+  /** Tells people that the torrent serves what it has. */
+  tellSeeding(): void {
+    const status = this.#takeStatus();
+    if (status === undefined) return;
+    const { have, wanted, superSeeding } = status;
+    this.#owner.tell({ type: 'seeding', about: this.about, have, wanted, superSeeding });
+  }
+
   stop(answered: () => void): void {
     if (this.#torrent === undefined) answered();
     else this.#torrent.stop(answered);
@@ -209,7 +218,7 @@ export class TorrentJob implements MagnetEvents {
     const status = this.#status;
     if (this.#owner.mode !== 'seed' || status === undefined || status.have === status.wanted) return;
     if (status.have === 0) this.failed(new BtgetError('bytes-missing', `nothing of it is at ${this.path}`));
-    else this.#owner.tell({ type: 'seeding', about: this.about, have: status.have, wanted: status.wanted });
+    else this.tellSeeding();
   }
 
   fileDone(file: TorrentFile, path: string): void {
@@ -336,6 +345,5 @@ export function beginJob(
 
 function subjectOf(source: UsableSource): Subject {
   if (source.kind === 'torrent') return { name: source.metainfo.name, infoHash: toHex(source.metainfo.infoHash) };
-  const infoHash = toHex(source.link.infoHash);
-  return { name: abridged(source.link.name ?? infoHash, 200), infoHash };
+  return { name: abridged(nameOfLink(source.link), 200), infoHash: toHex(source.link.infoHash) };
 }

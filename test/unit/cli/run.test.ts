@@ -342,6 +342,27 @@ test('a link of a hybrid by its v2 hash has the main hash from the metadata on',
   assert.deepEqual(over, [v2.slice(0, 40)], 'no display shows it under both');
 });
 
+test('a link without a name is called by all digits of the hash that it names', () => {
+  const [v1, v2] = ['0123456789abcdef'.repeat(5).slice(0, 40), '0123456789abcdef'.repeat(4)];
+  for (const [text, name] of [
+    [v1, v1],
+    [v2, v2],
+    [`magnet:?xt=urn:btmh:1220${v2}`, v2],
+    [`magnet:?xt=urn:btmh:1220${v2}&xt=urn:btih:${v1}`, v1],
+    [`magnet:?xt=urn:btmh:1220${v2}&dn=box`, 'box'],
+  ] as const) {
+    const source: LoadedSource = { input: text, ok: true, kind: 'magnet', link: parseLink(text), peers: [] };
+    const { run, events } = play([source]);
+    run.interrupt();
+    const summary = events.at(-1);
+    assert.equal(summary?.type, 'summary');
+    assert.deepEqual(
+      summary.torrents.map((torrent) => torrent.name),
+      [name],
+    );
+  }
+});
+
 test('a link that gets no metadata tells the reason after ten seconds without a peer, or after thirty with one', () => {
   const { session, time, events } = play([linked('x')]);
   const stalls = () =>

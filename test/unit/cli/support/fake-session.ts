@@ -68,6 +68,7 @@ export function makeStatus(more: Partial<TorrentStatus> = {}): TorrentStatus {
     webSeeds: NO_WEB_SEEDS,
     downRate: 0,
     upRate: 0,
+    superSeeding: false,
     peers: 0,
     seeds: 0,
     useful: 0,
