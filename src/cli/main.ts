@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CliCommand>>> = {
   verify: () => loadHashing(async () => (await import('./commands/verify.js')).verify),
   tracker: async () => (await import('./commands/tracker.js')).tracker,
   doctor: async () => (await import('./commands/doctor.js')).doctor,
+  config: async () => (await import('./commands/config.js')).config,
 };
 
 async function loadHashing(load: () => Promise<(disk: FileDisk) => CliCommand>): Promise<CliCommand> {

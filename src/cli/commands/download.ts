@@ -13,6 +13,7 @@ const FOOTER = `Commands:
   btget show SOURCE...         say what a torrent holds
   btget verify SOURCE...       check what is on disk, file by file
   btget tracker                serve announces and scrapes
+  btget config [COMMAND]       say what each option is, and where that comes from
 btget COMMAND --help says what a command takes; btget --version what this is.
 
 SOURCE is a .torrent, an http(s) URL of one, a magnet link, an info-hash, or - for a .torrent on stdin.
