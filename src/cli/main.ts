@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CliCommand>>> = {
   tracker: async () => (await import('./commands/tracker.js')).tracker,
   doctor: async () => (await import('./commands/doctor.js')).doctor,
   config: async () => (await import('./commands/config.js')).config,
+  completion: async () => (await import('./commands/completion.js')).completion,
 };
 
 async function loadHashing(load: () => Promise<(disk: FileDisk) => CliCommand>): Promise<CliCommand> {

@@ -14,6 +14,7 @@ const FOOTER = `Commands:
   btget verify SOURCE...       check what is on disk, file by file
   btget tracker                serve announces and scrapes
   btget config [COMMAND]       say what each option is, and where that comes from
+  btget completion SHELL       print a script that completes this in bash, zsh or fish
 btget COMMAND --help says what a command takes; btget --version what this is.
 
 SOURCE is a .torrent, an http(s) URL of one, a magnet link, an info-hash, or - for a .torrent on stdin.

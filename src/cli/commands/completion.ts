@@ -1,0 +1,33 @@
+/** `btget completion`: prints a script that completes btget's command line in a shell. */
+import { BtgetError } from '../../base/failure.js';
+import { bashCompletion } from '../completion/bash.js';
+import { fishCompletion } from '../completion/fish.js';
+import { type CompletedCommand, completedCommands, SHELLS, type Shell } from '../completion/vocabulary.js';
+import { zshCompletion } from '../completion/zsh.js';
+import { shownSource } from '../source/source-text.js';
+import { defineCommand } from './command.js';
+
+const WRITERS: Readonly<Record<Shell, (commands: readonly CompletedCommand[]) => string>> = {
+  bash: bashCompletion,
+  zsh: zshCompletion,
+  fish: fishCompletion,
+};
+
+export const completion = defineCommand(
+  {
+    name: 'completion',
+    arguments: '<shell>',
+    summary: 'Prints a script that completes the command line of btget: for bash, zsh or fish.',
+    footer:
+      '  bash  source <(btget completion bash)                  in ~/.bashrc\n' +
+      '  zsh   source <(btget completion zsh)                   in ~/.zshrc, after compinit\n' +
+      '  fish  btget completion fish | source                   in ~/.config/fish/config.fish\n',
+    options: {},
+  },
+  async ([word = ''], _values, io) => {
+    const shell = SHELLS.find((each) => each === word);
+    if (shell === undefined) throw new BtgetError('usage', `'${shownSource(word)}' is not bash, zsh or fish`);
+    io.stdout.write(WRITERS[shell](completedCommands()));
+    return 0;
+  },
+);
