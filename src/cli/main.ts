@@ -33,10 +33,6 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
   let isBroken = false;
   try {
     const [first = '', ...rest] = argv;
-    if (first === '--version' || first === '-V') {
-      io.stdout.write(`${version()}\n`);
-      return 0;
-    }
     io.onBug((error) => {
       if (isBroken) return;
       isBroken = true;
@@ -44,6 +40,10 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
       reportFailure(error, argv, io);
       io.exitNow(exitCodeOf(error));
     });
+    if (first === '--version' || first === '-V') {
+      io.stdout.write(`${version()}\n`);
+      return 0;
+    }
     const load = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
     if (load !== undefined) return await (await load()).run(rest, io);
     if (first === 'help') return await help(rest, io);
