@@ -84,7 +84,7 @@ describe('the package that npm would publish', { skip: !isPosix, timeout: HANGS_
       paths.filter((path) => !path.startsWith('dist/package/types/')).sort(),
       [
         ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'docs/library.md', 'docs/manual.md'],
-        ...['LICENSES.txt', 'btget.js', 'index.js', 'load.js'].map((name) => `dist/package/${name}`),
+        ...['LICENSES.txt', 'btget.1', 'btget.js', 'index.js', 'load.js'].map((name) => `dist/package/${name}`),
         ...modules.flatMap((name) => [`dist/package/${name}.js`, `dist/package/${name}.js.map`]),
       ].sort(),
     );
@@ -165,6 +165,16 @@ describe('the package that npm would publish', { skip: !isPosix, timeout: HANGS_
     assert.ok(line !== null, err);
     const [, path = '', number] = line;
     assert.match(readFileSync(join(ROOT, path), 'utf8').split('\n')[Number(number) - 1] ?? '', /settingsFor\(/);
+  });
+
+  const hasMan = spawnSync('man', ['--version'], { stdio: 'ignore' }).error === undefined;
+  const skip = hasMan ? false : 'man is not installed (Debian package man-db)';
+  if (skip !== false) console.log(`the manual page of the package is NOT TESTED: ${skip}`);
+  it('has a manual page that man finds', { skip }, async () => {
+    const env = { PATH: `${join(prefix, 'bin')}:${process.env['PATH']}`, LC_ALL: 'C.UTF-8' };
+    const where = await ends('man', ['-w', 'btget'], { env });
+    assert.equal(realpathSync(where.trim()), join(prefix, 'lib/node_modules/btget/dist/package/btget.1'));
+    assert.match(await ends('man', ['btget'], { env }), /^NAME\n +btget - wget for BitTorrent\n/m);
   });
 
   it('is a library whose types the compiler takes, without the types of any other package but Node', async () => {
