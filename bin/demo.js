@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // `npm run demo` shows a download with its progress, without a network: a tracker and two seeds run on loopback.
-// The published package does not contain this file.
+// The published package does not contain this file. `node bin/demo.js BTGET` shows another btget than the one that lies
+// beside it.
 import { spawn } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
@@ -10,7 +11,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-const btget = fileURLToPath(new URL('btget.js', import.meta.url));
+const btget = process.argv[2] ?? fileURLToPath(new URL('btget.js', import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), 'btget-demo-'));
 // The programs keep their caches in this folder too, so that nothing stays behind.
 const env = { ...process.env, XDG_CACHE_HOME: dir };

@@ -2,6 +2,7 @@
 import { BtgetError, type FailureCode } from '../base/failure.js';
 import { redactText } from '../base/redaction.js';
 import { machineFailure } from './machine-failure.js';
+import { mappedTrace } from './mapped-trace.js';
 import { abridged } from './output/escape.js';
 
 const EXIT_CODES: Readonly<Record<FailureCode, number>> = {
@@ -49,7 +50,7 @@ export function failureMessage(failure: unknown): string {
   const known = knownFailure(failure);
   if (known !== null) return abridged(known.message);
   const trace = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure);
-  return `this is a bug in btget, please report it with the following lines\n${redactText(trace)}`;
+  return `this is a bug in btget, please report it with the following lines\n${redactText(mappedTrace(trace))}`;
 }
 
 function knownFailure(failure: unknown): BtgetError | null {

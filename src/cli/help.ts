@@ -17,6 +17,8 @@ const GROUPS = {
   Run: {
     tracker: 'serve announces and scrapes',
     doctor: 'say what works from here and what does not, and why',
+    config: 'say what each option is, and where that comes from',
+    completion: 'print a script that completes this in bash, zsh or fish',
   },
 } as const;
 

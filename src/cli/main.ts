@@ -23,6 +23,8 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<CliCommand>>> = {
   verify: () => loadHashing(async () => (await import('./commands/verify.js')).verify),
   tracker: async () => (await import('./commands/tracker.js')).tracker,
   doctor: async () => (await import('./commands/doctor.js')).doctor,
+  config: async () => (await import('./commands/config.js')).config,
+  completion: async () => (await import('./commands/completion.js')).completion,
 };
 
 async function loadHashing(load: () => Promise<(disk: FileDisk) => CliCommand>): Promise<CliCommand> {
@@ -34,10 +36,6 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
   let isBroken = false;
   try {
     const [first = '', ...rest] = argv;
-    if (first === '--version' || first === '-V' || (first === 'version' && rest.length === 0)) {
-      io.stdout.write(`${version()}\n`);
-      return 0;
-    }
     io.onBug((error) => {
       if (isBroken) return;
       isBroken = true;
@@ -45,6 +43,10 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
       reportFailure(error, argv, io);
       io.exitNow(exitCodeOf(error));
     });
+    if (first === '--version' || first === '-V' || (first === 'version' && rest.length === 0)) {
+      io.stdout.write(`${version()}\n`);
+      return 0;
+    }
     if (isCommand(first)) return await (await COMMANDS[first]()).run(rest, io);
     if (first === 'help' || (argv.length === 1 && HELP.has(first))) return await help(rest, io);
     // A mistyped command (`verfy FILE`) must not start a download.

@@ -5,13 +5,13 @@
  * character too many, too few, or another one, or two in the wrong order. Words of four characters and fewer are near
  * by one slip. Null when none is near.
  */
-export function nearestWord<T extends string>(typed: string, words: readonly T[]): T | null {
+export function nearestWord<T extends string>(typed: string, words: Iterable<T>): T | null {
   let nearest: T | null = null;
   let least = Number.POSITIVE_INFINITY;
   for (const word of words) {
     const most = Math.min(typed.length, word.length) <= 4 ? 1 : 2;
     if (Math.abs(typed.length - word.length) > most) continue;
-    const slips = slipsBetween(typed.toLowerCase(), word);
+    const slips = slipsBetween(typed.toLowerCase(), word.toLowerCase());
     if (slips > most || slips >= least) continue;
     nearest = word;
     least = slips;

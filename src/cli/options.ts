@@ -23,9 +23,14 @@ export interface OptionSpec<T> {
    * its value is true when the user gives it.
    */
   read?(text: string, option: string, before: T): T;
+  /** The values that the option may have, where they are a list. */
+  readonly words?: readonly string[];
 }
 
-export type OptionGroup = 'Files' | 'Network' | 'Limits' | 'Output' | 'Torrent' | 'Tracker';
+/** The options of a command, by the names of their values. */
+export type OptionTable = Readonly<Record<string, OptionSpec<unknown>>>;
+
+export type OptionGroup = 'Files' | 'Network' | 'Limits' | 'Output' | 'Torrent' | 'Tracker' | 'Configuration';
 
 /** The values of the options `S`, by the same names. */
 export type Values<S> = { readonly [K in keyof S]: S[K] extends OptionSpec<infer T> ? T : never };
@@ -47,6 +52,16 @@ function list<T>(
   read: (text: string, option: string) => T,
 ): OptionSpec<readonly T[]> {
   return { group, flags, sentence, initial: [], read: (text, option, before) => [...before, read(text, option)] };
+}
+
+function choice<T extends string>(
+  group: OptionGroup,
+  flags: string,
+  sentence: string,
+  initial: T,
+  words: readonly T[],
+): OptionSpec<T> {
+  return { group, flags, sentence, initial, read: values.readWord(words), words };
 }
 
 function flag(group: OptionGroup, flags: string, sentence: string): OptionSpec<boolean> {
@@ -174,7 +189,7 @@ export const OPTIONS = {
   proxy: value<string | null>(
     'Network',
     '--proxy <url>',
-    'everything goes through this proxy or not at all: socks5://host:port or http://host:port',
+    'everything goes through this proxy (SOCKS5 or HTTP) or not at all',
     nothing,
     values.readProxy,
   ),
@@ -198,12 +213,12 @@ export const OPTIONS = {
     'have nothing to do with the addresses on this list (P2P, DAT or CIDR, also in gzip); repeatable',
     values.readText,
   ),
-  encryption: value<EncryptionPolicy>(
+  encryption: choice<EncryptionPolicy>(
     'Network',
     '--encryption <policy>',
     'connections between peers: allow, prefer, require or off (default: allow)',
     DEFAULT_SESSION_OPTIONS.encryption,
-    values.readWord(ENCRYPTION_POLICIES),
+    ENCRYPTION_POLICIES,
   ),
   noPex: flag('Network', '--no-pex', 'neither tell peers of other peers nor listen to what they tell'),
   noLsd: flag('Network', '--no-lsd', 'neither find peers in the own network nor be found there'),
@@ -222,8 +237,20 @@ export const OPTIONS = {
   ),
 } as const;
 
-/** `--verbose` of `verify`. */
-export const EVERY_FILE = flag('Output', '-v, --verbose', 'a line for each file, whole ones too');
+export const VERIFY_OPTIONS = {
+  dir: OPTIONS.dir,
+  output: OPTIONS.output,
+  inputFile: OPTIONS.inputFile,
+  select: OPTIONS.select,
+  exclude: OPTIONS.exclude,
+  bind: OPTIONS.bind,
+  caCertificate: OPTIONS.caCertificate,
+  proxy: OPTIONS.proxy,
+  noProxy: OPTIONS.noProxy,
+  json: OPTIONS.json,
+  quiet: OPTIONS.quiet,
+  verbose: flag('Output', '-v, --verbose', 'a line for each file, whole ones too'),
+} as const;
 
 export const CREATE_OPTIONS = {
   output: value<string | null>(
@@ -247,12 +274,12 @@ export const CREATE_OPTIONS = {
     values.readTrackerUrl,
   ),
   webSeeds: list<string>('Torrent', '--web-seed <url>', 'the content is there too; repeatable', values.readWebUrl),
-  metaVersion: value<Metainfo['version']>(
+  metaVersion: choice<Metainfo['version']>(
     'Torrent',
     '--meta-version <version>',
     'of BitTorrent: 1, 2, or hybrid for both in one (default: 1)',
     '1',
-    values.readWord(META_VERSIONS),
+    META_VERSIONS,
   ),
   pieceLength: value<number | null>(
     'Torrent',
@@ -304,6 +331,29 @@ export const PEER_OPTIONS = {
   encryption: OPTIONS.encryption,
   noPex: OPTIONS.noPex,
   noLsd: OPTIONS.noLsd,
+} as const;
+
+/** The options that `seed` shares with `download`. */
+export const SEED_OPTIONS = {
+  dir: OPTIONS.dir,
+  output: OPTIONS.output,
+  inputFile: OPTIONS.inputFile,
+  select: OPTIONS.select,
+  exclude: OPTIONS.exclude,
+  check: OPTIONS.check,
+  superSeed: OPTIONS.superSeed,
+  seedRatio: OPTIONS.seedRatio,
+  seedTime: OPTIONS.seedTime,
+  maxUpload: OPTIONS.maxUpload,
+  maxPeers: OPTIONS.maxPeers,
+  uploadSlots: OPTIONS.uploadSlots,
+  timeout: OPTIONS.timeout,
+  ...PEER_OPTIONS,
+  noPortMapping: OPTIONS.noPortMapping,
+  json: OPTIONS.json,
+  quiet: OPTIONS.quiet,
+  verbose: OPTIONS.verbose,
+  summaryInterval: OPTIONS.summaryInterval,
 } as const;
 
 /** The options of `show`: its own, and what it borrows from the others. */
@@ -362,4 +412,32 @@ export const TRACKER_OPTIONS = {
   ),
   natCheck: flag('Tracker', '--nat-check', 'name only peers that answer when they are called back'),
   quiet: OPTIONS.quiet,
+} as const;
+
+export const DOCTOR_OPTIONS = {
+  dir: OPTIONS.dir,
+  port: OPTIONS.port,
+  bind: OPTIONS.bind,
+  caCertificate: OPTIONS.caCertificate,
+  proxy: OPTIONS.proxy,
+  noProxy: OPTIONS.noProxy,
+  trackers: OPTIONS.trackers,
+  noTrackers: OPTIONS.noTrackers,
+  noDht: OPTIONS.noDht,
+  dhtNodes: OPTIONS.dhtNodes,
+  blocklists: OPTIONS.blocklists,
+  noPortMapping: OPTIONS.noPortMapping,
+  json: OPTIONS.json,
+} as const;
+
+/** Of every command that has options in the configuration. */
+export const CONFIG_OPTIONS = {
+  config: value<string | null>(
+    'Configuration',
+    '--config <file>',
+    'read options from this file instead of the usual one',
+    nothing,
+    values.readText,
+  ),
+  noConfig: flag('Configuration', '--no-config', 'read no such file'),
 } as const;

@@ -853,6 +853,8 @@ export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'cli/command-line.ts readCommandLine': "the user's own words",
   'cli/commands/tracker-state-file.ts readTrackerState': 'reads bytes and decodes nothing',
   'cli/way-out.ts readWayOut': "the user's own words",
+  'cli/config/config-file.ts readConfigFile': "the user's own words",
+  'cli/config/config-file.ts parseConfig': "the user's own words",
   'cli/values.ts readWord': "the user's own words",
   'cli/values.ts readWhole': "the user's own words",
   'disk/failure.ts decodeFailure': 'a message of our own thread',

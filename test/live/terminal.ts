@@ -44,6 +44,12 @@ export class Terminal {
     this.#tmux('send-keys', '-t', 'test', 'Enter');
   }
 
+  /** Types what may be less than a line, and then presses the keys that tmux knows by these names. */
+  type(text: string, ...keys: readonly string[]): void {
+    this.#tmux('send-keys', '-t', 'test', '-l', '--', text);
+    this.#tmux('send-keys', '-t', 'test', ...keys);
+  }
+
   interrupt(): void {
     this.#tmux('send-keys', '-t', 'test', 'C-c');
   }

@@ -2,7 +2,7 @@
 import type { CommandSpec } from '../command-line.js';
 import { readCommandLine } from '../command-line.js';
 import type { CliIo } from '../io.js';
-import type { OptionSpec, Values } from '../options.js';
+import type { OptionTable, Values } from '../options.js';
 
 export interface CliCommand {
   /** Resolves to the exit code. Rejects with a `BtgetError`, or with another exception, which is a bug. */
@@ -10,7 +10,7 @@ export interface CliCommand {
 }
 
 /** A command that reads its command line by `spec` and prints its help when the user asks for it; else calls `run`. */
-export function defineCommand<S extends Readonly<Record<string, OptionSpec<unknown>>>>(
+export function defineCommand<S extends OptionTable>(
   spec: CommandSpec<S>,
   run: (args: readonly string[], values: Values<S>, io: CliIo) => Promise<number>,
 ): CliCommand {

@@ -24,18 +24,11 @@ import { checkSession, type ProbedSession } from '../doctor/session-checks.js';
 import { checkTrackers, checkUdp } from '../doctor/tracker-checks.js';
 import { exitCodeOf, failureMessage, firstExitCode } from '../exit-code.js';
 import { type CliIo, onInterrupt } from '../io.js';
-import { OPTIONS, type Values } from '../options.js';
+import { DOCTOR_OPTIONS, type Values } from '../options.js';
 import { loadSource } from '../source/load-source.js';
 import { readWayOut } from '../way-out.js';
 import { defineCommand } from './command.js';
 import { readBlocklistOf, sourceReaders, userAgent } from './node-deps.js';
-
-const { dir, port, bind, caCertificate, proxy, noProxy, trackers, noTrackers, noDht, dhtNodes } = OPTIONS;
-const { blocklists, noPortMapping, json } = OPTIONS;
-const DOCTOR_OPTIONS = {
-  ...{ dir, port, bind, caCertificate, proxy, noProxy, trackers, noTrackers, noDht, dhtNodes },
-  ...{ blocklists, noPortMapping, json },
-};
 
 const INTERRUPTED = exitCodeOf(new BtgetError('interrupted', 'interrupted before it was done'));
 

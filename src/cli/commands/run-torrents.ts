@@ -6,7 +6,7 @@ import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../torrent/torr
 import { dhtStatePath } from '../dht-state-path.js';
 import { exitCodeOf } from '../exit-code.js';
 import { type CliIo, onInterrupt } from '../io.js';
-import { OPTIONS, PEER_OPTIONS, type Values } from '../options.js';
+import type { OPTIONS, Values } from '../options.js';
 import { chooseOutput } from '../output/choose-output.js';
 import { BlocklistNews } from '../run/blocklist-news.js';
 import { runHook, splitCommand } from '../run/hook.js';
@@ -16,29 +16,6 @@ import { type LoadedSource, loadSource, type SourceReaders } from '../source/loa
 import { resolvePeers } from '../source/resolve-peers.js';
 import { listSources } from '../source/source-list.js';
 import { httpProxiesOf, noticeOfProxies } from '../way-out.js';
-
-/** The options that `seed` shares with `download`. */
-export const SEED_OPTIONS = {
-  dir: OPTIONS.dir,
-  output: OPTIONS.output,
-  inputFile: OPTIONS.inputFile,
-  select: OPTIONS.select,
-  exclude: OPTIONS.exclude,
-  check: OPTIONS.check,
-  superSeed: OPTIONS.superSeed,
-  seedRatio: OPTIONS.seedRatio,
-  seedTime: OPTIONS.seedTime,
-  maxUpload: OPTIONS.maxUpload,
-  maxPeers: OPTIONS.maxPeers,
-  uploadSlots: OPTIONS.uploadSlots,
-  timeout: OPTIONS.timeout,
-  ...PEER_OPTIONS,
-  noPortMapping: OPTIONS.noPortMapping,
-  json: OPTIONS.json,
-  quiet: OPTIONS.quiet,
-  verbose: OPTIONS.verbose,
-  summaryInterval: OPTIONS.summaryInterval,
-} as const;
 
 const INTERRUPTED = exitCodeOf(new BtgetError('interrupted', 'interrupted before it was done'));
 

@@ -1,7 +1,7 @@
-import { OPTIONS } from '../options.js';
+import { OPTIONS, SEED_OPTIONS } from '../options.js';
 import { defineCommand } from './command.js';
 import { nodeDeps } from './node-deps.js';
-import { runTorrents, SEED_OPTIONS } from './run-torrents.js';
+import { runTorrents } from './run-torrents.js';
 
 /** The options of `download` that `seed` does not have, at their defaults. */
 const INITIAL = {

@@ -11,7 +11,7 @@ import { lookForContentAbove, topFolder } from '../../torrent/content-above.js';
 import { type ContentVerdict, type FileVerdict, type VerifyOutcome, verifyContent } from '../content/verify-content.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
 import { type CliIo, onInterrupt } from '../io.js';
-import { EVERY_FILE, OPTIONS, type Values } from '../options.js';
+import { type OPTIONS, type Values, VERIFY_OPTIONS } from '../options.js';
 import { jsonLine, printable } from '../output/escape.js';
 import { formatCount, formatPercent, formatSize } from '../output/format.js';
 import { createTaskProgress } from '../output/progress-line.js';
@@ -21,8 +21,6 @@ import { shownSource } from '../source/source-text.js';
 import { readWayOut } from '../way-out.js';
 import { type CliCommand, defineCommand } from './command.js';
 import { sourceReaders } from './node-deps.js';
-
-const { dir, output, inputFile, select, exclude, bind, caCertificate, proxy, noProxy, json, quiet } = OPTIONS;
 
 export const verify = (disk: FileDisk): CliCommand =>
   defineCommand(
@@ -37,10 +35,7 @@ export const verify = (disk: FileDisk): CliCommand =>
       notes: [
         'Exit code 32 when bytes are missing, wrong or cannot be read. Each file is read as NAME or as NAME.part.',
       ],
-      options: {
-        ...{ dir, output, inputFile, select, exclude, bind, caCertificate, proxy, noProxy },
-        ...{ json, quiet, verbose: EVERY_FILE },
-      },
+      options: VERIFY_OPTIONS,
     },
     async (args, values, io) => {
       const inputs = await listSources(args, values.inputFile, io.stdin);

@@ -8,7 +8,7 @@ import { nearestWord } from '../../../src/cli/nearest-word.js';
 import { nodeIo } from '../../../src/cli/node-io.js';
 import { Capture, FakeIo } from './support/fake-io.js';
 
-const COMMANDS = ['download', 'seed', 'create', 'show', 'verify', 'tracker', 'doctor'];
+const COMMANDS = ['download', 'seed', 'create', 'show', 'verify', 'tracker', 'doctor', 'config', 'completion'];
 const { timers } = nodeIo();
 const WIDTHS = [40, 60, 80, 200];
 
@@ -34,13 +34,15 @@ const MAP = `btget downloads torrents, verifies every byte, and exits.
   btget seed debian.torrent -d /data        serve what is in /data
   btget create photos/ --tracker URL        make photos.torrent
 
-  Get      download  download, verify, exit; btget SOURCE... is short for it
-  Share    seed      check what is on the disk, then serve it
-           create    make a .torrent of a file or folder
-  Inspect  show      say what a torrent holds
-           verify    check what is on the disk, file by file
-  Run      tracker   serve announces and scrapes
-           doctor    say what works from here and what does not, and why
+  Get      download    download, verify, exit; btget SOURCE... is short for it
+  Share    seed        check what is on the disk, then serve it
+           create      make a .torrent of a file or folder
+  Inspect  show        say what a torrent holds
+           verify      check what is on the disk, file by file
+  Run      tracker     serve announces and scrapes
+           doctor      say what works from here and what does not, and why
+           config      say what each option is, and where that comes from
+           completion  print a script that completes this in bash, zsh or fish
 
 Options: -d DIR (where to save), -o NAME (under which name), -i FILE (of
   sources), --select and --exclude PATTERN, --seed (go on when done),
@@ -123,6 +125,13 @@ Tracker:
 Output:
   -q, --quiet
       errors only
+
+Configuration:
+  --config <file>
+      read options from this file instead of the usual
+      one
+  --no-config
+      read no such file
   -h, --help
       this help
 `;

@@ -85,10 +85,12 @@ test('an output that cannot be written is a failure, not a bug', (t) => {
     return;
   }
   const full = openSync('/dev/full', 'w');
-  const ended = spawnSync(process.execPath, [BTGET, 'show', TORRENT], { stdio: ['ignore', full, 'pipe'] });
+  for (const args of [['show', TORRENT], ['--version']]) {
+    const ended = spawnSync(process.execPath, [BTGET, ...args], { stdio: ['ignore', full, 'pipe'] });
+    assert.equal(ended.stderr.toString(), 'btget: cannot write to stdout: ENOSPC\n');
+    assert.equal(ended.status, 9);
+  }
   closeSync(full);
-  assert.equal(ended.stderr.toString(), 'btget: cannot write to stdout: ENOSPC\n');
-  assert.equal(ended.status, 9);
 });
 
 test('Ctrl-C ends a download with exit code 7 and a summary, and nothing keeps the process alive', async (t) => {

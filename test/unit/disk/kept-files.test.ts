@@ -13,8 +13,10 @@ const SRC = fileURLToPath(new URL('../../../../src/', import.meta.url));
 /** What each file of the source reads, if it reads the bytes of files. */
 const READERS: Readonly<Record<string, 'kept' | 'content' | 'given by the user' | 'of the system' | 'the calls'>> = {
   'cli/ca-certificates.ts': 'given by the user',
+  'cli/config/config-file.ts': 'given by the user',
   'cli/content/allowed-torrents.ts': 'given by the user',
   'cli/doctor/machine-checks.ts': 'of the system',
+  'cli/mapped-trace.ts': 'of the system',
   'cli/source/load-source.ts': 'given by the user',
   'cli/source/source-list.ts': 'given by the user',
   'cli/version.ts': 'of the system',
