@@ -100,7 +100,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
   });
   const picker = new PiecePicker(
     layout.pieceCount,
-    { ...DEFAULT_PIECE_PICKER_OPTIONS, sequential: options.sequential },
+    { ...DEFAULT_PIECE_PICKER_OPTIONS, sequential: options.sequential, onDemand: options.onDemand !== null },
     random,
   );
   const requests = new RequestBook<BlockAsker>(layout, picker, store);
@@ -176,6 +176,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
       hashes,
       nodePorts,
       rank,
+      tellsPieces: !store.forgets,
     },
     DEFAULT_CONNECTER_OPTIONS,
   );
