@@ -7,7 +7,7 @@ import { shownSource } from './source/source-text.js';
 
 export interface CommandSpec<S> {
   readonly name: string;
-  /** As commander writes it: `[source...]`, `<path>`; empty when the command takes no argument. */
+  /** As commander writes it: `[source...]`, `<source> [file]`; empty when the command takes no argument. */
   readonly arguments: string;
   readonly summary: string;
   /** Whole lines that stand below the options in the help. */
@@ -36,7 +36,7 @@ export function readCommandLine<S extends Readonly<Record<string, OptionSpec<unk
       getOutHelpWidth: () => io.stdout.columns ?? 100,
     })
     .addHelpText('after', spec.footer === '' ? '' : `\n${spec.footer}`);
-  if (spec.arguments !== '') command.argument(spec.arguments);
+  if (spec.arguments !== '') command.arguments(spec.arguments);
   const options = Object.entries(spec.options).map(([key, option]) => ({ key, option, made: makeOption(option) }));
   for (const { made } of options) command.addOption(made);
   try {

@@ -18,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CliCommand>>> = {
   create: () => loadHashing(async () => (await import('./commands/create.js')).create),
   show: async () => (await import('./commands/show.js')).show,
   verify: () => loadHashing(async () => (await import('./commands/verify.js')).verify),
+  cat: async () => (await import('./commands/cat.js')).cat,
   tracker: async () => (await import('./commands/tracker.js')).tracker,
   doctor: async () => (await import('./commands/doctor.js')).doctor,
 };
