@@ -342,6 +342,17 @@ export const CAT_OPTIONS = {
   timeout: OPTIONS.timeout,
 } as const;
 
+export const SERVE_OPTIONS = {
+  ...READING_OPTIONS,
+  httpPort: value<number>(
+    'Network',
+    '--http-port <port>',
+    'where players are served, on 127.0.0.1; 0 lets the system choose (default: 0)',
+    0,
+    number(0, 65_535),
+  ),
+} as const;
+
 /** The options of `show`: its own, and what it borrows from the others. */
 export const SHOW_OPTIONS = {
   output: value<string | null>(

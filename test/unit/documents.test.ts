@@ -217,7 +217,7 @@ describe('the documents', { timeout: HANGS_AFTER }, () => {
     assert.match(design, /^Twenty-one files, in order\.[\s\S]+^Eighteen files, in order;/m);
   });
 
-  for (const command of ['download', 'seed', 'create', 'show', 'verify', 'cat', 'tracker', 'doctor'])
+  for (const command of ['download', 'seed', 'create', 'show', 'verify', 'cat', 'serve', 'tracker', 'doctor'])
     it(`name every option of ${command}, and no other`, async () => {
       const inHelp = await optionsInHelp(command);
       assert.ok(inHelp.length > 4);

@@ -13,6 +13,7 @@ const FOOTER = `Commands:
   btget show SOURCE...         say what a torrent holds
   btget verify SOURCE...       check what is on disk, file by file
   btget cat SOURCE [FILE]      verified bytes, in order, to stdout
+  btget serve SOURCE           the files over HTTP, for players
   btget tracker                serve announces and scrapes
 btget COMMAND --help says what a command takes; btget --version what this is.
 

@@ -22,7 +22,7 @@ export interface ReadersOptions {
 export const END_LENGTH = 4 * 1024 * 1024;
 
 /** The window of a reader grows by so many bytes for each byte that it reads: one that only looks costs little. */
-const GROWTH = 4;
+const GROWTH = 1;
 
 /** However small the pieces are, no more of them have deadlines: each choice of a piece looks at them in turn. */
 const MAX_DUE = 1024;
