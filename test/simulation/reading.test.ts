@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ByteRun } from '../../src/metainfo/padding.js';
 import type { ContentReader } from '../../src/torrent/reading/content-reader.js';
+import { Mirror } from '../support/fakes/mirror.js';
 import { type SampleTorrent, sampleTorrent } from '../support/sample-torrent.js';
 import { type CachedClient, type ClientOptions, SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
 import { v2Torrent } from '../support/v2-torrent.js';
@@ -98,8 +99,10 @@ class World {
     assert.ok(isOver(), this.swarm.log.slice(-20).join('\n'));
   }
 
+  /** Bytes of blocks that came, of use or not. */
   get downloaded(): number {
-    return this.client.torrent.status().downloaded;
+    const { downloaded, wasted } = this.client.torrent.status();
+    return downloaded + wasted;
   }
 }
 
@@ -196,11 +199,13 @@ describe('a torrent that is read while it is fetched', () => {
   it('fetches nothing more for a reader that hangs up', () => {
     const world = new World(FILM, [LINE]);
     const reading = world.read(0, FILM_LENGTH);
-    world.until(() => reading.length > MIB);
+    world.until(() => reading.length > 4 * MIB);
+    const before = world.downloaded;
     reading.reader.close();
-    // What is on its way still comes.
-    world.swarm.timeline.run(500);
+    // What is on its way still comes, and what waits at the peer is cancelled.
+    world.swarm.timeline.run(1_000);
     const stopped = world.downloaded;
+    assert.ok(stopped - before <= MIB, `${stopped - before}`);
     world.swarm.timeline.run(60_000);
     assert.equal(world.downloaded, stopped);
     world.swarm.stop();
@@ -232,11 +237,40 @@ describe('a torrent that is read while it is fetched', () => {
     world.swarm.stop();
   });
 
+  it('reads from a web seed, whose run ends with a seek', () => {
+    const url = 'http://mirror.example/';
+    const mirror = new Mirror(FILM, url, LINE.upload);
+    const options = {
+      fetchRange: mirror.fetch,
+      torrent: { webSeeds: [url], onDemand: { window: 8 * MIB, kept: 8 * MIB } },
+    };
+    const world = new World(FILM, [], options);
+    const first = world.read(0, FILM_LENGTH);
+    world.until(() => first.length > 6 * MIB);
+    first.reader.close();
+    const second = world.read(30 * MIB, FILM_LENGTH);
+    world.until(() => second.firstAfter !== null);
+    assert.ok((second.firstAfter ?? 0) < 500, `${second.firstAfter}`);
+    world.until(() => second.length > MIB);
+    second.reader.close();
+    world.swarm.timeline.run(500);
+    const { sent } = mirror;
+    assert.ok(sent < 16 * MIB, `${sent}`);
+    world.swarm.timeline.run(60_000);
+    assert.equal(mirror.sent, sent);
+    assert.ok(first.bytes.equals(film(FILM, 0, first.length)));
+    assert.ok(second.bytes.equals(film(FILM, 30 * MIB, 30 * MIB + second.length)));
+    world.swarm.stop();
+  });
+
   it('promises no peer a piece that it may have forgotten', () => {
     const world = new World(FILM, [LINE]);
-    const other = world.swarm.start({ host: LINE });
+    const early = world.swarm.start({ host: LINE });
     const reading = world.read(0, FILM_LENGTH);
+    world.until(() => reading.length > 8 * MIB);
+    const other = world.swarm.start({ host: LINE });
     world.until(() => reading.isDone);
+    world.until(() => early.done);
     world.until(() => other.done);
     assert.equal(world.client.torrent.status().uploaded, 0);
     world.swarm.stop();

@@ -64,6 +64,16 @@ export const DEFAULT_REQUEST_OPTIONS: RequestOptions = {
   measure: DEFAULT_MEASURE_OPTIONS,
 };
 
+/**
+ * For a torrent that is read while it is fetched. What waits at a peer comes before what a reader needs after a seek.
+ * So less is asked for in advance. The first piece is asked for at once, instead of over several round trips.
+ */
+export const READING_REQUEST_OPTIONS: RequestOptions = {
+  ...DEFAULT_REQUEST_OPTIONS,
+  queueTime: 200,
+  backlog: { ...DEFAULT_BACKLOG_OPTIONS, initial: 32 },
+};
+
 /** What a Download needs of its owner, the Downloader, which all downloads of a torrent share. */
 export interface DownloadOwner {
   readonly options: RequestOptions;

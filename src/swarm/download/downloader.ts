@@ -209,7 +209,10 @@ export class Downloader implements DownloadOwner {
    */
   setDeadlines(due: Iterable<PieceIndex>, late: Iterable<PieceIndex>, isUndue: boolean): void {
     this.#parts.picker.setDeadlines(due, late);
-    if (isUndue) for (const download of this.#downloads.values()) download.reviewDeadlines();
+    if (isUndue) {
+      for (const download of this.#downloads.values()) download.reviewDeadlines();
+      this.#others?.endUndue((piece) => this.#parts.picker.isDue(piece));
+    }
     this.#wakeSoon();
   }
 

@@ -186,7 +186,8 @@ export class ContentReaders implements ReaderOwner {
     place.late = this.#parts.timers.addTask(() => {
       const quiet = this.#quietTime(reader, place);
       if (quiet >= LATE_AFTER) this.#setDeadlines();
-      this.#watch(reader, place, quiet >= LATE_AFTER ? LATE_AFTER : LATE_AFTER - quiet);
+      // A clock may not tell two moments apart that are closer than that.
+      this.#watch(reader, place, quiet >= LATE_AFTER ? LATE_AFTER : Math.max(1, LATE_AFTER - quiet));
     }, delay);
   }
 
