@@ -25,6 +25,7 @@ import { loopDelay } from './rows/loop-delay.js';
 import { magnet } from './rows/magnet.js';
 import { thousandTorrents } from './rows/many-torrents.js';
 import { pickCost } from './rows/pick-cost.js';
+import { reading } from './rows/reading.js';
 import { journal, restart } from './rows/resume.js';
 import { startup } from './rows/startup.js';
 import { upload, uploadAhead, uploadRc4, uploadToLibtorrent } from './rows/upload.js';
@@ -64,6 +65,7 @@ export const ROWS: Readonly<Record<string, MakeRow>> = {
   'round-trip-no-reqq': roundTripNoReqq,
   'eight-leeches': eightLeeches,
   'web-seed': webSeed,
+  reading,
   startup,
   magnet,
   'thousand-torrents': thousandTorrents,

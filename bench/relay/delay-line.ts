@@ -18,9 +18,12 @@ export class DelayLine<T> {
     this.#out = out;
   }
 
-  push(item: T): void {
-    this.#inside.push({ due: this.#timers.now() + this.#delay, item });
-    if (this.#inside.length === 1) this.#timers.after(this.#delay, () => this.#release());
+  /** The item stays `longer` milliseconds longer than others, and those behind it wait for it. */
+  push(item: T, longer = 0): void {
+    const before = this.#inside.at(-1)?.due ?? 0;
+    const due = Math.max(before, this.#timers.now() + this.#delay + longer);
+    this.#inside.push({ due, item });
+    if (this.#inside.length === 1) this.#timers.after(due - this.#timers.now(), () => this.#release());
   }
 
   #release(): void {

@@ -171,10 +171,14 @@ export function stubbornLeech(torrent: string, port: number, ahead: number): Pro
   return { command: process.execPath, args: [LEAN_PEER, 'leech', torrent, String(port), String(ahead)] };
 }
 
-/** A relay in front of `port` that delays each byte by `delay` milliseconds in either direction. */
-export function relay(port: number, delay: number): Listener {
+/**
+ * A relay in front of `port` that delays each byte by `delay` milliseconds in either direction. It carries `rate`
+ * bytes a second, or as many as come.
+ */
+export function relay(port: number, delay: number, rate: number | null = null): Listener {
+  const args = [RELAY, String(port), String(delay), ...(rate === null ? [] : [String(rate)])];
   return {
-    program: { command: process.execPath, args: [RELAY, String(port), String(delay)] },
+    program: { command: process.execPath, args },
     listening: /listening on (\d+)\./,
   };
 }

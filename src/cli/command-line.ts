@@ -11,7 +11,7 @@ import { shownSource } from './source/source-text.js';
 
 export interface CommandSpec<S> {
   readonly name: string;
-  /** As commander writes it: `[source...]`, `<path>`; empty when the command takes no argument. */
+  /** As commander writes it: `[source...]`, `<source> [file]`; empty when the command takes no argument. */
   readonly arguments: string;
   readonly summary: string;
   /** Two or three, with which the help opens. */
@@ -45,7 +45,7 @@ export function readCommandLine<S extends OptionTable>(
       // The exception that follows has the same message.
       writeErr: () => undefined,
     });
-  if (spec.arguments !== '') command.argument(spec.arguments);
+  if (spec.arguments !== '') command.arguments(spec.arguments);
   const options = Object.entries(all).map(([key, option]) => ({ key, option, made: makeOption(option) }));
   for (const { made } of options) command.addOption(made);
   for (const opposite of oppositesOf(Object.values(all))) command.addOption(opposite);

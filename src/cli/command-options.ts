@@ -1,11 +1,13 @@
 /** The options of every command: what configuration, completion and the manual page are made from. */
 import {
+  CAT_OPTIONS,
   CREATE_OPTIONS,
   DOCTOR_OPTIONS,
   OPTIONS,
   type OptionSpec,
   type OptionTable,
   SEED_OPTIONS,
+  SERVE_OPTIONS,
   SHOW_OPTIONS,
   TRACKER_OPTIONS,
   VERIFY_OPTIONS,
@@ -21,6 +23,8 @@ export const COMMAND_OPTIONS: Readonly<Record<string, OptionTable>> = {
   create: CREATE_OPTIONS,
   show: SHOW_OPTIONS,
   verify: VERIFY_OPTIONS,
+  cat: CAT_OPTIONS,
+  serve: SERVE_OPTIONS,
   tracker: TRACKER_OPTIONS,
   doctor: DOCTOR_OPTIONS,
 };

@@ -5,7 +5,11 @@ import { type HelpRow, layRows, wrapText } from './output/help-layout.js';
 
 /** Every command, in the groups of the map. */
 const GROUPS = {
-  Get: { download: 'download, verify, exit; btget SOURCE... is short for it' },
+  Get: {
+    download: 'download, verify, exit; btget SOURCE... is short for it',
+    cat: 'write the verified bytes of a file to stdout',
+    serve: 'serve the files over HTTP to players',
+  },
   Share: {
     seed: 'check what is on the disk, then serve it',
     create: 'make a .torrent of a file or folder',

@@ -21,6 +21,8 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<CliCommand>>> = {
   create: () => loadHashing(async () => (await import('./commands/create.js')).create),
   show: async () => (await import('./commands/show.js')).show,
   verify: () => loadHashing(async () => (await import('./commands/verify.js')).verify),
+  cat: async () => (await import('./commands/cat.js')).cat,
+  serve: async () => (await import('./commands/serve.js')).serve,
   tracker: async () => (await import('./commands/tracker.js')).tracker,
   doctor: async () => (await import('./commands/doctor.js')).doctor,
   config: async () => (await import('./commands/config.js')).config,

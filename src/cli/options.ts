@@ -356,6 +356,59 @@ export const SEED_OPTIONS = {
   summaryInterval: OPTIONS.summaryInterval,
 } as const;
 
+/** The options of `cat` and `serve`. */
+export const READING_OPTIONS = {
+  keepIn: value<string | null>(
+    'Files',
+    '-d, --dir <dir>',
+    'keep what is fetched in this folder (default: a bounded part of it, for as long as it is needed)',
+    nothing,
+    values.readText,
+  ),
+  select: OPTIONS.select,
+  exclude: OPTIONS.exclude,
+  maxDownload: OPTIONS.maxDownload,
+  maxUpload: OPTIONS.maxUpload,
+  maxPeers: OPTIONS.maxPeers,
+  ...PEER_OPTIONS,
+  webSeeds: OPTIONS.webSeeds,
+  noWebSeeds: OPTIONS.noWebSeeds,
+  noPortMapping: OPTIONS.noPortMapping,
+  quiet: OPTIONS.quiet,
+  verbose: OPTIONS.verbose,
+} as const;
+
+export const CAT_OPTIONS = {
+  ...READING_OPTIONS,
+  offset: value<number>(
+    'Files',
+    '--offset <bytes>',
+    'begin at this byte of the file, with K, M or G (default: 0)',
+    0,
+    values.readBytes,
+  ),
+  length: value<number | null>(
+    'Files',
+    '--length <bytes>',
+    'write so many bytes, with K, M or G (default: all)',
+    nothing,
+    values.readBytes,
+  ),
+  stopTimeout: OPTIONS.stopTimeout,
+  timeout: OPTIONS.timeout,
+} as const;
+
+export const SERVE_OPTIONS = {
+  ...READING_OPTIONS,
+  httpPort: value<number>(
+    'Network',
+    '--http-port <port>',
+    'where players are served, on 127.0.0.1; 0 lets the system choose (default: 0)',
+    0,
+    number(0, 65_535),
+  ),
+} as const;
+
 /** The options of `show`: its own, and what it borrows from the others. */
 export const SHOW_OPTIONS = {
   output: value<string | null>(

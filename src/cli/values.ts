@@ -65,6 +65,13 @@ function readUnits(text: string): number {
   return Number.isSafeInteger(value) ? value : Number.NaN;
 }
 
+/** Bytes: `0`, `500`, `64K`, `1MiB`. */
+export const readBytes: Reader<number> = (text, option) => {
+  const bytes = readUnits(text);
+  if (!(bytes >= 0)) throw wrong(option, text, 'a number of bytes such as 500, 64K or 1G');
+  return bytes;
+};
+
 /** A power of two from 16 KiB to 512 MiB. */
 export const readPieceLength: Reader<number> = (text, option) => {
   const length = readUnits(text);

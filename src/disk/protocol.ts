@@ -178,6 +178,8 @@ export interface Work {
     };
     answer: Judged;
   };
+  /** Judges `data`, one piece, and writes nothing. */
+  judge: { request: { data: Uint8Array; proof: CommitProof }; answer: Judged };
   /** `Storage.findCandidates`. */
   findCandidates: { request: CandidateSearch; answer: CandidatesFound };
   /** `Storage.copyCandidate`. */

@@ -397,6 +397,12 @@ export interface Storage {
    */
   copyCandidate(run: FileRun, candidate: Candidate, mayShare: boolean, answered: (outcome: CopyOutcome) => void): void;
 
+  /**
+   * Only a storage that keeps pieces for a while has this. It forgets what it has of the piece: later reads of it fail,
+   * until the piece is committed again. No read or write of the piece may be under way.
+   */
+  forgetPiece?(piece: PieceIndex): void;
+
   /** Removes the border file. Only for a torrent with every file selected, when no piece needs it any more. */
   removeBorderFile(answered: (outcome: DoneOutcome) => void): void;
 

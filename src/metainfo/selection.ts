@@ -18,9 +18,14 @@ const NUMBERS = /^\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*$/;
 
 /**
  * The wanted files, by index in the metainfo and in order. Pad files are never wanted. Throws a 'usage' failure for a
- * number that no file has, for a pattern that matches no file, and when no file is left.
+ * number that no file has, for a pattern that matches no file, and when no file is left. `selecting` is what the user
+ * calls the patterns of `select`.
  */
-export function selectFiles(metainfo: Metainfo, request: SelectionRequest): ReadonlySet<number> {
+export function selectFiles(
+  metainfo: Metainfo,
+  request: SelectionRequest,
+  selecting = '--select',
+): ReadonlySet<number> {
   const files = metainfo.files.map((file, index) => ({ file, index })).filter(({ file }) => !file.padding);
   const selected = new Set<number>();
   const meant = (option: string, pattern: string): number[] => {
@@ -28,7 +33,7 @@ export function selectFiles(metainfo: Metainfo, request: SelectionRequest): Read
     if (all.length === 0) throw new BtgetError('usage', `${option}: no file of ${metainfo.name} matches ${pattern}`);
     return all.map(({ index }) => index);
   };
-  for (const pattern of request.select) for (const index of meant('--select', pattern)) selected.add(index);
+  for (const pattern of request.select) for (const index of meant(selecting, pattern)) selected.add(index);
   if (request.select.length === 0) {
     for (const { index } of files) if (isInRanges(index, request.ranges)) selected.add(index);
   }

@@ -13,9 +13,11 @@ export interface PiecePickerOptions {
   readonly randomFirst: number;
   /** Fetches the pieces in order, from the first, whatever their availability. */
   readonly sequential: boolean;
+  /** Chooses only pieces that have a deadline. */
+  readonly onDemand: boolean;
 }
 
-export const DEFAULT_PIECE_PICKER_OPTIONS: PiecePickerOptions = { randomFirst: 4, sequential: false };
+export const DEFAULT_PIECE_PICKER_OPTIONS: PiecePickerOptions = { randomFirst: 4, sequential: false, onDemand: false };
 
 const UNTOUCHED = 0;
 /** Started, and some block may be asked for. */
@@ -34,6 +36,9 @@ const OPEN_LIMIT = 64;
  * first, because a piece is of no use until it is whole. Then comes the rarest of the untouched pieces. Of equally rare
  * pieces one is chosen at random, so that clients that see the same swarm do not all want the same piece.
  *
+ * Pieces that someone is about to read have deadlines, and come before all others, in the order of the deadlines. A
+ * piece is late when its reader waits for it: then the same blocks may be asked of several peers.
+ *
  * Seeds are counted apart, because they do not change which piece is the rarest. A choice costs the same for any number
  * of peers and pieces. Only for a peer that has little that we want, the bitfields are scanned, 32 pieces a step.
  */
@@ -50,6 +55,10 @@ export class PiecePicker {
   /** Wanted and open. */
   readonly #open: PieceIndex[] = [];
   readonly #openPlaces = new Map<PieceIndex, number>();
+  /** Pieces with a deadline, the earliest first. */
+  #due = new Set<PieceIndex>();
+  /** Those of them that a reader waits for. */
+  #late = new Set<PieceIndex>();
   #seeds = 0;
   #completeCount = 0;
   #lookedAt = 0;
@@ -71,8 +80,22 @@ export class PiecePicker {
 
   /** Whether some block may be asked for, of an open piece or of an untouched piece that some peer has. */
   get hasSomethingToAskFor(): boolean {
+    if (this.#options.onDemand) {
+      for (const piece of this.#due)
+        if (this.isOffered(piece) || (this.isUntouched(piece) && this.copiesOf(piece) > 0)) return true;
+      return false;
+    }
     const unavailable = this.#seeds === 0 ? this.#buckets.bucket(0).length : 0;
     return this.#open.length > 0 || this.#buckets.size > unavailable;
+  }
+
+  get hasDeadlines(): boolean {
+    return this.#due.size > 0;
+  }
+
+  /** Pieces that we lack and that a reader waits for. */
+  get latePieces(): Iterable<PieceIndex> {
+    return this.#late;
   }
 
   /** The cost of `next`, for tests: how many pieces, buckets and words it has looked at since the beginning. */
@@ -169,6 +192,31 @@ export class PiecePicker {
     this.#enter(piece);
   }
 
+  /**
+   * From now on these pieces have deadlines, the earliest first, and no others. `late`: those that a reader waits for.
+   * Pieces that we have or do not want are passed over.
+   */
+  setDeadlines(due: Iterable<PieceIndex>, late: Iterable<PieceIndex>): void {
+    this.#due = new Set(due);
+    this.#late = new Set();
+    for (const piece of late) if (this.#missing.has(piece)) this.#late.add(piece);
+  }
+
+  /** Whether we lack the piece and a reader waits for it. */
+  isLate(piece: PieceIndex): boolean {
+    return this.#late.has(piece);
+  }
+
+  /** Whether blocks of the piece are asked for at present: it has a deadline, or needs none. */
+  isDue(piece: PieceIndex): boolean {
+    return !this.#options.onDemand || this.#due.has(piece);
+  }
+
+  /** Whether one block may be asked of several peers in endgame. On demand, only readers that wait are worth that. */
+  mayRepeat(piece: PieceIndex): boolean {
+    return !this.#options.onDemand || this.#late.has(piece);
+  }
+
   /** The first block of an untouched piece is asked for. */
   startPiece(piece: PieceIndex): void {
     this.#change(piece, UNTOUCHED, OPEN);
@@ -194,6 +242,7 @@ export class PiecePicker {
     if (this.#states[piece] === HAD) return;
     this.#change(piece, this.#states[piece] as number, HAD);
     this.#completeCount += 1;
+    this.#late.delete(piece);
   }
 
   /** We had the piece, but the disk lost it. The piece is untouched again. */
@@ -208,20 +257,27 @@ export class PiecePicker {
    * ones come first.
    */
   next(peerHas: Bitfield, suggested: readonly PieceIndex[] = []): PieceIndex | undefined {
+    const due = this.#nextDue(peerHas, true);
+    if (due !== undefined || this.#options.onDemand) return due;
     return this.#nextOpen(peerHas) ?? this.#nextSuggested(peerHas, suggested) ?? this.#nextUntouched(peerHas);
   }
 
   /**
-   * The pieces to ask a source for that gives a long run at a time and has the pieces `has`: the longest run of
-   * untouched pieces, or the first one when pieces are fetched `inOrder`. Undefined when there is none.
+   * The pieces to ask a source for that gives a long run at a time and has the pieces `has`: the earliest run of
+   * untouched pieces with deadlines; else the longest run of untouched pieces, or the first one when pieces are fetched
+   * `inOrder`. Undefined when there is none.
    */
   nextRun(has: Bitfield, inOrder: boolean): UntouchedRun | undefined {
+    const due = this.#nextDue(has, false);
+    if (due !== undefined) return { begin: due, length: this.#dueRunFrom(due, has) };
+    if (this.#options.onDemand) return undefined;
     return this.#untouched.run(has, inOrder || this.#options.sequential);
   }
 
   /** An open piece in `has`, the first of a few; undefined when there is none. */
   nextOpen(has: Bitfield): PieceIndex | undefined {
-    return this.#nextOpen(has);
+    for (const piece of this.#due) if (this.isOffered(piece) && has.has(piece)) return piece;
+    return this.#options.onDemand ? undefined : this.#nextOpen(has);
   }
 
   /** Throws when an invariant is broken. For tests. */
@@ -247,6 +303,23 @@ export class PiecePicker {
       if (this.#openPlaces.get(piece) !== place) throw new Error(`open piece ${piece} is not where it says`);
     }
     if (this.#open.length !== this.#openPlaces.size) throw new Error('open pieces are in two minds');
+  }
+
+  /** The piece in `has` with the earliest deadline of which a block may be asked for. */
+  #nextDue(has: Bitfield, mayBeOpen: boolean): PieceIndex | undefined {
+    for (const piece of this.#due) {
+      this.#lookedAt += 1;
+      if ((this.isUntouched(piece) || (mayBeOpen && this.isOffered(piece))) && has.has(piece)) return piece;
+    }
+    return undefined;
+  }
+
+  #dueRunFrom(begin: PieceIndex, has: Bitfield): number {
+    let end: number = begin + 1;
+    // The numbers may reach behind the last piece, which has no deadline.
+    while (this.#due.has(end as PieceIndex) && this.isUntouched(end as PieceIndex) && has.has(end as PieceIndex))
+      end += 1;
+    return end - begin;
   }
 
   #nextSuggested(peerHas: Bitfield, suggested: readonly PieceIndex[]): PieceIndex | undefined {

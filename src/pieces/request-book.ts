@@ -12,7 +12,13 @@ export type Arrival<Asker> =
   /** The peer was asked for the block, but the block is of no use any more. */
   | { readonly verdict: 'duplicate' }
   /** The block is needed. The requests to the other peers have lapsed; the caller sends them a cancel. */
-  | { readonly verdict: 'wanted'; readonly span: BlockSpan; readonly alsoAskedOf: readonly Asker[] };
+  | {
+      readonly verdict: 'wanted';
+      readonly span: BlockSpan;
+      readonly alsoAskedOf: readonly Asker[];
+      /** The peer that was asked first for a block of a late piece, when another one has sent it; else null. */
+      readonly laggard: Asker | null;
+    };
 
 /** A block of a piece that was taken away from its holder, and how many blocks of the piece are given up. */
 interface TakenOver {
@@ -70,11 +76,14 @@ export class RequestBook<Asker extends object> {
 
   /**
    * The next block to ask `asker` for, which has the pieces `peerHas`. The block counts as asked for from now on. In
-   * endgame it is a block that is asked of other peers but not of `asker`, and of the fewest peers. Undefined when
-   * there is nothing to ask for now. When a piece is begun, it is one of the `suggested` pieces if possible.
+   * endgame it is a block that is asked of other peers but not of `asker`, and of the fewest peers. Of a late piece it
+   * may be such a block before endgame, but then no more than two peers are asked for it. Undefined when there is
+   * nothing to ask for now. When a piece is begun, it is one of the `suggested` pieces if possible.
    */
   take(asker: Asker, peerHas: Bitfield, suggested: readonly PieceIndex[] = []): BlockSpan | undefined {
     const requests = this.#requestsOf(asker);
+    const again = this.#takeLate(asker, requests, peerHas);
+    if (again !== undefined) return again;
     const blocks = this.#blocksFor(asker, requests, peerHas, suggested);
     if (blocks === undefined) return this.isEndgame ? this.#takeAgain(asker, requests, peerHas) : undefined;
     this.#goOnWith(asker, requests, blocks);
@@ -135,7 +144,8 @@ export class RequestBook<Asker extends object> {
       const holder = blocks?.holder;
       if (blocks === undefined || holder === undefined || holder === asker || blocks.isWhole) continue;
       if (this.#roomless.has(piece)) continue;
-      if (!peerHas.has(piece) || !this.#picker.isWanted(piece) || !isBetter(holder)) continue;
+      if (!peerHas.has(piece) || !this.#picker.isWanted(piece) || !this.#picker.isDue(piece)) continue;
+      if (!isBetter(holder)) continue;
       this.#forget(piece);
       this.#room.emptyPiece(piece);
       const anew = this.#blankBlocks(piece);
@@ -185,6 +195,17 @@ export class RequestBook<Asker extends object> {
   /** `asker` has answered a request that was made after the oldest open one. */
   skipsOldest(asker: Asker): boolean {
     return this.#askers.get(asker)?.skipsOldest ?? false;
+  }
+
+  /**
+   * Gives back the requests of `asker` for pieces that have no deadline any more, and returns them. Their answers may
+   * still come.
+   */
+  giveBackUndue(asker: Asker): readonly BlockSpan[] {
+    const requests = this.#requestsOf(asker);
+    const undue = [...requests.spans()].filter(({ piece }) => !this.#picker.isDue(piece));
+    for (const span of undue) this.#withdraw(asker, requests, span);
+    return undue;
   }
 
   /** `asker` will not answer its requests for blocks of this piece. */
@@ -314,7 +335,10 @@ export class RequestBook<Asker extends object> {
     suggested: readonly PieceIndex[],
   ): PieceBlocks<Asker> | undefined {
     const current = requests.current;
-    if (current !== undefined && peerHas.has(current.piece) && this.#mayGoOn(asker, current)) return current;
+    if (current !== undefined && peerHas.has(current.piece) && this.#mayGoOn(asker, current)) {
+      // With deadlines the first piece comes first; the picker does not offer a piece that is kept for its holder.
+      if (!this.#picker.hasDeadlines || current.holder === asker) return current;
+    }
     let piece = this.#picker.next(peerHas, suggested);
     for (; piece !== undefined && this.#isUnstartedPadding(piece); piece = this.#picker.next(peerHas, suggested))
       this.startPadding(piece);
@@ -353,7 +377,8 @@ export class RequestBook<Asker extends object> {
       blocks.freeCount > 0 &&
       (blocks.holder === asker || !this.#parole.has(blocks.piece)) &&
       this.#started.get(blocks.piece) === blocks &&
-      this.#picker.isWanted(blocks.piece)
+      this.#picker.isWanted(blocks.piece) &&
+      this.#picker.isDue(blocks.piece)
     );
   }
 
@@ -392,8 +417,27 @@ export class RequestBook<Asker extends object> {
 
   #takeAgain(asker: Asker, requests: AskerRequests<Asker>, peerHas: Bitfield): BlockSpan | undefined {
     const isOffered = ({ piece }: PieceBlocks<Asker>): boolean =>
-      peerHas.has(piece) && !this.#parole.has(piece) && this.#picker.isWanted(piece);
-    const found = fewestAskedBlock(this.#started.values(), asker, isOffered);
+      peerHas.has(piece) && !this.#parole.has(piece) && this.#picker.isWanted(piece) && this.#picker.mayRepeat(piece);
+    return this.#askAgain(asker, requests, fewestAskedBlock(this.#started.values(), asker, isOffered));
+  }
+
+  /** A block of a late piece, all of whose blocks are asked for, that one other peer is asked for. */
+  #takeLate(asker: Asker, requests: AskerRequests<Asker>, peerHas: Bitfield): BlockSpan | undefined {
+    for (const piece of this.#picker.latePieces) {
+      const blocks = this.#started.get(piece);
+      if (blocks === undefined || blocks.freeCount > 0 || !peerHas.has(piece) || this.#parole.has(piece)) continue;
+      const found = fewestAskedBlock([blocks], asker, () => true);
+      if (found === undefined || blocks.askerCount(found.block) > 1) continue;
+      return this.#askAgain(asker, requests, found);
+    }
+    return undefined;
+  }
+
+  #askAgain(
+    asker: Asker,
+    requests: AskerRequests<Asker>,
+    found: ReturnType<typeof fewestAskedBlock<Asker>>,
+  ): BlockSpan | undefined {
     if (found === undefined || !this.makeRoom(found.blocks.piece)) return undefined;
     found.blocks.askAgain(found.block, asker);
     return this.#noteAsked(requests, found.blocks.piece, found.block);
@@ -401,10 +445,11 @@ export class RequestBook<Asker extends object> {
 
   #accept(asker: Asker, blocks: PieceBlocks<Asker>, block: number, span: BlockSpan): Arrival<Asker> {
     const others = blocks.othersAskedFor(block, asker);
+    const [first = null] = this.#picker.isLate(blocks.piece) ? blocks.askersOf(block) : [];
     blocks.arrive(block);
     this.#offer(blocks);
     for (const other of others) this.#requestsOf(other).lapse(this.#layout.blockKey(blocks.piece, block));
-    return { verdict: 'wanted', span, alsoAskedOf: others };
+    return { verdict: 'wanted', span, alsoAskedOf: others, laggard: first === asker ? null : first };
   }
 
   /**
@@ -415,7 +460,8 @@ export class RequestBook<Asker extends object> {
     const piece = span.piece;
     let blocks = this.#started.get(piece);
     if (this.#parole.has(piece) && blocks?.holder !== asker) return DUPLICATE;
-    if (blocks === undefined && this.#picker.isUntouched(piece)) blocks = this.#start(piece);
+    if (blocks === undefined && this.#picker.isUntouched(piece) && this.#picker.isDue(piece))
+      blocks = this.#start(piece);
     if (blocks === undefined || blocks.hasArrived(block) || !this.makeRoom(piece)) return DUPLICATE;
     return this.#accept(asker, blocks, block, span);
   }

@@ -1,4 +1,4 @@
-import type { Timers } from '../base/clock.js';
+import type { Millis, Timers } from '../base/clock.js';
 import { BtgetError } from '../base/failure.js';
 import type { BlockRead, CheckOutcome, DoneOutcome, SlotPool, Storage } from '../disk/storage.js';
 import type { ByteRun } from '../metainfo/padding.js';
@@ -108,6 +108,28 @@ export class StorageWrapper {
   /** The piece was verified, but the disk has lost it. */
   losePiece(piece: PieceIndex): void {
     this.#verified.lose(piece);
+  }
+
+  /** The piece was verified and is not needed any more. A storage that can forget pieces may use its room. */
+  forgetPiece(piece: PieceIndex): void {
+    this.#verified.lose(piece);
+    this.#storage.forgetPiece?.(piece);
+  }
+
+  /** Whether the storage can forget pieces. */
+  get forgets(): boolean {
+    return this.#storage.forgetPiece !== undefined;
+  }
+
+  /** When the last block of an open piece came, or when it was opened; undefined when it is not open. */
+  lastBlockAt(piece: PieceIndex): Millis | undefined {
+    return this.#open.get(piece)?.lastBlockAt;
+  }
+
+  /** Drops what has come of a piece that is not whole, if it is open. `pieceDropped` is called when nothing is left. */
+  discardPiece(piece: PieceIndex): void {
+    const open = this.#open.get(piece);
+    if (open !== undefined && !open.isWhole && !open.damaged && !this.#closing) this.#damage(open);
   }
 
   /**
@@ -352,6 +374,7 @@ export class StorageWrapper {
     if (open.pendingWrites > 0) return;
     if (open.damaged) {
       this.#closePiece(open);
+      this.#storage.forgetPiece?.(open.piece);
       this.#events.pieceDropped(open.piece);
     } else if (open.isWhole) {
       this.#whole.settle(open);

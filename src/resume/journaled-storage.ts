@@ -47,12 +47,15 @@ export class JournaledStorage implements Storage {
   readonly #storage: Storage;
   readonly #layout: PieceLayout;
   readonly #journal: WriteJournal;
+  /** Only where the storage has it too. */
+  readonly forgetPiece?: (piece: PieceIndex) => void;
   #isClosed = false;
 
   constructor(storage: Storage, layout: PieceLayout, journal: WriteJournal) {
     this.#storage = storage;
     this.#layout = layout;
     this.#journal = journal;
+    if (storage.forgetPiece !== undefined) this.forgetPiece = (piece) => storage.forgetPiece?.(piece);
   }
 
   survey(answered: (outcome: SurveyOutcome) => void): void {

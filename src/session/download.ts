@@ -19,8 +19,11 @@ import { SESSION_READERS, TORRENT_READERS, userAgentText } from './option-reader
 import { callback, having, orNull, pickOptions, type Readers, readOptions, wrong } from './read-options.js';
 import { DEFAULT_SESSION_OPTIONS, listensFor, type SessionOptions } from './session-options.js';
 
-/** What `download` takes: the options of a session, those of a torrent but `mode` and `seedGoal`, and its own. */
-export interface DownloadOptions extends Omit<TorrentOptions, 'mode' | 'seedGoal'>, Omit<SessionOptions, 'blocklist'> {
+/** A download has a mode and a goal of its own, and fetches everything. */
+type NotChosen = 'mode' | 'onDemand' | 'seedGoal';
+
+/** What `download` takes: the options of a session, those of a torrent that it does not set itself, and its own. */
+export interface DownloadOptions extends Omit<TorrentOptions, NotChosen>, Omit<SessionOptions, 'blocklist'> {
   /**
    * Paths and `http(s)` URLs of blocklists: the download has nothing to do with the addresses on them. They are read
    * before anything is dialled, and a list that cannot be used is a 'usage' failure.
@@ -59,12 +62,12 @@ const DOWNLOAD_READERS: Readers<DownloadOptions> = {
   userAgent: userAgentText,
 };
 
-/** A download has a mode and a goal of its own. */
-function withoutMode<T extends { readonly mode: unknown; readonly seedGoal: unknown }>({
+function withoutMode<T extends Readonly<Record<NotChosen, unknown>>>({
   mode: _mode,
+  onDemand: _onDemand,
   seedGoal: _seedGoal,
   ...others
-}: T): Omit<T, 'mode' | 'seedGoal'> {
+}: T): Omit<T, NotChosen> {
   return others;
 }
 
@@ -156,7 +159,7 @@ async function beginLink(source: string, options: DownloadOptions): Promise<Begi
 }
 
 function torrentOptions(options: DownloadOptions): TorrentOptions {
-  return pickOptions(TORRENT_READERS, { ...options, mode: 'download', seedGoal: null });
+  return pickOptions(TORRENT_READERS, { ...options, mode: 'download', onDemand: null, seedGoal: null });
 }
 
 function run(

@@ -8,11 +8,13 @@ import { wireHashes } from '../metainfo/info-hash.js';
 import { knownLayers, withLayers } from '../metainfo/layers.js';
 import { linkOf, type MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
+import type { ByteRun } from '../metainfo/padding.js';
 import type { Parsing } from '../metainfo/parsing.js';
 import { KeptMetadata } from '../resume/kept-metadata.js';
 import type { Encoder } from '../swarm/connections/encoder.js';
 import { LocalLayers } from '../torrent/existing/local-layers.js';
 import { MetadataTorrent } from '../torrent/metadata-torrent.js';
+import type { ContentReader } from '../torrent/reading/content-reader.js';
 import type { TorrentEvents, TorrentStatus } from '../torrent/status.js';
 import { Torrent } from '../torrent/torrent.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
@@ -109,6 +111,18 @@ export class MagnetTorrent {
     const progress = this.#current.life === 'metadata' ? this.#hashing?.progress : undefined;
     if (progress === undefined || progress.length === 0) return status;
     return { ...status, state: 'checking', checked: progress.checked, checkLength: progress.length };
+  }
+
+  /** As `Torrent.openReader`; only in the second life. */
+  openReader(index: number, run: ByteRun, early: boolean): ContentReader {
+    const { life, torrent } = this.#current;
+    if (life === 'metadata') throw new Error('a torrent is read whose metadata is not here');
+    return torrent.openReader(index, run, early);
+  }
+
+  /** As `Torrent.isAwaited`; false while the metadata is fetched. */
+  get isAwaited(): boolean {
+    return this.#current.life === 'content' && this.#current.torrent.isAwaited;
   }
 
   /** Stops the present life. Answers as that torrent does. */

@@ -15,6 +15,7 @@ import { HttpTrackerClient, SchemeTrackerClient } from '../discovery/trackers/ht
 import type { TrackerClient, TrackerScraper } from '../discovery/trackers/tracker-client.js';
 import { UdpTrackerClient } from '../discovery/trackers/udp-tracker-client.js';
 import { DEFAULT_UDP_TRACKER_OPTIONS } from '../discovery/trackers/udp-tracker-options.js';
+import { createBlankTarget } from '../disk/blank-target.js';
 import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/files/file-disk.js';
 import { FileKeptBytes } from '../disk/kept-bytes.js';
 import { createSlotPool, DEFAULT_SLOT_POOL_OPTIONS } from '../disk/slot-pool.js';
@@ -39,7 +40,7 @@ import { optionsForLink } from './node-link-peers.js';
 import type { NodeProxy } from './node-proxy.js';
 import { openWayOut, type WayOut } from './node-way-out.js';
 import { SESSION_READERS, TORRENT_READERS, userAgentText } from './option-readers.js';
-import { callback, having, orNull, type Readers, readOptions, wrong } from './read-options.js';
+import { callback, having, orNull, path, type Readers, readOptions, wrong } from './read-options.js';
 import { type AddedEvents, type AddedTorrent, Session, type SessionParts } from './session.js';
 import type { DhtAdapters } from './session-dht.js';
 import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from './session-options.js';
@@ -60,6 +61,11 @@ export interface NodeSessionOptions extends SessionOptions {
    * datagrams.
    */
   readonly warned: (code: 'proxy' | 'proxy-udp', message: string) => void;
+  /**
+   * Null: torrents lie in files in their folders. Else they leave nothing behind: their pieces are kept only for
+   * readers, in a file without a name in this folder. Then each torrent needs `onDemand`.
+   */
+  readonly cacheDir: string | null;
   /** The thread that hashes and writes, when it runs already; null: the session begins one when it needs it. */
   readonly writer: Worker | null;
 }
@@ -72,6 +78,7 @@ export const DEFAULT_NODE_SESSION_OPTIONS: NodeSessionOptions = {
   },
   noted: () => undefined,
   warned: () => undefined,
+  cacheDir: null,
   writer: null,
 };
 
@@ -81,6 +88,7 @@ const NODE_SESSION_READERS: Readers<NodeSessionOptions> = {
   gotException: callback(),
   noted: callback(),
   warned: callback(),
+  cacheDir: orNull(path),
   writer: orNull(having('a worker thread', 'postMessage', 'terminate')),
 };
 
@@ -155,7 +163,7 @@ function readTorrentOptions(given: Partial<TorrentOptions>): TorrentOptions {
  */
 export function createNodeSession(given: Partial<NodeSessionOptions> = {}): NodeSession {
   const options = readOptions(NODE_SESSION_READERS, DEFAULT_NODE_SESSION_OPTIONS, given);
-  const { userAgent, gotException, noted, warned, writer, blocklist, listenAnyway } = options;
+  const { userAgent, gotException, noted, warned, writer, cacheDir, blocklist, listenAnyway } = options;
   const wayOut = openWayOut(options, blocklist, {
     troubled: (message) => warned('proxy', `${message}: nothing passes it`),
     recovered: noted,
@@ -197,9 +205,10 @@ export function createNodeSession(given: Partial<NodeSessionOptions> = {}): Node
       rawServer,
       random: systemRandom,
       slots: createSlotPool(DEFAULT_SLOT_POOL_OPTIONS),
-      openStorage: (storageOptions) => disk.openStorage(storageOptions),
-      openTarget: (targetOptions) => disk.openTarget(targetOptions),
-      folderName: (dir) => disk.folderName(dir),
+      openStorage: (torrent) => (cacheDir === null ? disk.openStorage(torrent) : disk.openCache(torrent, cacheDir)),
+      openTarget: (target) => (cacheDir === null ? disk.openTarget(target) : createBlankTarget(rawServer)),
+      // Without a name no folder above is looked into for files of the torrent.
+      folderName: (dir) => (cacheDir === null ? disk.folderName(dir) : null),
       parse: nodeParseMetainfo,
       trackerClient: trackers.client,
       fetchRange: (request, timers, events) => files.fetch(request, timers, events),
@@ -269,7 +278,7 @@ function nodeDhtAdapters({ timers, bind, noted }: NodeDhtParts, options: Session
   const { dhtNodes, dhtState, proxy } = options;
   // Whom the world's DHT knows is of no use behind such a fence, and must not be forgotten because of it.
   const isFenced = bind !== null && isLoopbackFence(bind);
-  const path = isFenced ? null : dhtState;
+  const statePath = isFenced ? null : dhtState;
   const { user } = systemProcesses;
   const own = dhtNodes.map(({ host, port }) => ({ host, port, isPublic: false }));
   return {
@@ -280,7 +289,10 @@ function nodeDhtAdapters({ timers, bind, noted }: NodeDhtParts, options: Session
         ? resolve(timers, bind, host, answered)
         : timers.addTask(() => answered([]), 0),
     routers: isFenced ? own : [...own, ...DEFAULT_DHT_OPTIONS.routers],
-    kept: path === null ? null : new FileKeptBytes(timers, { path, user, maxLength: MAX_STATE_LENGTH, noted }),
+    kept:
+      statePath === null
+        ? null
+        : new FileKeptBytes(timers, { path: statePath, user, maxLength: MAX_STATE_LENGTH, noted }),
   };
 }
 

@@ -71,6 +71,7 @@ export const trackerUrl: Reader<string> = text(
 const seedRatio = amount(0, 'a ratio of at least 0 (null is no limit)');
 const seedTime = amount(0, 'a time in milliseconds (null is no limit)');
 const index = whole(0, 2_097_151);
+const bytes = whole(1, Number.MAX_SAFE_INTEGER);
 
 export const TORRENT_READERS: Readers<TorrentOptions> = {
   dir: path,
@@ -81,6 +82,9 @@ export const TORRENT_READERS: Readers<TorrentOptions> = {
   ),
   superSeed: truth,
   sequential: truth,
+  onDemand: orNull(
+    fields({ window: bytes, kept: bytes }, 'limits in bytes such as { window: 16777216, kept: 67108864 }'),
+  ),
   reuse: listOf(path),
   overwrite: truth,
   partNames: truth,

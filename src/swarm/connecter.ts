@@ -75,6 +75,8 @@ export interface ConnecterParts {
   /** Null when we do not tell this torrent's peers where our node in the DHT is. */
   readonly nodePorts: NodePorts | null;
   readonly fast: FastExtension;
+  /** False: peers never hear which pieces we have, because we may forget them before a peer asks. */
+  readonly tellsPieces: boolean;
   /** Null when we never hide what we have. */
   readonly superSeeding?: SuperSeeding | null;
   /** Null when the torrent is used as version 1 alone. */
@@ -278,7 +280,7 @@ export class Connecter implements Successor {
 
   /** Tells each peer that lacks the piece. When it was the last piece that we wanted, parts from seeds. */
   pieceVerified(piece: PieceIndex): void {
-    this.#haveNews.add(piece);
+    if (this.#parts.tellsPieces) this.#haveNews.add(piece);
     if (this.wantsNothing()) this.wantsChanged();
   }
 
@@ -342,6 +344,7 @@ export class Connecter implements Successor {
 
   /** Peers that come now hear nothing of what we have. During the check we do not know yet whether we are a seed. */
   get #hides(): boolean {
+    if (!this.#parts.tellsPieces) return true;
     if (this.#superSeeding === null) return false;
     return this.#superSeeding.isActive || (this.#superSeeding.isWaiting && this.#checking);
   }

@@ -26,7 +26,7 @@ import { addressKey } from '../swarm/connections/spares.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../swarm/download/blame.js';
 import type { BlockAsker, BlockSender } from '../swarm/download/block-asker.js';
 import { BlockJudge, DEFAULT_BLOCK_JUDGE_OPTIONS, type LeafSource, NO_LEAVES } from '../swarm/download/block-judge.js';
-import { DEFAULT_REQUEST_OPTIONS } from '../swarm/download/download.js';
+import { DEFAULT_REQUEST_OPTIONS, READING_REQUEST_OPTIONS } from '../swarm/download/download.js';
 import { Downloader } from '../swarm/download/downloader.js';
 import { DontHave } from '../swarm/extensions/dont-have.js';
 import { type ExtendedPeer, type Extension, Extensions } from '../swarm/extensions/extensions.js';
@@ -100,7 +100,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
   });
   const picker = new PiecePicker(
     layout.pieceCount,
-    { ...DEFAULT_PIECE_PICKER_OPTIONS, sequential: options.sequential },
+    { ...DEFAULT_PIECE_PICKER_OPTIONS, sequential: options.sequential, onDemand: options.onDemand !== null },
     random,
   );
   const requests = new RequestBook<BlockAsker>(layout, picker, store);
@@ -121,7 +121,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
       limiter: parts.downloadLimiter,
       ban: (connection, evidence) => encoder.ban(connection, evidence),
     },
-    DEFAULT_REQUEST_OPTIONS,
+    options.onDemand === null ? DEFAULT_REQUEST_OPTIONS : READING_REQUEST_OPTIONS,
   );
   const webSeeds = joinWebSeeds(parts, downloader);
   const slots = () => options.uploadSlots ?? uploadSlotsForRate(parts.uploadLimiter.rate);
@@ -176,6 +176,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
       hashes,
       nodePorts,
       rank,
+      tellsPieces: !store.forgets,
     },
     DEFAULT_CONNECTER_OPTIONS,
   );

@@ -2,6 +2,7 @@ import type { Millis } from '../base/clock.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
 import type { SelectionRequest } from '../metainfo/selection.js';
 import type { PeerAddress } from '../net/raw-server.js';
+import type { ReadersOptions } from './reading/content-readers.js';
 
 /** When a complete torrent stops seeding: at the goal that it reaches first. A goal that is null is never reached. */
 export interface SeedGoal {
@@ -25,6 +26,11 @@ export interface TorrentOptions {
   readonly superSeed: boolean;
   /** Fetch pieces in their order instead of rarest first. */
   readonly sequential: boolean;
+  /**
+   * Fetch only what readers (`Torrent.openReader`) are about to read, up to these limits; null: everything that is
+   * wanted.
+   */
+  readonly onDemand: ReadersOptions | null;
   /** Replace a foreign file that has the name of a file of the torrent. */
   readonly overwrite: boolean;
   /** Files grow under `NAME.part` and get their final name when they are whole. */
@@ -67,6 +73,7 @@ export const DEFAULT_TORRENT_OPTIONS: TorrentOptions = {
   seedGoal: null,
   superSeed: false,
   sequential: false,
+  onDemand: null,
   overwrite: false,
   partNames: true,
   selection: { select: [], exclude: [], ranges: null },

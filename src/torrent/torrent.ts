@@ -4,12 +4,13 @@
  * First it checks what lies on the disk, then it runs and exchanges pieces with peers, and at the end it stops. All its
  * code runs in a context of its own, so that a bug in it ends this torrent and no other.
  */
-import type { BtgetError } from '../base/failure.js';
+import { BtgetError } from '../base/failure.js';
 import type { PeerSource } from '../discovery/peer-source.js';
 import type { TrackerAnswer } from '../discovery/trackers/rerequester.js';
 import { FileLost } from '../disk/storage.js';
 import { RateMeasure } from '../measure/rate-measure.js';
 import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
+import type { ByteRun } from '../metainfo/padding.js';
 import { type PieceIndex, PieceLayout } from '../metainfo/piece-layout.js';
 import type { RawServerContext } from '../net/raw-server.js';
 import type { UnfinishedPieces } from '../resume/journal-format.js';
@@ -27,6 +28,8 @@ import { Reuse } from './existing/reuse.js';
 import { joinDisk } from './join-disk.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
 import { Pace } from './pace.js';
+import type { ContentReader } from './reading/content-reader.js';
+import { ContentReaders, type ReadersOptions } from './reading/content-readers.js';
 import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
 import { inDir, type TorrentOptions } from './torrent-options.js';
 import type { HandoverTarget, MetadataHandover, TorrentParts } from './torrent-parts.js';
@@ -45,6 +48,8 @@ export class Torrent implements HandoverTarget {
   readonly #resume: Resume;
   readonly #existing: ExistingData;
   readonly #completion: Completion;
+  /** Null for a torrent that is not read on demand. */
+  readonly #readers: ContentReaders | null;
   readonly #disk: DiskCare;
   readonly #sources: PeerSource;
   readonly #handover: MetadataHandover | null;
@@ -162,6 +167,7 @@ export class Torrent implements HandoverTarget {
       diskFailed: (failure) => this.#disk.refused(failure),
       diskWorked: () => this.#disk.worked(),
     });
+    this.#readers = options.onDemand === null ? null : this.#createReaders(options.onDemand);
     this.#disk = new DiskCare({
       ...onDisk,
       timers: this.#context,
@@ -246,6 +252,25 @@ export class Torrent implements HandoverTarget {
     return { uploaded: uploader.total, downloaded: downloader.total, left: this.#progress.left };
   }
 
+  /**
+   * Reads the bytes from `begin` to `end` − 1 of a file, by its index, in order and as they are verified. Only after
+   * `started`, and only with `onDemand`. `early`: the first and last bytes of the file are fetched early too.
+   */
+  openReader(index: number, { begin, end }: ByteRun, early: boolean): ContentReader {
+    const file = this.metainfo.files[index];
+    if (this.#readers === null || this.#stage === 'new' || this.#stage === 'checking')
+      throw new Error('a torrent is read that is not ready for it');
+    if (file === undefined || begin < 0 || end < begin || end > file.length)
+      throw new Error(`bytes ${begin} to ${end} of file ${index} are read`);
+    const whole = { begin: file.begin, end: file.begin + file.length };
+    return this.#readers.open({ begin: file.begin + begin, end: file.begin + end }, early ? whole : null);
+  }
+
+  /** Whether a reader waits for bytes that are not here. */
+  get isAwaited(): boolean {
+    return this.#readers?.isAwaited ?? false;
+  }
+
   isComplete(): boolean {
     return this.#swarm.store.amountLeft === 0;
   }
@@ -289,7 +314,8 @@ export class Torrent implements HandoverTarget {
     connecter.endCheck();
     this.#keepMetadata();
     this.#events.started();
-    this.#completion.begin(verified, whole);
+    // Pieces that will be forgotten make no file whole.
+    if (!store.forgets) this.#completion.begin(verified, whole);
     // A torrent that was complete before the start and does not seed needs no trackers and no peers.
     if (store.amountLeft === 0 && this.#options.seedGoal === null) return;
     this.#resume.started();
@@ -319,9 +345,30 @@ export class Torrent implements HandoverTarget {
     this.#timeLeft?.dataCameIn(this.#layout.lengthOf(piece), this.#context.now());
     this.#progress.pieceVerified(piece);
     this.#disk.worked();
+    this.#readers?.pieceVerified(piece);
+    if (this.#swarm.store.forgets) return;
     this.#completion.pieceVerified(piece);
     // When only a part of the torrent is wanted, bytes are left at the end, and trackers do not hear 'completed'.
     if (this.#swarm.store.amountLeft === 0 && this.#progress.left === 0) this.#sources.completed();
+  }
+
+  #createReaders(options: ReadersOptions): ContentReaders {
+    const { store, downloader } = this.#swarm;
+    return new ContentReaders(
+      {
+        timers: this.#context,
+        layout: this.#layout,
+        store,
+        setDeadlines: (due, late, isUndue) => downloader.setDeadlines(due, late, isUndue),
+        discard: (piece) => downloader.discard(piece),
+        forget: (piece) => {
+          downloader.forget(piece);
+          this.#progress.pieceLost(piece);
+        },
+        readFailed: (failure) => this.#disk.refused(failure),
+      },
+      options,
+    );
   }
 
   /** A fault of the world: the torrent cannot go on. The files on the disk stay as they are. */
@@ -344,6 +391,7 @@ export class Torrent implements HandoverTarget {
 
   #close(): void {
     this.#stage = 'stopping';
+    this.#readers?.stop(new BtgetError('interrupted', 'the torrent was stopped while it was read'));
     this.#existing.stop();
     this.#completion.stop();
     this.#disk.stop();

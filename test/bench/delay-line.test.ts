@@ -64,3 +64,18 @@ test('when a timer rings early, no item comes out early', () => {
   timers.runUntil(200);
   assert.deepEqual(out, [50, 150]);
 });
+
+test('an item that stays longer holds those behind it back', () => {
+  const timers = new HandTimers();
+  const out: [string, number][] = [];
+  const line = new DelayLine<string>(50, timers, (item) => out.push([item, timers.now()]));
+  line.push('a', 30);
+  line.push('b');
+  line.push('c', 60);
+  timers.runUntil(500);
+  assert.deepEqual(out, [
+    ['a', 80],
+    ['b', 80],
+    ['c', 110],
+  ]);
+});

@@ -860,6 +860,7 @@ export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'disk/failure.ts decodeFailure': 'a message of our own thread',
   'disk/system/trust.ts readKept': 'reads bytes and decodes nothing',
   'disk/files/block-reader.ts readBlocks': 'reads bytes and decodes nothing',
+  'torrent/reading/content-reader.ts ContentReader': 'reads bytes and decodes nothing',
   'discovery/trackers/tracker-response.ts readable': 'part of decodeTrackerResponse',
   'cli/commands/node-deps.ts readBlocklistOf': 'part of BlocklistParser',
   'session/node-blocklists.ts readBlocklist': 'part of BlocklistParser',

@@ -22,7 +22,7 @@ class Pair {
   constructor(sequential: boolean, randomFirst: number, seed: number) {
     this.#sequential = sequential;
     this.#randomFirst = randomFirst;
-    this.picker = new PiecePicker(PIECES, { sequential, randomFirst }, seededRandom(seed));
+    this.picker = new PiecePicker(PIECES, { sequential, randomFirst, onDemand: false }, seededRandom(seed));
   }
 
   change(piece: number, from: State, to: State, action: () => void): void {

@@ -40,7 +40,7 @@ class Model {
   constructor(seed: number, isPadded: boolean) {
     this.padding = isPadded ? PADDING : new Set();
     this.layout = layoutWith(this.padding);
-    this.picker = new PiecePicker(PIECES, { randomFirst: 1, sequential: false }, seededRandom(seed));
+    this.picker = new PiecePicker(PIECES, { randomFirst: 1, sequential: false, onDemand: false }, seededRandom(seed));
     this.book = new RequestBook(this.layout, this.picker, {
       openPiece: (piece) => {
         assert.ok(!this.opened.has(piece), `piece ${piece} is opened twice`);

@@ -218,7 +218,9 @@ describe('the documents', { timeout: HANGS_AFTER }, () => {
     assert.match(design, /^Twenty-one files, in order\.[\s\S]+^Eighteen files, in order;/m);
   });
 
-  for (const command of ['download', 'seed', 'create', 'show', 'verify', 'tracker', 'doctor', 'config'])
+  for (const command of [
+    ...['download', 'seed', 'create', 'show', 'verify', 'cat', 'serve', 'tracker', 'doctor', 'config'],
+  ])
     it(`name every option of ${command}, and no other`, async () => {
       const inHelp = await optionsInHelp(command);
       assert.ok(inHelp.length > 2);

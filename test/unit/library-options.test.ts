@@ -120,6 +120,7 @@ const NODE_SESSION: Wrong<NodeSessionOptions> = {
   gotException: [[null, 'gotException: null is not a function']],
   noted: [['x', "noted: 'x' is not a function"]],
   warned: [[1, 'warned: 1 is not a function']],
+  cacheDir: [['', "cacheDir: '' is not a path"]],
   writer: [[{}, 'writer: an object is not a worker thread']],
 };
 
@@ -131,7 +132,7 @@ const peers = (name: string) =>
     [[{ host: '127.0.0.1', port: '1' }], `${name}[0].port: '1' is not a whole number from 1 to 65535`],
   ] as const;
 
-const TORRENT_OF_DOWNLOAD: Wrong<Omit<TorrentOptions, 'mode' | 'seedGoal'>> = {
+const TORRENT_OF_DOWNLOAD: Wrong<Omit<TorrentOptions, 'mode' | 'onDemand' | 'seedGoal'>> = {
   dir: [
     ['', "dir: '' is not a path"],
     [null, 'dir: null is not a path'],
@@ -182,6 +183,10 @@ const TORRENT_OF_DOWNLOAD: Wrong<Omit<TorrentOptions, 'mode' | 'seedGoal'>> = {
 
 const TORRENT: Wrong<TorrentOptions> = {
   ...TORRENT_OF_DOWNLOAD,
+  onDemand: [
+    [64, 'onDemand: 64 is not limits in bytes'],
+    [{ window: 0, kept: 1 }, 'onDemand.window: 0 is not a whole number'],
+  ],
   mode: [['leech', "mode: 'leech' is not 'download' or 'seed'"]],
   seedGoal: [
     [2, 'seedGoal: 2 is not a goal'],

@@ -4,15 +4,32 @@ import { SecretUrl } from '../../base/secret-url.js';
 import { beginThread, PIECE_WORKER } from '../../disk/files/worker-thread.js';
 import { nodeParseMetainfo } from '../../metainfo/node-parse-metainfo.js';
 import type { ReadBlocklist } from '../../session/node-blocklists.js';
+import type { NodeSession } from '../../session/node-session.js';
 import type { WayOutOptions } from '../../session/node-way-out.js';
 import type { CliIo } from '../io.js';
+import type { CreateReadingSession } from '../run/reading-run.js';
 import type { SourceReaders } from '../source/load-source.js';
 import { classifySource } from '../source/recognise.js';
 import { version } from '../version.js';
 import { type NetworkValues, readWayOut } from '../way-out.js';
+import type { ReadingDeps } from './run-reading.js';
 import type { RunDeps } from './run-torrents.js';
 
 export async function nodeDeps(io: CliIo, values: NetworkValues): Promise<RunDeps> {
+  const { createSession, ...deps } = await nodeReadingDeps(io, values);
+  return {
+    ...deps,
+    createSession: (options, gotException, noted, warned) => createSession(options, null, gotException, noted, warned),
+  };
+}
+
+type CreateNodeSession = (...given: Parameters<CreateReadingSession>) => NodeSession;
+
+/** As `nodeDeps`, for commands that read a torrent while it is fetched. */
+export async function nodeReadingDeps(
+  io: CliIo,
+  values: NetworkValues,
+): Promise<Omit<ReadingDeps, 'createSession'> & { readonly createSession: CreateNodeSession }> {
   const wayOut = await readWayOut(values, io.env);
   // The thread takes some 60 ms to start. The modules below take as long to load, on another core.
   const writer = beginThread(PIECE_WORKER);
@@ -21,11 +38,11 @@ export async function nodeDeps(io: CliIo, values: NetworkValues): Promise<RunDep
   return {
     ...sourceReaders(io, wayOut),
     readBlocklist: (lists) => readBlocklistOf(lists, wayOut),
-    createSession: (options, gotException, noted, warned) => {
+    createSession: (options, cacheDir, gotException, noted, warned) => {
       // The library would name its own option in the message, and the user wrote another word.
       if (options.bind !== null) resolveBind(options.bind);
       const network = { ...wayOut, userAgent: userAgent() };
-      return createNodeSession({ ...options, ...network, gotException, writer, noted, warned });
+      return createNodeSession({ ...options, ...network, cacheDir, gotException, writer, noted, warned });
     },
   };
 }

@@ -37,6 +37,8 @@ const COMMANDS: Readonly<Record<string, { readonly does: string; readonly takes:
   create: { does: 'make a .torrent of a file or folder', takes: 'file' },
   show: { does: 'say what a torrent holds', takes: 'torrent' },
   verify: { does: 'check what is on disk, file by file', takes: 'torrent' },
+  cat: { does: 'write the verified bytes of a file to stdout', takes: 'torrent' },
+  serve: { does: 'serve the files over HTTP to players', takes: 'torrent' },
   tracker: { does: 'serve announces and scrapes', takes: [] },
   doctor: { does: 'say what works from here, and what does not', takes: 'torrent' },
   config: { does: 'say what each option is, and where that comes from', takes: CONFIGURED },

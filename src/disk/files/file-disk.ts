@@ -11,8 +11,10 @@ import type { TargetPlace, Told } from '../protocol.js';
 import type { DoneOutcome, OpenStorageOptions, Storage } from '../storage.js';
 import { RootAnchors } from '../system/anchor.js';
 import { below } from '../system/guard.js';
+import { openNamelessFile } from '../system/nameless-file.js';
 import { type ReadOperations, systemReadOperations } from '../system/operations.js';
 import type { LockOutcome, OpenTargetOptions, Target, WatchedLock } from '../target.js';
+import { CacheStorage } from './cache-storage.js';
 import { FileStorage, type SharedDisk } from './file-storage.js';
 import { type HashedFile, type Hashing, hashPieces, type PieceHashesOutcome } from './hash-pieces.js';
 import { HashQueue } from './hash-queue.js';
@@ -47,6 +49,11 @@ export const DEFAULT_FILE_DISK_OPTIONS: Omit<FileDiskOptions, 'timers'> = {
 export interface FileDisk {
   openStorage(options: OpenStorageOptions): Storage;
   openTarget(options: OpenTargetOptions): Target;
+  /**
+   * Makes a storage that keeps pieces only until they are forgotten, in a file without a name in the folder
+   * `cacheDir`. Nothing of the torrent is looked for or made in `options.dir`.
+   */
+  openCache(options: Pick<OpenStorageOptions, 'timers' | 'metainfo' | 'layout'>, cacheDir: string): Storage;
   /** The last element of the full path of `dir`; null for the root. */
   folderName(dir: string): string | null;
   /**
@@ -106,6 +113,15 @@ export function createFileDisk(options: FileDiskOptions): FileDisk {
       targets += 1;
       return createFileTarget(writer, place);
     },
+    openCache: ({ timers: answers, metainfo, layout }, cacheDir) =>
+      new CacheStorage({
+        timers: answers ?? timers,
+        diskTimers: timers,
+        metainfo,
+        layout,
+        judge: writer,
+        openFile: () => openNamelessFile(cacheDir),
+      }),
     folderName: (dir) => basename(resolve(dir)) || null,
     hashPieces: (files, pieceLength, version, progress, done) =>
       hashPieces({ timers, hashing, jobsAtOnce: hashingWorkers * 3 }, files, pieceLength, version, progress, done),

@@ -4,7 +4,7 @@ import type { Metainfo } from '../../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
 import type { ContentSegment } from '../content-map.js';
 import { decodeFailure, type FailureMessage, LostName } from '../failure.js';
-import type { CommitProof, FileWrite, ReadPlace, StoragePlace, Told, Work, WorkKind } from '../protocol.js';
+import type { FileWrite, ReadPlace, StoragePlace, Told, Work, WorkKind } from '../protocol.js';
 import {
   type AdoptedFile,
   type BlockRead,
@@ -33,6 +33,7 @@ import { type BlockReaderParts, readBlocks } from './block-reader.js';
 import type { HashQueue } from './hash-queue.js';
 import { judgedOutcome, PieceChecker } from './piece-checker.js';
 import { FilePlaces } from './places.js';
+import { commitProofOf } from './proof-of.js';
 import type { FileAddress, FileReadPool, ReadHome } from './read-pool.js';
 import { measureRoom, passOverParts, type SurveyParts, surveyInBatches } from './survey.js';
 import type { WorkerThread } from './worker-thread.js';
@@ -135,7 +136,7 @@ export class FileStorage implements Storage {
       writes,
       // Posting a view of unshared memory would copy all of it, not only the view.
       data: shared ? data : new Uint8Array(data),
-      proof: this.#commitProofOf(piece),
+      proof: commitProofOf(this.#layout, piece),
     };
     this.#ask('commit', request, [], (told) => {
       if (told.ok && told.value.verdict === 'right') {
@@ -144,17 +145,6 @@ export class FileStorage implements Storage {
       }
       this.#later(() => answered(told.ok ? judgedOutcome(piece, told.value) : this.#failed(told)));
     });
-  }
-
-  #commitProofOf(piece: PieceIndex): CommitProof {
-    const { sha1, root, width } = this.#layout.proofOf(piece);
-    // Posting views of the hashes of all pieces would copy all of them.
-    return {
-      sha1: sha1 === null ? null : new Uint8Array(sha1),
-      root: root === null ? null : new Uint8Array(root),
-      width,
-      contentLength: this.#layout.contentLengthOf(piece),
-    };
   }
 
   makeFiles(files: readonly number[], answered: (outcome: MakeOutcome) => void): void {

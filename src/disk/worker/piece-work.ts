@@ -94,6 +94,7 @@ function createHandlers(given: FileOperations, processes: ProcessFacts): Handler
       if (judged.verdict === 'right') filesOf(place).write(writes, data);
       answered({ ok: true, value: judged });
     },
+    judge: ({ data, proof }, answered) => answered({ ok: true, value: judgePiece(data, proof) }),
     write: ({ place, writes, data }, answered) => {
       filesOf(place).write(writes, data);
       answered(DONE);

@@ -29,6 +29,8 @@ export interface OtherSources {
    * was given back.
    */
   giveWay(has: PieceSet): boolean;
+  /** Pieces have lost their deadlines. What fetches only such pieces ends. */
+  endUndue(isDue: (piece: PieceIndex) => boolean): void;
 }
 
 interface PieceSet {

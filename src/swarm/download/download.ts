@@ -26,6 +26,8 @@ export interface RequestOptions {
    * requests it drops.
    */
   readonly dropTime: Millis;
+  /** A peer for whose blocks a reader had to wait, until another peer sent them, is asked for nothing for this long. */
+  readonly lagRest: Millis;
   /** How many requests are in flight to one peer in endgame, when we ask other peers for most of these blocks too. */
   readonly endgameBacklog: number;
   /** How often we review whether we are interested and which requests have stalled. */
@@ -52,6 +54,7 @@ export const DEFAULT_REQUEST_OPTIONS: RequestOptions = {
   snubTime: 30_000,
   stallTime: 60_000,
   dropTime: 10_000,
+  lagRest: 30_000,
   endgameBacklog: 16,
   sweepInterval: 5_000,
   maxOutstanding: 16 * 1024 * 1024,
@@ -59,6 +62,16 @@ export const DEFAULT_REQUEST_OPTIONS: RequestOptions = {
   minQueueTime: 100,
   backlog: DEFAULT_BACKLOG_OPTIONS,
   measure: DEFAULT_MEASURE_OPTIONS,
+};
+
+/**
+ * For a torrent that is read while it is fetched. What waits at a peer comes before what a reader needs after a seek.
+ * So less is asked for in advance. The first piece is asked for at once, instead of over several round trips.
+ */
+export const READING_REQUEST_OPTIONS: RequestOptions = {
+  ...DEFAULT_REQUEST_OPTIONS,
+  queueTime: 200,
+  backlog: { ...DEFAULT_BACKLOG_OPTIONS, initial: 32 },
 };
 
 /** What a Download needs of its owner, the Downloader, which all downloads of a torrent share. */
@@ -81,6 +94,8 @@ export interface DownloadOwner {
   blockRejected(download: Download, span: Span): BlockSpan | 'late' | 'unasked';
   /** Gives back the requests that this peer has dropped without a word, and returns them, the oldest first. */
   giveBackDropped(download: Download): readonly OpenRequest[];
+  /** Gives back what this peer was asked of pieces without a deadline, where pieces need one, and returns that. */
+  giveBackUndue(download: Download): readonly BlockSpan[];
   /** The peer has answered many requests that we made after the oldest open one. */
   isOvertaken(download: Download): boolean;
   /** The peer has answered a request that we made after the oldest open one. */
@@ -329,6 +344,15 @@ export class Download implements RateWaiter, BlockAsker {
     // First the download joins the others that wait, at the end: so others are woken first for what it gives back.
     this.#owner.gotNothing(this);
     this.#withdrawAll();
+  }
+
+  /** Pieces have lost their deadlines: what was asked of them must not come before what is needed now. */
+  reviewDeadlines(): void {
+    const undue = this.#owner.giveBackUndue(this);
+    if (undue.length === 0) return;
+    for (const { length } of undue) this.#owner.limiter.spend(-length);
+    this.connection.send(undue.map((span) => encodeMessage({ type: 'cancel', ...span })));
+    this.requestMore();
   }
 
   connectionLost(): void {

@@ -51,6 +51,8 @@ export class Downloader implements DownloadOwner {
    * end.
    */
   readonly #banned = new WeakSet<PeerConnection>();
+  /** Until when sources are asked for nothing because a reader had to wait for them. */
+  readonly #laggards = new WeakMap<BlockAsker, Millis>();
   #idle = new Set<{ requestMore(): void }>();
   /** Sources of blocks besides the peers; null for none. */
   #others: OtherSources | null = null;
@@ -202,6 +204,31 @@ export class Downloader implements DownloadOwner {
   }
 
   /**
+   * From now on these pieces have deadlines, the earliest first, and no others; `late` are those that a reader waits
+   * for. What was asked of pieces whose deadline is gone is taken back when `isUndue` says that there are such pieces.
+   */
+  setDeadlines(due: Iterable<PieceIndex>, late: Iterable<PieceIndex>, isUndue: boolean): void {
+    this.#parts.picker.setDeadlines(due, late);
+    if (isUndue) {
+      for (const download of this.#downloads.values()) download.reviewDeadlines();
+      this.#others?.endUndue((piece) => this.#parts.picker.isDue(piece));
+    }
+    this.#wakeSoon();
+  }
+
+  /** Forgets what has come of a piece that is not whole and that nobody waits for any more. */
+  discard(piece: PieceIndex): void {
+    this.#parts.store.discardPiece(piece);
+  }
+
+  /** A piece that we had is not needed any more, and was forgotten. It may be asked for again. */
+  forget(piece: PieceIndex): void {
+    this.#parts.store.forgetPiece(piece);
+    this.#parts.picker.losePiece(piece);
+    this.wantsChanged();
+  }
+
+  /**
    * Says whether we ask peers for the piece. At first all pieces are wanted. The caller must call `wantsChanged`
    * afterwards.
    */
@@ -269,7 +296,7 @@ export class Downloader implements DownloadOwner {
 
   take(download: Download): BlockSpan | undefined {
     const { askable } = download;
-    if (askable === null) return undefined;
+    if (askable === null || this.#rests(download)) return undefined;
     const { requests } = this.#parts;
     const { suggested } = download.fast ?? {};
     const giveWay = (): BlockSpan | undefined =>
@@ -304,6 +331,10 @@ export class Downloader implements DownloadOwner {
     return dropped;
   }
 
+  giveBackUndue(download: Download): readonly BlockSpan[] {
+    return this.#parts.requests.giveBackUndue(download);
+  }
+
   isOvertaken(download: Download): boolean {
     return this.#parts.requests.isOvertaken(download);
   }
@@ -326,6 +357,7 @@ export class Downloader implements DownloadOwner {
     this.#measure.add(block.length, this.now());
     this.#parts.blame.blockCameIn(asker.sender, arrival.span.piece, begin);
     this.#parts.store.storeBlock(arrival.span.piece, begin, block);
+    if (arrival.laggard !== null) this.#laggards.set(arrival.laggard, this.now() + this.options.lagRest);
     for (const other of arrival.alsoAskedOf) other.blockCameFromElsewhere(arrival.span);
     return 'wanted';
   }
@@ -376,6 +408,12 @@ export class Downloader implements DownloadOwner {
     const taken = requests.takeOver(download, askable, isBetter);
     this.#wasted += (taken?.givenUp ?? 0) * BLOCK_LENGTH;
     return taken?.span;
+  }
+
+  /** Readers would wait for what a slow peer is asked for. After its rest it may show whether it is faster now. */
+  #rests(download: Download): boolean {
+    const until = this.#laggards.get(download);
+    return until !== undefined && this.now() < until;
   }
 
   #ban(guilty: BlockSender, evidence: Evidence & { readonly piece: PieceIndex }): void {

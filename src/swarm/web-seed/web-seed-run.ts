@@ -123,6 +123,11 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     return true;
   }
 
+  /** Ends the run when none of its pieces is needed now. */
+  endUndue(isDue: (piece: PieceIndex) => boolean): void {
+    if (!this.#assembler.left.some(({ piece }) => isDue(piece))) this.end();
+  }
+
   /** Ends the run. */
   end(): void {
     if (this.#isOver) return;

@@ -1,7 +1,7 @@
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { BlockSpan } from '../../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
-import type { PieceLayout } from '../../metainfo/piece-layout.js';
+import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
 import type { SourcedUrl } from '../../net/url-rule.js';
 import type { OtherSources } from '../download/block-asker.js';
 import type { Downloader } from '../download/downloader.js';
@@ -136,6 +136,10 @@ export class WebSeeds implements OtherSources {
     }
     this.#parts.downloader.gotNothing(this);
     this.#wakeLater();
+  }
+
+  endUndue(isDue: (piece: PieceIndex) => boolean): void {
+    for (const run of [...this.#runs]) run.endUndue(isDue);
   }
 
   giveWay(has: { has(piece: number): boolean }): boolean {

@@ -29,6 +29,7 @@ import { DEFAULT_MEMORY_STORAGE_OPTIONS, type DiskImage, MemoryStorage } from '.
 import type { SampleTorrent } from '../sample-torrent.js';
 import { makeKeyPair } from '../worlds/mse-pair.js';
 import { seededRandom } from './seeded-random.js';
+import { MemoryFile, simulatedCache } from './simulated-cache.js';
 import type { SimulatedHost } from './simulated-host.js';
 import type { SimulatedHostOptions } from './simulated-host-options.js';
 import { SimulatedNetwork } from './simulated-network.js';
@@ -47,6 +48,8 @@ export interface ClientOptions {
   readonly diskLatency: number;
   /** The content of the part file of the first file at the start, or null for no such file. */
   readonly part: Buffer | null;
+  /** Instead of a disk it has a file that keeps pieces for readers alone; it forgets them. */
+  readonly cache: boolean;
   /** What an earlier client left on the disk. */
   readonly image: DiskImage | null;
   /** Bytes that are free on the disk, or null when the disk cannot tell. */
@@ -83,6 +86,7 @@ const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
   host: {},
   diskLatency: 1,
   part: null,
+  cache: false,
   image: null,
   free: null,
   journal: null,
@@ -123,6 +127,12 @@ export interface Client extends AnyClient {
   readonly storage: MemoryStorage;
 }
 
+/** A client that keeps pieces for readers alone. */
+export interface CachedClient extends AnyClient {
+  readonly torrent: Torrent;
+  readonly file: MemoryFile;
+}
+
 /** A client that began with a magnet link. */
 export interface MagnetClient extends AnyClient {
   readonly torrent: MagnetTorrent;
@@ -140,6 +150,7 @@ export class SimulatedSwarm {
   readonly log: string[] = [];
   readonly clients: Client[] = [];
   readonly magnetClients: MagnetClient[] = [];
+  readonly #cached: CachedClient[] = [];
   readonly #sample: SampleTorrent;
   readonly #seed: number;
 
@@ -161,6 +172,17 @@ export class SimulatedSwarm {
     const client: Client = { ...opened.client, torrent, storage };
     opened.joined(client);
     this.clients.push(client);
+    return client;
+  }
+
+  /** Starts a client with a cache. `options` are as for `start`. */
+  startCached(options: Partial<ClientOptions> = {}): CachedClient {
+    const { client: about, session, events, torrentOptions, file, joined } = this.#open({ ...options, cache: true });
+    const torrent = session.addTorrent(this.#sample.metainfo, torrentOptions, events);
+    if (!(torrent instanceof Torrent)) throw new Error('a .torrent without its layers');
+    const client: CachedClient = { ...about, torrent, file };
+    joined(client);
+    this.#cached.push(client);
     return client;
   }
 
@@ -201,7 +223,7 @@ export class SimulatedSwarm {
   /** Stops every client and then the tracker, and runs five minutes more, so that no task should be left. */
   stop(): void {
     let stopped = 0;
-    const clients = [...this.clients, ...this.magnetClients];
+    const clients = [...this.clients, ...this.magnetClients, ...this.#cached];
     for (const client of clients)
       client.session.stop(() => {
         stopped += 1;
@@ -214,7 +236,7 @@ export class SimulatedSwarm {
   #open(options: Partial<ClientOptions>) {
     const all = { ...DEFAULT_CLIENT_OPTIONS, ...options };
     const { seed, session, torrent, host, diskLatency } = all;
-    const number = this.clients.length + this.magnetClients.length + 1;
+    const number = this.clients.length + this.magnetClients.length + this.#cached.length + 1;
     const address = `10.0.0.${number}`;
     const name = `${seed ? 'seed' : 'leech'} ${number}`;
     const rawServer = this.network.host(address, host);
@@ -222,6 +244,7 @@ export class SimulatedSwarm {
     const metainfo = all.metainfo ?? this.#sample.metainfo;
     const slots = new MemorySlotPool(all.memory, Math.min(all.memory, all.maxSlotLength));
     let storage: MemoryStorage | null = null;
+    const file = new MemoryFile(rawServer, diskLatency);
     const fresh = { ...DEFAULT_MEMORY_JOURNAL_OPTIONS, latency: diskLatency };
     const journal = new MemoryJournal(rawServer, { ...fresh, found: all.journal });
     const metadata = new MemoryJournal(rawServer, { ...fresh, found: all.metadata });
@@ -234,7 +257,9 @@ export class SimulatedSwarm {
         makeKeyPair,
         random: seededRandom(this.#seed * 1_000 + number),
         slots,
-        openStorage: ({ timers, metainfo: opened, selected }) => {
+        openStorage: (opening) => {
+          const { timers, metainfo: opened, selected } = opening;
+          if (all.cache) return simulatedCache(rawServer, file, opening);
           storage = new MemoryStorage(opened, rawServer, {
             ...DEFAULT_MEMORY_STORAGE_OPTIONS,
             answers: timers,
@@ -317,6 +342,7 @@ export class SimulatedSwarm {
       events,
       torrentOptions,
       storage: () => storage,
+      file,
       joined: (client: ClientEnd): void => {
         outcome.client = client;
       },

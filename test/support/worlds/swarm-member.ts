@@ -192,6 +192,7 @@ export class SwarmMember {
         nodePorts: null,
         fast: new FastExtension(layout, metainfo.infoHash, this.wrapper.have, DEFAULT_FAST_EXTENSION_OPTIONS),
         rank: () => 0,
+        tellsPieces: true,
       },
       { ...DEFAULT_CONNECTER_OPTIONS, ...all.connecter },
     );

@@ -8,7 +8,19 @@ import { nearestWord } from '../../../src/cli/nearest-word.js';
 import { nodeIo } from '../../../src/cli/node-io.js';
 import { Capture, FakeIo } from './support/fake-io.js';
 
-const COMMANDS = ['download', 'seed', 'create', 'show', 'verify', 'tracker', 'doctor', 'config', 'completion'];
+const COMMANDS = [
+  'download',
+  'seed',
+  'create',
+  'show',
+  'verify',
+  'cat',
+  'serve',
+  'tracker',
+  'doctor',
+  'config',
+  'completion',
+];
 const { timers } = nodeIo();
 const WIDTHS = [40, 60, 80, 200];
 
@@ -35,6 +47,8 @@ const MAP = `btget downloads torrents, verifies every byte, and exits.
   btget create photos/ --tracker URL        make photos.torrent
 
   Get      download    download, verify, exit; btget SOURCE... is short for it
+           cat         write the verified bytes of a file to stdout
+           serve       serve the files over HTTP to players
   Share    seed        check what is on the disk, then serve it
            create      make a .torrent of a file or folder
   Inspect  show        say what a torrent holds

@@ -102,6 +102,7 @@ test('each option reaches the session or the torrent', async () => {
     seedGoal: { ratio: 1.5, time: 7_200_000 },
     superSeed: true,
     sequential: true,
+    onDemand: null,
     reuse: ['old', '/older'],
     overwrite: true,
     partNames: false,

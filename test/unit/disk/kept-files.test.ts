@@ -27,6 +27,7 @@ const READERS: Readonly<Record<string, 'kept' | 'content' | 'given by the user' 
   'disk/system/operations.ts': 'the calls',
   'disk/system/hard-links.ts': 'content',
   'disk/files/block-reader.ts': 'content',
+  'disk/files/cache-storage.ts': 'content',
   'disk/system/trust.ts': 'kept',
   'disk/system/processes.ts': 'of the system',
   'net/node-gateways.ts': 'of the system',

@@ -17,7 +17,11 @@ interface Picture {
 
 function picker({ availability, have = '', seeds = 0, options = {}, seed = 1 }: Picture): PiecePicker {
   const count = availability.length;
-  const made = new PiecePicker(count, { randomFirst: 0, sequential: false, ...options }, seededRandom(seed));
+  const made = new PiecePicker(
+    count,
+    { randomFirst: 0, sequential: false, onDemand: false, ...options },
+    seededRandom(seed),
+  );
   for (let peer = 1; peer <= 9; peer += 1) {
     const picture = [...availability].map((digit) => (Number(digit) >= peer ? '*' : ' ')).join('');
     // Peers with no pieces are there too, and one of them became complete by its haves.
@@ -77,7 +81,7 @@ describe('the piece picker', () => {
 
   it('finds the few pieces of a peer among very many that the peer lacks', () => {
     const count = 5000;
-    const made = new PiecePicker(count, { randomFirst: 0, sequential: false }, seededRandom(1));
+    const made = new PiecePicker(count, { randomFirst: 0, sequential: false, onDemand: false }, seededRandom(1));
     const rare = new Bitfield(count);
     for (let piece = 0; piece < count; piece += 1) if (piece % 1000 !== 999) rare.set(piece);
     const few = new Bitfield(count);
@@ -164,7 +168,7 @@ describe('the piece picker', () => {
   });
 
   it('counts seeds apart, and a peer that became complete as it counts a seed', () => {
-    const made = new PiecePicker(3, { randomFirst: 0, sequential: false }, seededRandom(1));
+    const made = new PiecePicker(3, { randomFirst: 0, sequential: false, onDemand: false }, seededRandom(1));
     const grown = bitfieldOf('*  ');
     const counts = (): number[] => [0, 1, 2].map((piece) => made.availability(pieceAt(piece)));
     const log: number[][] = [];
@@ -210,6 +214,50 @@ describe('the piece picker', () => {
     const made = picker({ availability: '11111', have: '*of- ' });
     const example = (picture: string) => made.interestingPiece(bitfieldOf(picture));
     assert.deepEqual(['*  * ', '**   ', '  *  ', '   **', '     '].map(example), [undefined, 1, 2, 4, undefined]);
+  });
+
+  it('takes pieces with deadlines before all others, the earliest first, begun or not', () => {
+    const made = picker({ availability: '5555521', have: '   o   ' });
+    made.setDeadlines([4, 1, 3].map(pieceAt), []);
+    assert.deepEqual(order(made, bitfieldOf('*** ***')), [4, 1, 6, 5, 0, 2]);
+    assert.deepEqual(order(made, fullBitfield(7)), [3]);
+  });
+
+  it('takes no other piece on demand, and ends with the last deadline that some peer can meet', () => {
+    const made = picker({ availability: '1110', have: '*f  ', options: { onDemand: true } });
+    assert.deepEqual([made.next(fullBitfield(4)), made.hasSomethingToAskFor], [undefined, false]);
+    made.setDeadlines([0, 1, 3].map(pieceAt), []);
+    assert.deepEqual([made.next(bitfieldOf('*** ')), made.hasSomethingToAskFor], [undefined, false]);
+    made.setDeadlines([2, 1, 0].map(pieceAt), []);
+    assert.deepEqual([made.next(fullBitfield(4)), made.hasSomethingToAskFor], [2, true]);
+    assert.deepEqual(
+      [0, 1, 2, 3].map((piece) => made.isDue(pieceAt(piece))),
+      [true, true, true, false],
+    );
+  });
+
+  it('knows a late piece until it is here', () => {
+    const made = picker({ availability: '111', have: '*  ', options: { onDemand: true } });
+    made.setDeadlines([0, 1, 2].map(pieceAt), [0, 1].map(pieceAt));
+    assert.deepEqual([...made.latePieces], [1]);
+    assert.deepEqual(
+      [1, 2].map((piece) => made.mayRepeat(pieceAt(piece))),
+      [true, false],
+    );
+    made.completePiece(pieceAt(1));
+    assert.deepEqual([...made.latePieces], []);
+  });
+
+  it('gives a source of long runs the run at the earliest deadline', () => {
+    const made = picker({ availability: '1111111', options: { onDemand: true } });
+    assert.equal(made.nextRun(fullBitfield(7), false), undefined);
+    made.setDeadlines([4, 5, 1, 2, 6].map(pieceAt), []);
+    assert.deepEqual(made.nextRun(fullBitfield(7), false), { begin: 4, length: 3 });
+    assert.deepEqual(made.nextRun(bitfieldOf('**** * '), false), { begin: 5, length: 1 });
+    made.startPiece(pieceAt(2));
+    assert.equal(made.nextOpen(fullBitfield(7)), 2);
+    made.setDeadlines([1].map(pieceAt), []);
+    assert.equal(made.nextOpen(fullBitfield(7)), undefined);
   });
 
   it('throws when it is told something impossible', () => {

@@ -24,10 +24,10 @@ class Scene {
   readonly layout: PieceLayout;
   roomLeft = Number.POSITIVE_INFINITY;
 
-  constructor(pieceCount: number, lastLength = BLOCK_LENGTH) {
+  constructor(pieceCount: number, lastLength = BLOCK_LENGTH, onDemand = false) {
     const length = pieceCount * LAYOUT.pieceLength - BLOCK_LENGTH + lastLength;
     this.layout = new PieceLayout({ ...LAYOUT, pieceCount, length });
-    this.picker = new PiecePicker(pieceCount, { randomFirst: 0, sequential: true }, seededRandom(1));
+    this.picker = new PiecePicker(pieceCount, { randomFirst: 0, sequential: true, onDemand }, seededRandom(1));
     this.book = new RequestBook(this.layout, this.picker, {
       openPiece: (piece) => {
         this.log.push(`${this.roomLeft > 0 ? 'open' : 'no room for'} ${piece}`);
@@ -106,6 +106,58 @@ class Scene {
     this.book.check();
   }
 }
+
+describe('the request book with deadlines', () => {
+  const onDemand = (pieceCount: number): Scene => new Scene(pieceCount, BLOCK_LENGTH, true);
+  const due = (scene: Scene, pieces: readonly number[], late: readonly number[] = []): void => {
+    scene.picker.setDeadlines(pieces.map(pieceAt), late.map(pieceAt));
+  };
+
+  it('leaves a piece that it has begun for one with an earlier deadline', () => {
+    const scene = onDemand(4);
+    const peer = scene.peer('a', '****');
+    due(scene, [1]);
+    assert.equal(scene.take(peer), '1.0');
+    due(scene, [3, 1]);
+    assert.equal(scene.take(peer, 4), '3.0 3.1 1.1 -');
+  });
+
+  it('gives back what has no deadline any more, and takes no late answer to it for the begin of a piece', () => {
+    const scene = onDemand(4);
+    const peer = scene.peer('a', '****');
+    due(scene, [0, 1]);
+    assert.equal(scene.take(peer, 4), '0.0 0.1 1.0 1.1');
+    due(scene, [1, 2]);
+    assert.deepEqual(
+      scene.book.giveBackUndue(peer),
+      ['0.0', '0.1'].map((name) => scene.span(name)),
+    );
+    assert.equal(scene.log.at(-1), 'release 0');
+    assert.equal(scene.arrive(peer, '0.0'), 'duplicate');
+    assert.equal(scene.take(peer, 3), '2.0 2.1 -');
+    assert.deepEqual(scene.book.giveBackUndue(peer), []);
+  });
+
+  it('asks one more peer for a late piece, and nobody twice for what is only due', () => {
+    const scene = onDemand(3);
+    const [slow, second, third] = [scene.peer('slow', '***'), scene.peer('second', '***'), scene.peer('third', '***')];
+    due(scene, [0, 1]);
+    assert.equal(scene.take(slow, 2), '0.0 0.1');
+    assert.equal(scene.take(second, 3), '1.0 1.1 -');
+    due(scene, [0, 1, 2], [0]);
+    assert.equal(scene.take(second, 3), '0.0 0.1 2.0');
+    // Now nothing else is left to ask for: it is endgame.
+    assert.equal(scene.take(third, 2), '2.1 0.0');
+    const { piece, begin, length } = scene.span('0.0');
+    const arrival = scene.book.blockCameIn(second, piece, begin, length);
+    assert.ok(arrival.verdict === 'wanted');
+    assert.deepEqual([arrival.laggard?.name, arrival.alsoAskedOf.map(({ name }) => name)], ['slow', ['slow', 'third']]);
+    const other = scene.span('0.1');
+    const inTime = scene.book.blockCameIn(slow, other.piece, other.begin, other.length);
+    assert.ok(inTime.verdict === 'wanted');
+    assert.equal(inTime.laggard, null);
+  });
+});
 
 describe('the request book', () => {
   it('asks for each block once, the lowest first, and knows the length of the last one', () => {

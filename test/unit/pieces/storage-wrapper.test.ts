@@ -623,4 +623,31 @@ describe('the storage wrapper', () => {
     assert.equal(scene.open(0), true);
     scene.close();
   });
+
+  it('discards what has come of a piece that is not whole, and leaves a whole one to its hash', () => {
+    const scene = new Scene(2);
+    scene.open(0);
+    scene.store(0, 0);
+    scene.wrapper.discardPiece(SAMPLE.piece(0));
+    scene.wrapper.discardPiece(SAMPLE.piece(3));
+    assert.deepEqual(scene.log.splice(0), ['0: dropped 0']);
+    scene.open(0);
+    scene.store(0, 0);
+    scene.store(0, 1);
+    scene.wrapper.discardPiece(SAMPLE.piece(0));
+    scene.run(50);
+    assert.deepEqual(scene.log, ['commitPiece 0', '5: verified 0 (right)']);
+    assert.equal(scene.wrapper.lastBlockAt(SAMPLE.piece(0)), undefined);
+    scene.close();
+  });
+
+  it('has a piece no longer that was forgotten', () => {
+    const scene = new Scene(2);
+    scene.wrapper.markVerified(SAMPLE.piece(1));
+    const left = scene.wrapper.amountLeft;
+    scene.wrapper.forgetPiece(SAMPLE.piece(1));
+    assert.deepEqual([scene.wrapper.have.has(1), scene.wrapper.amountLeft - left], [false, PIECE]);
+    assert.equal(scene.wrapper.forgets, false);
+    scene.close();
+  });
 });

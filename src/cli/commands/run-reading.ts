@@ -1,0 +1,127 @@
+/** What `cat` and `serve` share: it joins the source, the session, the messages and Ctrl-C into one run. */
+import { tmpdir } from 'node:os';
+import { BtgetError } from '../../base/failure.js';
+import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
+import type { ReadersOptions } from '../../torrent/reading/content-readers.js';
+import { DEFAULT_TORRENT_OPTIONS } from '../../torrent/torrent-options.js';
+import { dhtStatePath } from '../dht-state-path.js';
+import { type CliIo, onInterrupt } from '../io.js';
+import type { READING_OPTIONS, Values } from '../options.js';
+import { chooseOutput } from '../output/choose-output.js';
+import { BlocklistNews } from '../run/blocklist-news.js';
+import { type CreateReadingSession, ReadingRun, type RunReader } from '../run/reading-run.js';
+import { loadSource } from '../source/load-source.js';
+import { resolvePeers } from '../source/resolve-peers.js';
+import type { RunDeps } from './run-torrents.js';
+
+export interface ReadingDeps extends Omit<RunDeps, 'createSession'> {
+  readonly createSession: CreateReadingSession;
+}
+
+export interface ReadingPlan {
+  readonly input: string;
+  /** Which files may be read. */
+  readonly select: readonly string[];
+  readonly onDemand: ReadersOptions;
+  readonly timeout: number | null;
+  readonly stopTimeout: number | null;
+  /** Makes what reads. `end` ends the run, with a failure or, when it is null, as done. */
+  readonly createReader: (end: (failure: unknown) => void) => RunReader;
+  /** An interrupt is no failure. */
+  readonly mayBeInterrupted: boolean;
+}
+
+/** Resolves to the exit code. */
+export async function runReading(
+  plan: ReadingPlan,
+  values: Values<typeof READING_OPTIONS>,
+  io: CliIo,
+  deps: ReadingDeps,
+): Promise<number> {
+  // Nothing of it goes to stdout, which carries what was asked for.
+  const { quiet, verbose } = values;
+  const output = await chooseOutput(
+    { json: false, printPaths: false, print0: false, quiet, verbose, summaryInterval: 0 },
+    io,
+  );
+  const interrupted = new BtgetError('interrupted', 'interrupted before it was done');
+  let run: ReadingRun | null = null;
+  let endEarly: (end: { readonly exitCode: number; readonly clean: boolean }) => void = () => undefined;
+  const ended = new Promise<{ readonly exitCode: number; readonly clean: boolean }>((resolve) => {
+    endEarly = resolve;
+  });
+  const interruptedCode = plan.mayBeInterrupted ? 0 : 7;
+  let forgetReload: () => void = () => undefined;
+  const forget = onInterrupt(
+    io,
+    () => {
+      if (run !== null) run.end(plan.mayBeInterrupted ? null : interrupted);
+      // The source is still being fetched, and a fetch cannot be cancelled: the process must be ended.
+      else endEarly({ exitCode: 7, clean: false });
+    },
+    () => run?.exitCode ?? interruptedCode,
+  );
+  try {
+    const start = async (): Promise<void> => {
+      const blocklist = await deps.readBlocklist(values.blocklists);
+      const news = blocklist === null ? null : new BlocklistNews(blocklist, output);
+      news?.wasRead('read');
+      if (news !== null) forgetReload = io.onReload(() => news.reload());
+      const peers = await resolvePeers(values.peers, values);
+      const source = await loadSource(plan.input, deps);
+      if (!source.ok) throw source.failure;
+      const reading = new ReadingRun(
+        deps.createSession,
+        {
+          session: {
+            ...DEFAULT_SESSION_OPTIONS,
+            blocklist,
+            port: values.port,
+            bind: values.bind,
+            proxy: values.proxy,
+            listenAnyway: values.listenAnyway,
+            encryption: values.encryption,
+            useLsd: !values.noLsd,
+            usePortMapping: !values.noPortMapping,
+            maxDownload: values.maxDownload,
+            maxUpload: values.maxUpload,
+            useDht: !values.noDht,
+            dhtNodes: values.dhtNodes,
+            dhtState: dhtStatePath(io.env),
+          },
+          cacheDir: values.keepIn === null ? tmpdir() : null,
+          torrent: {
+            ...DEFAULT_TORRENT_OPTIONS,
+            dir: values.keepIn ?? '.',
+            onDemand: plan.onDemand,
+            // What is whole goes on being served and read: the run ends, and not the torrent.
+            seedGoal: { ratio: null, time: null },
+            selection: { select: plan.select, exclude: values.exclude, ranges: null },
+            maxPeers: values.maxPeers,
+            peers,
+            trackers: values.trackers,
+            useTorrentTrackers: !values.noTrackers,
+            webSeeds: values.webSeeds,
+            useTorrentWebSeeds: !values.noWebSeeds,
+            usePex: !values.noPex,
+          },
+          timeout: plan.timeout,
+          stopTimeout: plan.stopTimeout,
+        },
+        plan.createReader((failure) => run?.end(failure)),
+        io.timers,
+        output,
+        endEarly,
+      );
+      run = reading;
+      reading.start(source);
+    };
+    const [end] = await Promise.all([ended, Promise.race([start(), ended])]);
+    if (!end.clean) io.exitNow(end.exitCode);
+    return end.exitCode;
+  } finally {
+    forgetReload();
+    forget();
+    output.close();
+  }
+}

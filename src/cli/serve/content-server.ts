@@ -1,0 +1,171 @@
+/** Serves the files of a torrent to players on this machine, over HTTP with ranges. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { toHex } from '../../base/bytes.js';
+import { BtgetError } from '../../base/failure.js';
+import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
+import type { ByteRun } from '../../metainfo/padding.js';
+import type { ReadableTorrent } from '../run/reading-run.js';
+import { type AskedRange, askedRange } from './asked-range.js';
+import { mediaTypeOf } from './media-type.js';
+import { isOurHost, isOurOrigin } from './own-host.js';
+
+/** Players on this machine alone are served. */
+const HOST = '127.0.0.1';
+const MAX_CONNECTIONS = 64;
+/** A request must be there after so long. Milliseconds. */
+const REQUEST_LIMIT = 10_000;
+/** A connection without a request is closed after so long. Milliseconds. */
+const IDLE_LIMIT = 60_000;
+/** Bytes that are read and written at a time. */
+const CHUNK = 256 * 1024;
+
+export interface ServedFile {
+  /** Index in the metainfo. */
+  readonly index: number;
+  /** Its number in URLs: as `btget show` numbers files, from 0 on. */
+  readonly number: number;
+  readonly file: TorrentFile;
+}
+
+export class ContentServer {
+  readonly #torrent: ReadableTorrent;
+  readonly #files: readonly ServedFile[];
+  readonly #infoHash: string;
+  readonly #server: Server;
+  /** What is open for a reader that may hang up. */
+  readonly #readers = new Set<{ close(): void }>();
+
+  constructor(torrent: ReadableTorrent, metainfo: Metainfo, files: readonly ServedFile[]) {
+    this.#torrent = torrent;
+    this.#files = files;
+    this.#infoHash = toHex(metainfo.infoHash);
+    this.#server = createServer(
+      {
+        headersTimeout: REQUEST_LIMIT,
+        requestTimeout: REQUEST_LIMIT,
+        keepAliveTimeout: IDLE_LIMIT,
+        connectionsCheckingInterval: REQUEST_LIMIT / 2,
+      },
+      (request, response) => this.#serve(request, response),
+    );
+    this.#server.maxConnections = MAX_CONNECTIONS;
+  }
+
+  /**
+   * Answers once, with the URL of each file, and of a list of them when there are several, or with a 'network' failure.
+   * Port 0: the system chooses.
+   */
+  listen(port: number, answered: (outcome: readonly string[] | BtgetError) => void): void {
+    const failed = (error: NodeJS.ErrnoException): void => {
+      const why = error.code === 'EADDRINUSE' ? 'in use' : (error.code ?? error.message);
+      answered(new BtgetError('network', `cannot listen on ${HOST}:${port}: ${why}`, { cause: error }));
+    };
+    this.#server.once('error', failed);
+    this.#server.listen(port, HOST, () => {
+      this.#server.off('error', failed);
+      const base = `http://${HOST}:${(this.#server.address() as AddressInfo).port}`;
+      const urls = this.#files.map((each) => base + this.#pathOf(each));
+      answered(urls.length === 1 ? urls : [...urls, `${base}/torrents/${this.#infoHash}/playlist.m3u8`]);
+    });
+  }
+
+  /** Hangs up on everyone. */
+  close(): void {
+    for (const reader of this.#readers) reader.close();
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  #pathOf({ number, file }: ServedFile): string {
+    return `/torrents/${this.#infoHash}/stream/${number}/${encodeURIComponent(file.path.at(-1) ?? '')}`;
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse): void {
+    response.setHeader('X-Content-Type-Options', 'nosniff');
+    const { method = '', url = '' } = request;
+    if (!isOurHost(request.headers.host)) refuse(response, 421, 'this server has another name');
+    else if (!isOurOrigin(request.headers.origin, request.headers.host)) refuse(response, 403, 'not for other pages');
+    else if (method !== 'GET' && method !== 'HEAD') {
+      response.setHeader('Allow', 'GET, HEAD');
+      refuse(response, 405, 'only GET and HEAD');
+    } else {
+      const [, hash, what] = /^\/torrents\/([0-9a-f]{40})\/(.*)$/i.exec(url.split('?')[0] ?? '') ?? [];
+      const number = /^stream\/(\d{1,7})(?:\/[^/]*)?$/.exec(what ?? '')?.[1];
+      const served = this.#files.find((file) => number !== undefined && file.number === Number(number));
+      if (hash?.toLowerCase() !== this.#infoHash) refuse(response, 404, 'no such torrent');
+      else if (what === 'playlist.m3u8') this.#sendPlaylist(request, response);
+      else if (served === undefined) refuse(response, 404, 'no such file');
+      else this.#sendFile(served, request, response);
+    }
+  }
+
+  #sendPlaylist(request: IncomingMessage, response: ServerResponse): void {
+    const lines = this.#files.flatMap((each) => {
+      const name = (each.file.path.at(-1) ?? '').replace(/\p{Cc}/gu, ' ');
+      return [`#EXTINF:-1,${name}`, `http://${request.headers.host}${this.#pathOf(each)}`];
+    });
+    const body = Buffer.from(`${['#EXTM3U', ...lines].join('\n')}\n`);
+    response.writeHead(200, { 'Content-Type': mediaTypeOf('x.m3u8'), 'Content-Length': body.length });
+    response.end(request.method === 'HEAD' ? undefined : body);
+  }
+
+  #sendFile(served: ServedFile, request: IncomingMessage, response: ServerResponse): void {
+    const { length, path } = served.file;
+    const tag = `"${this.#infoHash}-${served.number}"`;
+    response.setHeader('Accept-Ranges', 'bytes');
+    response.setHeader('ETag', tag);
+    const { headers } = request;
+    if (headers['if-none-match']?.split(',').some((each) => each.trim() === tag || each.trim() === '*') === true) {
+      response.writeHead(304).end();
+      return;
+    }
+    const ifRange = headers['if-range'];
+    const isSame = ifRange === undefined || ifRange === tag;
+    const asked: AskedRange = isSame ? askedRange(headers.range, length) : { kind: 'whole' };
+    if (asked.kind === 'unsatisfiable') {
+      response.setHeader('Content-Range', `bytes */${length}`);
+      refuse(response, 416, `the file has ${length} bytes`);
+      return;
+    }
+    const run = asked.kind === 'part' ? asked.run : { begin: 0, end: length };
+    response.setHeader('Content-Type', mediaTypeOf(path.at(-1) ?? ''));
+    response.setHeader('Content-Length', run.end - run.begin);
+    if (asked.kind === 'part') response.setHeader('Content-Range', `bytes ${run.begin}-${run.end - 1}/${length}`);
+    response.writeHead(asked.kind === 'part' ? 206 : 200);
+    if (request.method === 'HEAD') response.end();
+    else this.#pump(served, run, response);
+  }
+
+  /** Writes the bytes. The next ones are read when the player has taken the ones before. */
+  #pump({ index }: ServedFile, run: ByteRun, response: ServerResponse): void {
+    const reader = this.#torrent.openReader(index, run, true);
+    this.#readers.add(reader);
+    let isOver = false;
+    response.once('close', () => {
+      isOver = true;
+      this.#readers.delete(reader);
+      reader.close();
+    });
+    // The player gets the head before the first piece is here.
+    response.flushHeaders();
+    const chunk = Buffer.allocUnsafe(Math.min(CHUNK, Math.max(1, run.end - run.begin)));
+    const next = (): void =>
+      reader.read(chunk, (outcome) => {
+        // Without all bytes the player must not take the answer for whole.
+        if (!outcome.ok) response.destroy();
+        else if (outcome.length === 0) response.end();
+        else
+          response.write(chunk.subarray(0, outcome.length), (error) => {
+            if ((error === null || error === undefined) && !isOver) next();
+          });
+      });
+    next();
+  }
+}
+
+function refuse(response: ServerResponse, status: number, sentence: string): void {
+  const body = Buffer.from(`${sentence}\n`);
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': body.length });
+  response.end(body);
+}

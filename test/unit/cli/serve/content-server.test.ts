@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+import { get, type IncomingMessage, request } from 'node:http';
+import { after, before, describe, it } from 'node:test';
+import { BtgetError } from '../../../../src/base/failure.js';
+import type { ReadableTorrent } from '../../../../src/cli/run/reading-run.js';
+import { ContentServer } from '../../../../src/cli/serve/content-server.js';
+import type { ByteRun } from '../../../../src/metainfo/padding.js';
+import type { ReadOutcome } from '../../../../src/torrent/reading/content-reader.js';
+import { HANGS_AFTER } from '../../../support/hang.js';
+import { sampleTorrent } from '../../../support/sample-torrent.js';
+
+const LENGTH = 3 * 1024 * 1024 + 7;
+const SAMPLE = sampleTorrent(
+  [
+    { path: 't/a b.mkv', length: LENGTH },
+    { path: 't/pad', length: 5, padding: true },
+    { path: 't/empty' },
+    { path: 't/c.txt', length: 10 },
+  ],
+  65_536,
+);
+
+/** A torrent that is all here, and tells what is read of it. */
+class Shelf implements ReadableTorrent {
+  readonly log: string[] = [];
+  readonly isAwaited = false;
+  /** Reads wait until it is null. */
+  gate: Promise<void> | null = null;
+  failure: BtgetError | null = null;
+  whenClosed: () => void = () => undefined;
+
+  openReader(index: number, { begin, end }: ByteRun, early: boolean) {
+    this.log.push(`open ${index} ${begin} ${end} ${early}`);
+    const bytes = SAMPLE.fileBytes(index).subarray(begin, end);
+    let at = 0;
+    let isClosed = false;
+    return {
+      read: (into: Buffer, answered: (outcome: ReadOutcome) => void): void => {
+        void (this.gate ?? Promise.resolve()).then(() => {
+          if (isClosed) return;
+          if (this.failure !== null) {
+            answered({ ok: false, failure: this.failure });
+            return;
+          }
+          const length = bytes.copy(into, 0, at, at + into.length);
+          at += length;
+          answered({ ok: true, length });
+        });
+      },
+      close: (): void => {
+        if (isClosed) return;
+        isClosed = true;
+        this.log.push(`close ${index} ${at === bytes.length ? 'at its end' : 'before'}`);
+        this.whenClosed();
+      },
+    };
+  }
+
+  status(): never {
+    throw new Error('nobody asks');
+  }
+
+  stop(): never {
+    throw new Error('nobody stops it');
+  }
+}
+
+describe('the server of content', { timeout: HANGS_AFTER }, () => {
+  const shelf = new Shelf();
+  const files = [0, 2, 3].map((index, number) => ({
+    index,
+    number,
+    file: SAMPLE.metainfo.files[index] ?? assert.fail(),
+  }));
+  const server = new ContentServer(shelf, SAMPLE.metainfo, files);
+  let urls: readonly string[] = [];
+  before(async () => {
+    urls = await new Promise((resolve) =>
+      server.listen(0, (outcome) => resolve(outcome instanceof BtgetError ? assert.fail(outcome) : outcome)),
+    );
+  });
+  after(() => server.close());
+
+  interface Got {
+    readonly status: number | undefined;
+    readonly headers: IncomingMessage['headers'];
+    readonly body: Buffer;
+  }
+
+  function ask(url: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Got> {
+    return new Promise((resolve, reject) => {
+      const asked = request(url, { method, headers, agent: false }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () =>
+          resolve({ status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks) }),
+        );
+      });
+      asked.on('error', reject);
+      asked.end();
+    });
+  }
+
+  const film = (): string => urls[0] ?? assert.fail();
+  const tag = `"${SAMPLE.metainfo.infoHash.toString('hex')}-0"`;
+
+  it('has a URL for each file, by the numbers of show, and a playlist', async () => {
+    const base = new URL(film()).origin;
+    const hash = SAMPLE.metainfo.infoHash.toString('hex');
+    assert.deepEqual(urls, [
+      `${base}/torrents/${hash}/stream/0/a%20b.mkv`,
+      `${base}/torrents/${hash}/stream/1/empty`,
+      `${base}/torrents/${hash}/stream/2/c.txt`,
+      `${base}/torrents/${hash}/playlist.m3u8`,
+    ]);
+    const { status, body } = await ask(urls[3] ?? '');
+    assert.equal(status, 200);
+    assert.deepEqual(
+      body.toString(),
+      `#EXTM3U\n${['a b.mkv', 'empty', 'c.txt'].map((name, at) => `#EXTINF:-1,${name}\n${urls[at]}\n`).join('')}`,
+    );
+    assert.deepEqual((await ask(`${base}/torrents/${hash.toUpperCase()}/stream/2`)).body, SAMPLE.fileBytes(3));
+  });
+
+  it('sends a whole file, and an empty one', async () => {
+    const { status, headers, body } = await ask(film());
+    assert.deepEqual(
+      [status, headers['content-type'], headers['content-length'], headers['accept-ranges'], headers.etag],
+      [200, 'video/x-matroska', `${LENGTH}`, 'bytes', tag],
+    );
+    assert.ok(body.equals(SAMPLE.fileBytes(0)));
+    const empty = await ask(urls[1] ?? '');
+    assert.deepEqual([empty.status, empty.body.length], [200, 0]);
+  });
+
+  it('sends the part that is asked for, and reads nothing else', async () => {
+    shelf.log.length = 0;
+    const { status, headers, body } = await ask(film(), { Range: 'bytes=1000000-1000099' });
+    assert.deepEqual(
+      [status, headers['content-range'], headers['content-length']],
+      [206, `bytes 1000000-1000099/${LENGTH}`, '100'],
+    );
+    assert.ok(body.equals(SAMPLE.fileBytes(0).subarray(1_000_000, 1_000_100)));
+    assert.equal(shelf.log[0], 'open 0 1000000 1000100 true');
+    const tail = await ask(film(), { Range: 'bytes=-7', 'If-Range': tag });
+    assert.deepEqual([tail.status, tail.body], [206, SAMPLE.fileBytes(0).subarray(-7)]);
+  });
+
+  it('sends the whole for several ranges, and for a part of what is another file by now', async () => {
+    for (const headers of [{ Range: 'bytes=0-1,5-6' }, { Range: 'bytes=0-1', 'If-Range': '"another"' }]) {
+      const { status, body } = await ask(film(), headers);
+      assert.deepEqual([status, body.length], [200, LENGTH]);
+    }
+  });
+
+  it('says 416 behind the end, and 304 of what the player has', async () => {
+    shelf.log.length = 0;
+    const { status, headers } = await ask(film(), { Range: `bytes=${LENGTH}-` });
+    assert.deepEqual([status, headers['content-range']], [416, `bytes */${LENGTH}`]);
+    assert.equal((await ask(film(), { 'If-None-Match': `"x", ${tag}` })).status, 304);
+    assert.deepEqual(shelf.log, []);
+  });
+
+  it('answers HEAD without reading', async () => {
+    shelf.log.length = 0;
+    const whole = await ask(film(), {}, 'HEAD');
+    const part = await ask(film(), { Range: 'bytes=5-' }, 'HEAD');
+    assert.deepEqual([whole.status, whole.headers['content-length'], whole.body.length], [200, `${LENGTH}`, 0]);
+    assert.deepEqual([part.status, part.headers['content-length']], [206, `${LENGTH - 5}`]);
+    assert.deepEqual(shelf.log, []);
+  });
+
+  it('knows no other file, method, host or page', async () => {
+    const base = new URL(film()).origin;
+    const hash = SAMPLE.metainfo.infoHash.toString('hex');
+    const paths = ['/', `/torrents/${hash}/stream/3`, `/torrents/${hash}/stream/-1`, `/torrents/${hash}/stream/0/a/b`];
+    for (const path of [...paths, `/torrents/${'0'.repeat(40)}/stream/0`, '/torrents/x/stream/0', '/../../etc/passwd'])
+      assert.equal((await ask(base + path)).status, 404, path);
+    const post = await ask(film(), {}, 'POST');
+    assert.deepEqual([post.status, post.headers.allow], [405, 'GET, HEAD']);
+    assert.equal((await ask(film(), { Host: 'evil.example' })).status, 421);
+    assert.equal((await ask(film(), { Origin: 'http://evil.example' })).status, 403);
+    const own = await ask(film(), { Origin: base, Range: 'bytes=0-0' });
+    assert.deepEqual([own.status, own.headers['access-control-allow-origin']], [206, undefined]);
+  });
+
+  it('closes the reader of a player that hangs up', async () => {
+    shelf.log.length = 0;
+    let open: () => void = () => undefined;
+    shelf.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const closed = new Promise<void>((resolve) => {
+      shelf.whenClosed = resolve;
+    });
+    // The head comes before the first byte.
+    await new Promise<void>((resolve) => {
+      const asked = get(film(), { agent: false }, (response) => {
+        response.on('error', () => undefined);
+        asked.destroy();
+        resolve();
+      });
+      asked.on('error', () => undefined);
+    });
+    await closed;
+    open();
+    shelf.gate = null;
+    assert.deepEqual(shelf.log, [`open 0 0 ${LENGTH} true`, 'close 0 before']);
+  });
+
+  it('cuts the answer short when the torrent fails, so that nobody takes it for whole', async () => {
+    shelf.failure = new BtgetError('io', 'the disk is gone');
+    await assert.rejects(ask(film()));
+    shelf.failure = null;
+  });
+
+  it('says that its port is taken', async () => {
+    const other = new ContentServer(shelf, SAMPLE.metainfo, files);
+    const outcome = await new Promise((resolve) => other.listen(Number(new URL(film()).port), resolve));
+    assert.ok(outcome instanceof BtgetError && outcome.code === 'network');
+    assert.match(outcome.message, /^cannot listen on 127\.0\.0\.1:\d+: in use$/);
+  });
+});
