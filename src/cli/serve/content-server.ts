@@ -72,7 +72,9 @@ export class ContentServer {
 
   /** Hangs up on everyone. */
   close(): void {
-    for (const reader of this.#readers) reader.close();
+    const readers = [...this.#readers];
+    this.#readers.clear();
+    for (const reader of readers) reader.close();
     this.#server.close();
     this.#server.closeAllConnections();
   }
@@ -141,9 +143,7 @@ export class ContentServer {
   #pump({ index }: ServedFile, run: ByteRun, response: ServerResponse): void {
     const reader = this.#torrent.openReader(index, run, true);
     this.#readers.add(reader);
-    let isOver = false;
     response.once('close', () => {
-      isOver = true;
       this.#readers.delete(reader);
       reader.close();
     });
@@ -157,7 +157,7 @@ export class ContentServer {
         else if (outcome.length === 0) response.end();
         else
           response.write(chunk.subarray(0, outcome.length), (error) => {
-            if ((error === null || error === undefined) && !isOver) next();
+            if ((error === null || error === undefined) && this.#readers.has(reader)) next();
           });
       });
     next();

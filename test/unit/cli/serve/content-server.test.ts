@@ -36,6 +36,7 @@ class Shelf implements ReadableTorrent {
     let isClosed = false;
     return {
       read: (into: Buffer, answered: (outcome: ReadOutcome) => void): void => {
+        if (isClosed) throw new Error('a closed reader is asked to read');
         void (this.gate ?? Promise.resolve()).then(() => {
           if (isClosed) return;
           if (this.failure !== null) {
@@ -220,5 +221,32 @@ describe('the server of content', { timeout: HANGS_AFTER }, () => {
     const outcome = await new Promise((resolve) => other.listen(Number(new URL(film()).port), resolve));
     assert.ok(outcome instanceof BtgetError && outcome.code === 'network');
     assert.match(outcome.message, /^cannot listen on 127\.0\.0\.1:\d+: in use$/);
+  });
+
+  it('asks nothing of a reader that it has closed, when it hangs up while a player takes the bytes', async () => {
+    const closing: Shelf = new Shelf();
+    const open = closing.openReader.bind(closing);
+    const later = [(call: () => void) => call(), process.nextTick, setImmediate];
+    for (const [reads, when] of [1, 2, 3, 5].flatMap((count) => later.map((each) => [count, each] as const))) {
+      const server = new ContentServer(closing, SAMPLE.metainfo, files);
+      closing.openReader = (...args) => {
+        const reader = open(...args);
+        let count = 0;
+        return {
+          ...reader,
+          read: (into, answered) =>
+            reader.read(into, (outcome) => {
+              answered(outcome);
+              count += 1;
+              if (count === reads) when(() => server.close());
+            }),
+        };
+      };
+      const urls = await new Promise<readonly string[]>((resolve) =>
+        server.listen(0, (outcome) => resolve(outcome instanceof BtgetError ? assert.fail(outcome) : outcome)),
+      );
+      // What the player gets of it is a matter of time. A read that comes too late is thrown.
+      await ask(urls[0] ?? '').catch(() => undefined);
+    }
   });
 });
