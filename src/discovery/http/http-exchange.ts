@@ -64,14 +64,13 @@ export function exchange(
   let head: HttpResponseHead | null = null;
   let finished = false;
   let socket: Socket | null = null;
-  const connectDeadline = timers.addTask(
-    () => fail('unreachable', `no connection to ${destination.host} in time`),
-    connectLimit,
-  );
+  const { host, by } = destination;
+  const place = by === null ? host : `${host} by the proxy ${by.access.server.shown}`;
+  const connectDeadline = timers.addTask(() => fail('unreachable', `no connection to ${place} in time`), connectLimit);
   const answerDeadline =
     answerLimit === null
       ? null
-      : timers.addTask(() => fail('unreachable', `no answer from ${destination.host} in time`), answerLimit);
+      : timers.addTask(() => fail('unreachable', `no answer from ${place} in time`), answerLimit);
   const finish = (outcome: ExchangeOutcome) => {
     if (finished) return;
     end();
@@ -96,7 +95,7 @@ export function exchange(
         answerDeadline?.cancel();
         const location = told.headers.get('location')?.[0];
         const access = isForProxy(request) ? request.destination.by?.access : undefined;
-        if (access !== undefined && told.status === 407) {
+        if (access !== undefined && isOfProxy(told)) {
           const why = refusedByProxy(access.server);
           access.told(why);
           fail('unreachable', why);
@@ -195,6 +194,12 @@ class GrowingBuffer {
   get bytes(): Buffer {
     return this.#room.subarray(0, this.#length);
   }
+}
+
+/** Whether the proxy itself does not let us in. tinyproxy answers 401 to a wrong password, as a host does. */
+function isOfProxy({ status, headers }: HttpResponseHead): boolean {
+  const isTinyproxy = /^tinyproxy\b/i.test(headers.get('server')?.[0] ?? '');
+  return status === 407 || (status === 401 && isTinyproxy);
 }
 
 function isRedirect(status: number): boolean {
