@@ -54,6 +54,7 @@ interface WorldUrls {
 interface WorldOptions {
   readonly trackers: readonly ('http' | 'udp')[];
   readonly hasSeed: boolean;
+  readonly hasWebSeed: boolean;
 }
 
 /** Nobody is there. What goes to them beside a proxy is seen. */
@@ -63,12 +64,12 @@ const STRAY_TRACKERS = ['udp://198.51.100.1:6969/announce', 'udp://[2001:db8:9::
   url,
 ]);
 
-const DEFAULT_WORLD: WorldOptions = { trackers: ['http'], hasSeed: true };
+const DEFAULT_WORLD: WorldOptions = { trackers: ['http'], hasSeed: true, hasWebSeed: false };
 let worlds = 0;
 
 /** nginx with the torrent and its content, a tracker, and a seed that the tracker knows by its address. */
 async function makeWorld(t: TestContext, given: Partial<WorldOptions> = {}): Promise<World> {
-  const { trackers, hasSeed } = { ...DEFAULT_WORLD, ...given };
+  const { trackers, hasSeed, hasWebSeed } = { ...DEFAULT_WORLD, ...given };
   worlds += 1;
   const [trackerPort, webPort] = [7_000 + worlds, 8_000 + worlds];
   const announced = `${NAMES.tracker}:${trackerPort}/announce`;
@@ -80,6 +81,7 @@ async function makeWorld(t: TestContext, given: Partial<WorldOptions> = {}): Pro
   writeNoise(content, { 'data.bin': 3 * MiB });
   const torrent = join(content, 'data.torrent');
   const named = trackers.flatMap((kind) => ['--tracker', urls[kind]]);
+  if (hasWebSeed) named.push('--web-seed', `${urls.web}/data.bin`);
   await btgetEnds(t, 0, 'create', join(content, 'data.bin'), '-o', torrent, ...named);
   await startNginx(t, dir, content, `${BEYOND.web}:${webPort}`);
   const tracker = btget(t, 'tracker', '--bind', BEYOND.tracker, '--port', String(trackerPort), '--interval', '5');
@@ -214,6 +216,15 @@ describe('behind a proxy', { concurrency: 4 }, () => {
     const proxied = machine.proxied(PROXIES.dante, LOGIN);
     await assertWhole(world, machine.btget(link, '-d', join(dir, 'leech'), '--json', ...proxied, ...nodes));
   });
+
+  for (const proxy of [PROXIES.microsocks, PROXIES.tinyproxy])
+    test(`${proxy.name} carries a download from a web seed alone`, needs(proxy), async (t) => {
+      const world = await makeWorld(t, { trackers: [], hasSeed: false, hasWebSeed: true });
+      const { dir, machine, torrent } = world;
+      await machine.startProxy(proxy, LOGIN);
+      const options = ['--json', ...machine.proxied(proxy, LOGIN), '--stop-timeout', '10'];
+      await assertWhole(world, machine.btget(torrent, '-d', join(dir, 'leech'), ...options));
+    });
 
   for (const proxy of [PROXIES.microsocks, PROXIES.dante, PROXIES.tinyproxy])
     test(`the wrong password for ${proxy.name} is said, and nothing is tried beside it`, needs(proxy), async (t) => {
