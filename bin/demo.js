@@ -15,6 +15,8 @@ const btget = process.argv[2] ?? fileURLToPath(new URL('btget.js', import.meta.u
 const dir = mkdtempSync(join(tmpdir(), 'btget-demo-'));
 // The programs keep their caches in this folder too, so that nothing stays behind.
 const env = { ...process.env, XDG_CACHE_HOME: dir };
+// No proxy leads to this machine's loopback.
+for (const name of Object.keys(env)) if (/^(?:https?|all)_proxy$/i.test(name)) delete env[name];
 const MiB = 1 << 20;
 const LENGTH = 64 * MiB;
 const programs = [];

@@ -11,6 +11,7 @@ import { serveTcp } from '../support/fakes/http-server.js';
 // What programs keep of one run for the next comes neither from this user's nor from another file of tests, nor gets there.
 const KEPT = mkdtempSync(join(tmpdir(), 'btget-kept-'));
 process.env['XDG_CACHE_HOME'] = KEPT;
+for (const name of Object.keys(process.env)) if (/^(https?|all|no)_proxy$/i.test(name)) delete process.env[name];
 process.once('exit', () => rmSync(KEPT, { recursive: true, force: true }));
 
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));

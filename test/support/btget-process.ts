@@ -8,6 +8,12 @@ export const FIXTURES = fileURLToPath(new URL('../../../fixtures', import.meta.u
 /** Options with which no packet leaves the machine and the system chooses the port. */
 export const LOOPBACK = ['--bind', '127.0.0.1', '--port', '0', '--no-trackers'] as const;
 
+/** What the programs of a test find in their environment: nothing of proxies but what the test says. */
+export function environment(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+  const ours = Object.entries(process.env).filter(([name]) => !/^(https?|all|no)_proxy$/i.test(name));
+  return { ...Object.fromEntries(ours), ...more };
+}
+
 export interface Ended {
   /** The exit code, or the name of the signal. */
   readonly code: number | string | null;
@@ -23,9 +29,15 @@ export class BtgetProcess {
   err = '';
   #changed: () => void = () => undefined;
 
-  /** btget works in `cwd`. It is killed when the test ends. */
-  constructor(test: TestContext, cwd: string, args: readonly string[], stdin: Buffer = Buffer.alloc(0)) {
-    this.process = spawn(process.execPath, [BTGET, ...args], { cwd });
+  /** btget works in `cwd`. It is killed when the test ends. `env` is added to its environment. */
+  constructor(
+    test: TestContext,
+    cwd: string,
+    args: readonly string[],
+    stdin: Buffer = Buffer.alloc(0),
+    env: Readonly<Record<string, string>> = {},
+  ) {
+    this.process = spawn(process.execPath, [BTGET, ...args], { cwd, env: environment(env) });
     this.process.stdin.on('error', () => this.#changed()).end(stdin);
     this.process.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.out += text;
@@ -61,6 +73,7 @@ export function runBtget(
   cwd: string,
   args: readonly string[],
   stdin: Buffer = Buffer.alloc(0),
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Ended> {
-  return new BtgetProcess(test, cwd, args, stdin).ended;
+  return new BtgetProcess(test, cwd, args, stdin, env).ended;
 }

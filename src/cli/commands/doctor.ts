@@ -136,7 +136,7 @@ class Examination {
     const { bind, proxy } = this.#wayOut;
     if (proxy !== null) {
       // All else would be asked beside the proxy.
-      this.#tell(...(await checkProxy({ proxy, direct: this.#rawServer, proxied: this.#proxied })));
+      this.#tell(...(await checkProxy({ proxy, proxied: this.#proxied })));
       return NO_PORT.first;
     }
     this.#tell(...(await checkRoutes(bind)));

@@ -1,23 +1,21 @@
 import type { Millis } from '../../base/clock.js';
-import type { RawServer, SocketFailure } from '../../net/raw-server.js';
+import type { RawServer } from '../../net/raw-server.js';
 import type { NodeProxy } from '../../session/node-proxy.js';
 import { type Finding, failed, fine, warning } from './finding.js';
 
 export interface ProxyCheckParts {
   readonly proxy: NodeProxy;
-  /** The loop before the proxy: it dials the proxy itself. */
-  readonly direct: RawServer;
   /** The loop behind the proxy. */
   readonly proxied: RawServer;
 }
 
 const LIMIT: Millis = 10_000;
 
-/** Checks that the proxy is there, and whether it carries datagrams. It names no other host to the proxy. */
+/** Checks that the proxy lets us in, and whether it carries datagrams. It names no other host to the proxy. */
 export async function checkProxy(parts: ProxyCheckParts): Promise<readonly Finding[]> {
   const { shown } = parts.proxy.server;
-  const trouble = await reach(parts);
-  if (trouble !== null) return [failed('proxy', `the proxy ${shown} cannot be used: ${trouble}`, NOTHING_GOES)];
+  const trouble = await enter(parts);
+  if (trouble !== null) return [failed('proxy', trouble, NOTHING_GOES)];
   const refusal = await relay(parts);
   const found = fine('proxy', `the proxy ${shown} is there`);
   if (refusal === null) return [found, fine('proxy-udp', `the proxy ${shown} carries UDP`)];
@@ -26,30 +24,28 @@ export async function checkProxy(parts: ProxyCheckParts): Promise<readonly Findi
 
 const NOTHING_GOES = 'nothing goes beside a proxy: without it there is no transfer';
 
-/** Null when the proxy accepts a connection. */
-function reach({ proxy, direct }: ProxyCheckParts): Promise<string | null> {
+/**
+ * Null when nothing is wrong between the proxy and us. It is asked to connect to itself: whether it does so says
+ * nothing, but it must have let us in first.
+ */
+function enter({ proxy, proxied }: ProxyCheckParts): Promise<string | null> {
   return new Promise((resolve) => {
-    proxy.findHost((found) => {
-      if (!found.ok) {
-        resolve(found.message);
-        return;
-      }
-      const end = (trouble: string | null): void => {
-        limit.cancel();
-        socket.close();
-        resolve(trouble);
-      };
-      const limit = direct.addTask(() => end('it does not answer'), LIMIT);
-      const socket = direct.startConnection(
-        { host: found.host, port: proxy.server.port },
-        {
-          connectionMade: () => end(null),
-          dataCameIn: () => undefined,
-          connectionFlushed: () => undefined,
-          connectionLost: (_socket, { code }: SocketFailure) => end(`the connection is ${code}`),
-        },
-      );
-    });
+    const { host, port, shown } = proxy.server;
+    const end = (trouble: string | null): void => {
+      limit.cancel();
+      socket.close();
+      resolve(trouble);
+    };
+    const limit = proxied.addTask(() => end(`the proxy ${shown} does not answer`), LIMIT);
+    const socket = proxied.startConnection(
+      { host, port },
+      {
+        connectionMade: () => end(null),
+        dataCameIn: () => undefined,
+        connectionFlushed: () => undefined,
+        connectionLost: () => end(proxy.trouble),
+      },
+    );
   });
 }
 

@@ -59,14 +59,13 @@ export function exchange(
   let connected = false;
   let head: HttpResponseHead | null = null;
   let finished = false;
-  const connectDeadline = timers.addTask(
-    () => fail('unreachable', `no connection to ${destination.host} in time`),
-    connectLimit,
-  );
+  const { host, by } = destination;
+  const asked = by === null ? host : `${host} by the proxy ${by.access.server.shown}`;
+  const connectDeadline = timers.addTask(() => fail('unreachable', `no connection to ${asked} in time`), connectLimit);
   const answerDeadline =
     answerLimit === null
       ? null
-      : timers.addTask(() => fail('unreachable', `no answer from ${destination.host} in time`), answerLimit);
+      : timers.addTask(() => fail('unreachable', `no answer from ${asked} in time`), answerLimit);
   const finish = (outcome: ExchangeOutcome) => {
     if (finished) return;
     end();
@@ -88,7 +87,7 @@ export function exchange(
         if (finished) return;
         head = told;
         answerDeadline?.cancel();
-        const refusal = heardFromProxy(request, told.status);
+        const refusal = heardFromProxy(request, told);
         if (refusal !== null) {
           fail('unreachable', refusal);
           return;

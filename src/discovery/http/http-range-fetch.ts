@@ -256,7 +256,7 @@ class RangeFetch {
     });
     connection.ask(request, {
       gotHead: (head) => {
-        const refusal = heardFromProxy(at, head.status);
+        const refusal = heardFromProxy(at, head);
         if (refusal !== null) {
           goOn('unreachable', refusal);
           return;

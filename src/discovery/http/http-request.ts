@@ -1,6 +1,7 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { basicAuthorization } from '../../net/proxy/http-connect.js';
 import { refusedByProxy } from '../../net/proxy/proxy-handshake.js';
+import type { HttpResponseHead } from './http-response.js';
 import { type HttpPlace, isForProxy } from './http-socket.js';
 
 /**
@@ -31,13 +32,16 @@ function proxyHeaders(place: HttpPlace): Readonly<Record<string, string>> {
 }
 
 /**
- * Why the proxy does not pass our requests on, when `status` is its own answer; else null. The proxy hears how it
+ * Why the proxy does not pass our requests on, when `head` is that of its own answer; else null. The proxy hears how it
  * stands with it.
  */
-export function heardFromProxy(place: HttpPlace, status: number): string | null {
+export function heardFromProxy(place: HttpPlace, { status, headers }: HttpResponseHead): string | null {
   const { access } = place.destination.by ?? {};
   if (access === undefined || !isForProxy(place)) return null;
-  const trouble = status === 407 ? refusedByProxy(access.server) : null;
+  // tinyproxy answers 401 to a wrong password, as a host does.
+  const isTinyproxy = /^tinyproxy\b/i.test(headers.get('server')?.[0] ?? '');
+  const isOfProxy = status === 407 || (status === 401 && isTinyproxy);
+  const trouble = isOfProxy ? refusedByProxy(access.server) : null;
   access.told(trouble);
   return trouble;
 }

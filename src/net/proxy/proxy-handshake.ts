@@ -128,7 +128,8 @@ export class ProxyHandshake {
   }
 
   #refusedByHttp({ status }: ConnectAnswer): ReturnType<Reader> {
-    if (status === 407) return this.#failed('failed', refusal(this.#proxy), true);
+    // tinyproxy answers 401 to a wrong password. To CONNECT nobody but the proxy answers.
+    if (status === 407 || status === 401) return this.#failed('failed', refusal(this.#proxy), true);
     if (status === 403 || status === 405)
       return this.#failed('forbidden', `does not connect (HTTP status ${status})`, false);
     return this.#failed(status >= 500 ? 'unreachable' : 'failed', `did not reach it (HTTP status ${status})`, false);

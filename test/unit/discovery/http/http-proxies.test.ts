@@ -81,6 +81,23 @@ test('a proxy that wants a password gets it, and no message has it', async (cont
   }
 });
 
+test('status 401 of tinyproxy is the refusal of a wrong password, and that of a host is its own', async (context) => {
+  const head = 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n';
+  for (const [server, http, https] of [
+    ['tinyproxy/1.11.1', /^unreachable: the proxy \S+ does not take the user name/, /does not take the user name/],
+    ['nginx', /^status: HTTP status 401/, /does not take the user name/],
+  ] as const) {
+    const answer = `${head}Server: ${server}\r\n\r\n`;
+    const place = await serveTcp(context, (socket) => socket.once('data', () => socket.end(answer)));
+    const proxy = `http://me:secret@${place}`;
+    const plain = await fetchBy({ proxy }, 'http://host.test/');
+    assert.match(text(plain), http);
+    assert.equal(plain.troubles.length, server === 'nginx' ? 0 : 1);
+    // To CONNECT nobody but the proxy answers.
+    assert.match(text(await fetchBy({ proxy }, 'https://host.test/')), https);
+  }
+});
+
 test('a proxy that is not there is the fault of the proxy, and nothing is asked beside it', async (context) => {
   let requests = 0;
   const host = await serveHttp(context, (_request, response) => {
@@ -92,7 +109,7 @@ test('a proxy that is not there is the fault of the proxy, and nothing is asked 
   for (const [proxy, says] of [
     [`socks5://${dead}`, 'the connection was refused'],
     [`http://${dead}`, 'the connection was refused'],
-    [`socks5://${silent}`, 'in time'],
+    [`socks5://${silent}`, `by the proxy ${silent} in time`],
     ['socks5://proxy.invalid:1080', 'proxy.invalid is not looked up'],
   ] as const) {
     const way = { proxy, bind: '127.0.0.1' };
