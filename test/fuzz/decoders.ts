@@ -273,7 +273,7 @@ function readHttpAnswers(bytes: Buffer): boolean {
     bytes,
     (part) => {
       for (let at = 0; at < part.length && !isOver; ) {
-        at += reader.feed(part.subarray(at));
+        at += reader.feed(at === 0 ? part : part.subarray(at));
         if (!reader.isOver) continue;
         if (reader.keepsConnection) reader = makeReader();
         else isOver = true;

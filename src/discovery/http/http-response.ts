@@ -32,6 +32,7 @@ const MAX_HEADER_LINES = 1000;
 /** The most bytes of a line with a chunk's size, its extensions included. */
 const MAX_CHUNK_LINE_LENGTH = 4096;
 
+const NOTHING: Buffer = Buffer.alloc(0);
 const PROTOCOL = 'http/';
 const STATUS_LINE = /^http\/(?:1\.[01]|[23](?:\.0)?)[ \t]+(\d{3})(?!\d)[ \t]*([\s\S]*)$/i;
 
@@ -124,7 +125,7 @@ export class HttpResponseReader {
       this.#line = '';
       this.#gotLine(line);
     }
-    return bytes.subarray(end);
+    return end === bytes.length ? NOTHING : bytes.subarray(end);
   }
 
   #gotLine(line: string): void {
@@ -132,6 +133,7 @@ export class HttpResponseReader {
       case 'status':
         // Some servers send the line break of an earlier message first.
         if (line !== '') this.#gotStatusLine(line);
+        else this.#countLine();
         return;
       case 'header':
         if (line === '') this.#gotHeaders();
@@ -252,7 +254,7 @@ export class HttpResponseReader {
 
   #countLine(): boolean {
     this.#linesLeft -= 1;
-    if (this.#linesLeft < 0) this.#bad(`it has more than ${MAX_HEADER_LINES} headers`);
+    if (this.#linesLeft < 0) this.#bad(`it has more than ${MAX_HEADER_LINES} lines of headers`);
     return this.#linesLeft >= 0;
   }
 

@@ -149,7 +149,7 @@ test('each kind of broken answer has its own failure', async (context) => {
     'closed without a word': 'unreachable: the connection was closed early',
     'cut short': 'unreachable: the connection was closed early',
     'cut short in a chunk': 'unreachable: the connection was closed early',
-    'headers without end': 'bad-answer: not an HTTP answer: it has more than 1000 headers',
+    'headers without end': 'bad-answer: not an HTTP answer: it has more than 1000 lines of headers',
     'gzip that is none': 'bad-answer: the answer does not unpack: incorrect header check',
     'gzip cut short': 'bad-answer: the answer does not unpack: unexpected end of file',
     'unknown packing': 'bad-answer: the answer is packed in a way that was not asked for',

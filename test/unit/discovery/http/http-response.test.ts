@@ -150,10 +150,11 @@ test('chunks are put together, whatever their lines end in, and are refused when
 
 test('an answer that has no end is refused at its limit', () => {
   const tooLong = 'bad: not an HTTP answer: a line, or all of its headers, are too long';
-  const tooMany = 'bad: not an HTTP answer: it has more than 1000 headers';
+  const tooMany = 'bad: not an HTTP answer: it has more than 1000 lines of headers';
   const endless: Readonly<Record<string, readonly [begin: string, more: string, told: string]>> = {
     'first line': ['HTTP/1.1 200 ', 'x', tooLong],
-    'empty lines': ['', '\r\n', tooLong],
+    'empty lines': ['', '\r\n', tooMany],
+    'empty lines behind an interim answer': ['HTTP/1.1 100 Continue\r\n\r\n', '\n', tooMany],
     header: [`${OK}X-A: `, 'x', tooLong],
     'long headers': [OK, `X-A: ${'x'.repeat(100)}\r\n`, tooLong],
     'short headers': [OK, 'a:\n', tooMany],
