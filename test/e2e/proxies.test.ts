@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
+import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { BtgetProcess, type Ended, FIXTURES, LOOPBACK, runBtget } from '../support/btget-process.js';
 import { closedPort, serveHttp, serveTcp } from '../support/fakes/http-server.js';
 import { serveHttpProxy, serveSocks5 } from '../support/fakes/proxy-server.js';
@@ -71,6 +72,27 @@ describe('proxies', { timeout: HANGS_AFTER, concurrency: 2 }, () => {
     assert.deepEqual([...new Set(targets)], [`GET http://web.test:${port}/t.torrent`, `GET ${tracker}`]);
     // Peers come in beside such a proxy, so the tracker hears of our port.
     assert.match(announces[0] ?? '', /[?&]port=(?!1&)\d+/);
+  });
+
+  it('of the environment are said not to cover peers by each command that looks for them', async (t) => {
+    const { port } = await makeWorld(t);
+    const proxy = await serveHttpProxy(t, { names: NAMES });
+    const env = { http_proxy: `http://${proxy.place}` };
+    const url = `http://web.test:${port}/t.torrent`;
+    const tracker = `http://tracker.test:${port}/announce`;
+    const link = parseMetainfo(readFileSync(TORRENT)).infoHash.toString('hex');
+    for (const [args, out] of [
+      [['cat', url, ...OFFLINE, '--tracker', tracker], CONTENT.toString('latin1')],
+      [['show', link, ...OFFLINE, '--tracker', tracker], 'one-piece.txt'],
+    ] as const) {
+      const got = await runBtget(t, dir, args, NOTHING, env);
+      assert.equal(got.code, 0, got.err);
+      assert.ok(got.out.startsWith(out), got.out);
+      const line = `HTTP goes through the proxy ${proxy.place} (from the environment); peers and UDP do not`;
+      assert.equal(got.err.split(line).length, 2, got.err);
+      const quiet = await runBtget(t, dir, [...args, '-q'], NOTHING, env);
+      assert.deepEqual([quiet.code, quiet.err], [0, '']);
+    }
   });
 
   it('of the environment may be of SOCKS5, and count for every command that fetches', async (t) => {

@@ -1,18 +1,16 @@
 /** What `cat` and `serve` share: it joins the source, the session, the messages and Ctrl-C into one run. */
 import { tmpdir } from 'node:os';
 import { BtgetError } from '../../base/failure.js';
-import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
 import type { ReadersOptions } from '../../torrent/reading/content-readers.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../torrent/torrent-options.js';
-import { dhtStatePath } from '../dht-state-path.js';
+import { exitCodeOf } from '../exit-code.js';
 import { type CliIo, onInterrupt } from '../io.js';
 import type { READING_OPTIONS, Values } from '../options.js';
 import { chooseOutput } from '../output/choose-output.js';
-import { BlocklistNews } from '../run/blocklist-news.js';
 import { type CreateReadingSession, ReadingRun, type RunReader } from '../run/reading-run.js';
 import { loadSource } from '../source/load-source.js';
-import { resolvePeers } from '../source/resolve-peers.js';
 import type { RunDeps } from './run-torrents.js';
+import { readPeers, sessionOptionsOf } from './session-values.js';
 
 export interface ReadingDeps extends Omit<RunDeps, 'createSession'> {
   readonly createSession: CreateReadingSession;
@@ -50,45 +48,26 @@ export async function runReading(
   const ended = new Promise<{ readonly exitCode: number; readonly clean: boolean }>((resolve) => {
     endEarly = resolve;
   });
-  const interruptedCode = plan.mayBeInterrupted ? 0 : 7;
   let forgetReload: () => void = () => undefined;
   const forget = onInterrupt(
     io,
     () => {
       if (run !== null) run.end(plan.mayBeInterrupted ? null : interrupted);
       // The source is still being fetched, and a fetch cannot be cancelled: the process must be ended.
-      else endEarly({ exitCode: 7, clean: false });
+      else endEarly({ exitCode: exitCodeOf(interrupted), clean: false });
     },
-    () => run?.exitCode ?? interruptedCode,
+    () => run?.exitCode ?? exitCodeOf(interrupted),
   );
   try {
     const start = async (): Promise<void> => {
-      const blocklist = await deps.readBlocklist(values.blocklists);
-      const news = blocklist === null ? null : new BlocklistNews(blocklist, output);
-      news?.wasRead('read');
-      if (news !== null) forgetReload = io.onReload(() => news.reload());
-      const peers = await resolvePeers(values.peers, values);
+      const { blocklist, peers, ...found } = await readPeers(values, io, output, deps.readBlocklist);
+      forgetReload = found.forgetReload;
       const source = await loadSource(plan.input, deps);
       if (!source.ok) throw source.failure;
       const reading = new ReadingRun(
         deps.createSession,
         {
-          session: {
-            ...DEFAULT_SESSION_OPTIONS,
-            blocklist,
-            port: values.port,
-            bind: values.bind,
-            proxy: values.proxy,
-            listenAnyway: values.listenAnyway,
-            encryption: values.encryption,
-            useLsd: !values.noLsd,
-            usePortMapping: !values.noPortMapping,
-            maxDownload: values.maxDownload,
-            maxUpload: values.maxUpload,
-            useDht: !values.noDht,
-            dhtNodes: values.dhtNodes,
-            dhtState: dhtStatePath(io.env),
-          },
+          session: { ...sessionOptionsOf(values, io.env), blocklist },
           cacheDir: values.keepIn === null ? tmpdir() : null,
           torrent: {
             ...DEFAULT_TORRENT_OPTIONS,

@@ -1,21 +1,17 @@
 /** What `download` and `seed` share: it joins sources, session, outputs and Ctrl-C into one run. */
 import { BtgetError } from '../../base/failure.js';
 import type { ReadBlocklist } from '../../session/node-blocklists.js';
-import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../torrent/torrent-options.js';
-import { dhtStatePath } from '../dht-state-path.js';
 import { exitCodeOf } from '../exit-code.js';
 import { type CliIo, onInterrupt } from '../io.js';
 import type { OPTIONS, Values } from '../options.js';
 import { chooseOutput } from '../output/choose-output.js';
-import { BlocklistNews } from '../run/blocklist-news.js';
 import { runHook, splitCommand } from '../run/hook.js';
 import { Run, type RunEnd, type RunOptions } from '../run/run.js';
 import type { CreateSession } from '../run/session-face.js';
 import { type LoadedSource, loadSource, type SourceReaders } from '../source/load-source.js';
-import { resolvePeers } from '../source/resolve-peers.js';
 import { listSources } from '../source/source-list.js';
-import { httpProxiesOf, noticeOfProxies } from '../way-out.js';
+import { readPeers, sessionOptionsOf } from './session-values.js';
 
 const INTERRUPTED = exitCodeOf(new BtgetError('interrupted', 'interrupted before it was done'));
 
@@ -64,21 +60,7 @@ export async function runTorrents(
   );
   try {
     const options: Omit<RunOptions, 'blocklistNews'> = {
-      session: {
-        ...DEFAULT_SESSION_OPTIONS,
-        port: values.port,
-        bind: values.bind,
-        proxy: values.proxy,
-        listenAnyway: values.listenAnyway,
-        encryption: values.encryption,
-        useLsd: !values.noLsd,
-        usePortMapping: !values.noPortMapping,
-        maxDownload: values.maxDownload,
-        maxUpload: values.maxUpload,
-        useDht: !values.noDht,
-        dhtNodes: values.dhtNodes,
-        dhtState: dhtStatePath(io.env),
-      },
+      session: sessionOptionsOf(values, io.env),
       torrent: torrentOptions(mode, values),
       timeout: values.timeout,
       stopTimeout: values.stopTimeout,
@@ -92,19 +74,13 @@ export async function runTorrents(
             },
     };
     const start = async (): Promise<void> => {
-      const notice = noticeOfProxies(httpProxiesOf(values, io.env));
-      if (notice !== null) output.tell({ type: 'note', message: notice });
       if (mode === 'seed' && values.proxy !== null && !values.listenAnyway)
         output.tell({
           type: 'note',
           message: 'peers cannot come in by the proxy, so only those that we dial are served',
         });
-      // Before a name is looked up or a source is fetched: nothing runs without its list.
-      const blocklist = await deps.readBlocklist(values.blocklists);
-      const news = blocklist === null ? null : new BlocklistNews(blocklist, output);
-      news?.wasRead('read');
-      if (news !== null) forgetReload = io.onReload(() => news.reload());
-      const peers = await resolvePeers(values.peers, values);
+      const { blocklist, news, peers, ...reading } = await readPeers(values, io, output, deps.readBlocklist);
+      forgetReload = reading.forgetReload;
       const sources: LoadedSource[] = [];
       for (const input of inputs) sources.push(await loadSource(input, deps));
       run = new Run(

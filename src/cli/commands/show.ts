@@ -4,9 +4,7 @@ import { BtgetError } from '../../base/failure.js';
 import { encodeTorrent } from '../../metainfo/create-metainfo.js';
 import { type DescribedSecrets, describe } from '../../metainfo/describe.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
-import { DEFAULT_SESSION_OPTIONS } from '../../session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../torrent/torrent-options.js';
-import { dhtStatePath } from '../dht-state-path.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
 import type { CliIo } from '../io.js';
 import { SHOW_OPTIONS, type Values } from '../options.js';
@@ -15,9 +13,10 @@ import { describeForPeople } from '../output/show-tree.js';
 import { type LoadedMagnet, loadSource, type SourceReaders } from '../source/load-source.js';
 import { listSources } from '../source/source-list.js';
 import { shownSource } from '../source/source-text.js';
-import { readWayOut } from '../way-out.js';
+import { httpProxiesOf, noticeOfProxies, readWayOut } from '../way-out.js';
 import { defineCommand } from './command.js';
 import { nodeDeps, sourceReaders } from './node-deps.js';
+import { sessionOptionsOf } from './session-values.js';
 import { torrentTarget, writeTorrent } from './write-torrent.js';
 
 type ShowValues = Values<typeof SHOW_OPTIONS>;
@@ -93,29 +92,22 @@ async function fetchFromPeers(source: LoadedMagnet, values: ShowValues, io: CliI
   const { fetchMetainfo } = await import('../run/fetch-metainfo.js');
   const { resolvePeers } = await import('../source/resolve-peers.js');
   const { createSession, readBlocklist } = await nodeDeps(io, values);
+  const say = (sentence: string): void => {
+    if (!values.quiet) io.stderr.write(`${printable(sentence)}\n`);
+  };
+  const notice = noticeOfProxies(httpProxiesOf(values, io.env));
+  if (notice !== null) say(notice);
   const blocklist = await readBlocklist(values.blocklists);
-  const { bind, proxy, port, trackers, noTrackers, encryption, noPex, noDht, dhtNodes, noLsd, timeout } = values;
   const peers = await resolvePeers(values.peers, values);
+  const { trackers, noTrackers, noPex, timeout } = values;
+  // The fetch is over before a gateway would let a peer in.
+  const all = { ...values, maxDownload: null, maxUpload: null, noPortMapping: true };
   const options = {
-    session: {
-      ...DEFAULT_SESSION_OPTIONS,
-      blocklist,
-      encryption,
-      bind,
-      proxy,
-      listenAnyway: values.listenAnyway,
-      port,
-      useDht: !noDht,
-      dhtNodes,
-      dhtState: dhtStatePath(io.env),
-      useLsd: !noLsd,
-      // The fetch is over before a gateway would let a peer in.
-      usePortMapping: false,
-    },
+    session: { ...sessionOptionsOf(all, io.env), blocklist },
     torrent: { ...DEFAULT_TORRENT_OPTIONS, peers, trackers, useTorrentTrackers: !noTrackers, usePex: !noPex },
     timeout,
   };
-  return fetchMetainfo(source, createSession, options, io, (sentence) => {
-    if (!values.quiet) io.stderr.write(`${printable(`${source.link.name ?? source.input}: ${sentence}`)}\n`);
-  });
+  return fetchMetainfo(source, createSession, options, io, (sentence) =>
+    say(`${source.link.name ?? source.input}: ${sentence}`),
+  );
 }
