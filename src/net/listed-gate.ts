@@ -2,7 +2,7 @@
  * The gate between all that meets peers and the loop: no byte goes to a listed address, and none from it is read. Who
  * opens sockets through the gate need not know of the list. Streams that are open pass it only once.
  */
-import type { Millis, Task } from '../base/clock.js';
+import type { Millis } from '../base/clock.js';
 import type { Blocklist } from './blocklist.js';
 import type {
   DatagramHandler,
@@ -20,6 +20,7 @@ import type {
   SocketHandler,
   StreamAddress,
 } from './raw-server.js';
+import { WrappedLoop } from './wrapped-loop.js';
 
 /** Why a socket does not lead to a listed address. */
 const LISTED: SocketFailure = { code: 'forbidden', cause: 'on the blocklist' };
@@ -29,25 +30,12 @@ export function behindGate(rawServer: RawServer, blocklist: Blocklist | null): R
   return blocklist === null ? rawServer : new ListedGate(rawServer, blocklist);
 }
 
-class ListedGate<T extends RawServer> implements RawServer {
-  protected readonly inner: T;
+class ListedGate<T extends RawServer> extends WrappedLoop<T> implements RawServer {
   readonly #blocklist: Blocklist;
 
   constructor(inner: T, blocklist: Blocklist) {
-    this.inner = inner;
+    super(inner);
     this.#blocklist = blocklist;
-  }
-
-  get socketCount(): number {
-    return this.inner.socketCount;
-  }
-
-  now(): Millis {
-    return this.inner.now();
-  }
-
-  addTask(task: () => void, delay: Millis): Task {
-    return this.inner.addTask(task, delay);
   }
 
   listen(address: ListenAddress, handler: ListenHandler, answered: (outcome: ListenOutcome) => void): void {

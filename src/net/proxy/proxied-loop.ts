@@ -2,7 +2,6 @@
  * The loop behind a proxy: every connection and every datagram goes by the proxy or does not go at all. Who opens
  * sockets here need not know of the proxy. Nothing listens, unless the user wants that in spite of the proxy.
  */
-import type { Millis, Task } from '../../base/clock.js';
 import type {
   DatagramHandler,
   DatagramOptions,
@@ -16,6 +15,7 @@ import type {
   SocketHandler,
   StreamAddress,
 } from '../raw-server.js';
+import { WrappedLoop } from '../wrapped-loop.js';
 import { ProxiedDatagramSocket } from './proxied-datagrams.js';
 import { ProxiedSocket } from './proxied-socket.js';
 import type { ProxyAccess } from './proxy-access.js';
@@ -32,25 +32,12 @@ export function behindProxy(rawServer: RawServer, use: ProxyUse | null): RawServ
   return use === null ? rawServer : new ProxiedLoop(rawServer, use);
 }
 
-class ProxiedLoop<T extends RawServer> implements RawServer {
-  protected readonly inner: T;
+class ProxiedLoop<T extends RawServer> extends WrappedLoop<T> implements RawServer {
   readonly #use: ProxyUse;
 
   constructor(inner: T, use: ProxyUse) {
-    this.inner = inner;
+    super(inner);
     this.#use = use;
-  }
-
-  get socketCount(): number {
-    return this.inner.socketCount;
-  }
-
-  now(): Millis {
-    return this.inner.now();
-  }
-
-  addTask(task: () => void, delay: Millis): Task {
-    return this.inner.addTask(task, delay);
   }
 
   listen(address: ListenAddress, handler: ListenHandler, answered: (outcome: ListenOutcome) => void): void {
