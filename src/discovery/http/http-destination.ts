@@ -62,25 +62,20 @@ export function findUnlisted(blocklist: Blocklist | null): typeof findDestinatio
  */
 export function findByProxy(access: ProxyAccess, blocklist: Blocklist | null): typeof findDestinations {
   return (host, bind, step, answered) => {
-    const name = host.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
-    const judged: Judged = { outcome: null };
-    const isAddress = parseIp(name) !== undefined || name === 'localhost';
-    if (isAddress) search(host, null, step, blocklist, (outcome) => Object.assign(judged, { outcome }));
-    const refusal = isAddress ? null : (refusalOfStep(step) ?? refusalOfName(step, name));
-    const refused = refusal !== null ? refuse('forbidden', refusal) : judged.outcome;
-    if (refused?.ok === false) {
+    const name = nameOf(host);
+    const addresses = knownAddresses(name);
+    const refusal = refusalOfStep(step) ?? (addresses === null ? refusalOfName(step, name) : null);
+    const judged = addresses === null || refusal !== null ? null : choose(name, addresses, null, step, blocklist);
+    const refused = refusal === null ? judged : refuse('forbidden', refusal);
+    if (refused !== null && !refused.ok) {
       answered(refused);
       return { cancel: () => undefined };
     }
-    const hosts = refused === null ? [name] : refused.destinations.map((destination) => destination.host);
-    return access.findHost((found) =>
-      answered(found.ok ? reachedBy(access, found.host, hosts, bind) : refuse('unreachable', found.message)),
-    );
+    const hosts = refused === null ? [name] : refused.destinations.map((each) => each.host);
+    return access.findHost((found) => {
+      answered(found.ok ? reachedBy(access, found.host, hosts, bind) : refuse('unreachable', found.message));
+    });
   };
-}
-
-interface Judged {
-  outcome: DestinationOutcome | null;
 }
 
 function reachedBy(
@@ -111,23 +106,34 @@ function search(
   blocklist: Blocklist | null,
   answered: (outcome: DestinationOutcome) => void,
 ): { cancel(): void } {
-  const name = host.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
-  const found = (addresses: readonly string[]) => answered(choose(name, addresses, bind, step, blocklist));
+  const name = nameOf(host);
+  const addresses = knownAddresses(name);
+  const found = (each: readonly string[]) => answered(choose(name, each, bind, step, blocklist));
   const refusal = refusalOfStep(step);
-  if (refusal !== null) answered({ ok: false, code: 'forbidden', message: refusal });
-  else if (parseIp(name) !== undefined) found([name]);
-  // RFC 6761: "Name resolution APIs and libraries SHOULD recognize localhost names as special and SHOULD always return
-  // the IP loopback address for address queries".
-  else if (name === 'localhost') found(['127.0.0.1', '::1']);
+  if (refusal !== null) answered(refuse('forbidden', refusal));
+  else if (addresses !== null) found(addresses);
   else if (bind !== null && isLoopbackFence(bind)) {
-    answered({ ok: false, code: 'forbidden', message: `bound to loopback, so ${name} is not looked up` });
+    answered(refuse('forbidden', `bound to loopback, so ${name} is not looked up`));
   } else {
     return lookUpName(name, { ...DEFAULT_NAME_LOOKUP_OPTIONS, bind }, (outcome) => {
       if (outcome.ok) found(outcome.addresses);
-      else answered({ ok: false, code: 'unreachable', message: outcome.message });
+      else answered(refuse('unreachable', outcome.message));
     });
   }
   return { cancel: () => undefined };
+}
+
+/** A URL's host without the brackets of IPv6, and without the dot at the end of a whole name. */
+function nameOf(host: string): string {
+  return host.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
+}
+
+/** The addresses of `name` that nobody has to be asked for; null when it must be looked up. */
+function knownAddresses(name: string): readonly string[] | null {
+  if (parseIp(name) !== undefined) return [name];
+  // RFC 6761: "Name resolution APIs and libraries SHOULD recognize localhost names as special and SHOULD always return
+  // the IP loopback address for address queries".
+  return name === 'localhost' ? ['127.0.0.1', '::1'] : null;
 }
 
 function choose(
