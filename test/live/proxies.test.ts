@@ -195,6 +195,20 @@ describe('behind a proxy', { concurrency: 4 }, () => {
           },
         );
 
+  test(
+    'who listens in spite of a proxy asks neither the gateway nor the network for peers',
+    needs(PROXIES.microsocks),
+    async (t) => {
+      const world = await makeWorld(t);
+      const { dir, machine, link } = world;
+      await machine.startProxy(PROXIES.microsocks, null);
+      const way = [...machine.proxied(PROXIES.microsocks, null), '--listen-anyway'];
+      const leech = machine.btget(link, '-d', join(dir, 'leech'), '--json', ...way, ...STRAYS);
+      await leech.event('listening');
+      await assertWhole(world, leech);
+    },
+  );
+
   test('dante carries a tracker over UDP that only it can find', needs(PROXIES.dante), async (t) => {
     const world = await makeWorld(t, { trackers: ['udp'] });
     const { dir, machine, link, urls } = world;
