@@ -43,7 +43,7 @@ import { SESSION_READERS, TORRENT_READERS, userAgentText } from './option-reader
 import { callback, having, orNull, path, type Readers, readOptions, wrong } from './read-options.js';
 import { type AddedEvents, type AddedTorrent, Session, type SessionParts } from './session.js';
 import type { DhtAdapters } from './session-dht.js';
-import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from './session-options.js';
+import { DEFAULT_SESSION_OPTIONS, followedOptions, type SessionOptions } from './session-options.js';
 
 /** What a session over the real world takes. */
 export interface NodeSessionOptions extends SessionOptions {
@@ -227,13 +227,10 @@ export function createNodeSession(given: Partial<NodeSessionOptions> = {}): Node
           answered();
         }),
     },
-    proxy === null || listenAnyway ? options : { ...options, listen: false, port: NO_PORT },
+    followedOptions(options),
     proxy,
   );
 }
-
-/** What trackers hear of a client that does not listen. Some refuse 0. */
-export const NO_PORT = { first: 1, last: 1 };
 
 export interface NodeTrackers {
   readonly client: TrackerClient & TrackerScraper;

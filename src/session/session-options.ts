@@ -62,6 +62,14 @@ export function listensFor({ listen, proxy, listenAnyway }: SessionOptions): boo
   return listen && (proxy === null || listenAnyway);
 }
 
+/** What trackers hear of a client that does not listen. Some refuse 0. */
+export const NO_PORT = { first: 1, last: 1 } as const;
+
+/** The options as a session follows them: behind a proxy nobody is told of a port at which nobody comes in. */
+export function followedOptions<T extends SessionOptions>(options: T): T {
+  return options.proxy === null || options.listenAnyway ? options : { ...options, listen: false, port: NO_PORT };
+}
+
 export const DEFAULT_SESSION_OPTIONS: SessionOptions = {
   port: { first: 6881, last: 6999 },
   listen: true,
