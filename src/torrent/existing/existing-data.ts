@@ -244,14 +244,14 @@ export class ExistingData {
     const files = survey.files.map(({ identity }, file) =>
       !isOurs(verdicts[file]) ? null : identity !== null && data.skipped.has(file) ? claimOf(identity) : identity,
     );
-    // Foreign files that the user allows us to replace, and files of ours that are no longer needed.
-    const partsToRemove = verdicts.flatMap((verdict, file) =>
-      (verdict === 'foreign' && survey.files[file]?.found === 'part') ||
-      (content.files.has(file) && this.#isStale(file, verdict))
-        ? [file]
-        : [],
+    const staleParts = [...this.#beside].flatMap(([file, whose]) =>
+      whose === 'ours' && content.files.has(file) ? [file] : [],
     );
-    const strange = new Set(partsToRemove);
+    const isForeignPart = (file: number): boolean =>
+      (verdicts[file] === 'foreign' && survey.files[file]?.found === 'part') ||
+      (content.files.has(file) && this.#beside.get(file) === 'strange' && verdicts[file] !== 'whole');
+    const foreignParts = verdicts.flatMap((_, file) => (isForeignPart(file) ? [file] : []));
+    const strange = new Set(foreignParts);
     // The download may make its own copy under the part name, beside the file with the final name. That copy is ours
     // too.
     const makesOwn = (file: number): boolean =>
@@ -276,7 +276,8 @@ export class ExistingData {
       findings: { files, absent, verified: outcome.verified, unfinished, unflushed, hasBorderFile },
       whole,
       adopted,
-      partsToRemove,
+      staleParts,
+      foreignParts,
       beside: this.#beside,
       toCopy: linked.toCopy,
       toDemote: incomplete,
@@ -308,11 +309,6 @@ export class ExistingData {
         return `${path}.part exists beside ${path} and is not known to be this torrent's`;
     }
     return null;
-  }
-
-  /** Whether the file under the part name is removed, because the one under the final name counts. */
-  #isStale(file: number, verdict: Verdict): boolean {
-    return this.#beside.get(file) === 'ours' || (this.#beside.has(file) && verdict !== 'whole');
   }
 
   #answer(outcome: ExistingDataOutcome): void {
