@@ -4,7 +4,7 @@
  * foreign file in the way of a download ends it before anything on the disk is changed.
  */
 import { BtgetError } from '../../base/failure.js';
-import type { AdoptedFile } from '../../disk/storage.js';
+import type { AdoptedFile, FileIdentity, FileSurvey } from '../../disk/storage.js';
 import type { TorrentFile } from '../../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
 import { SharedPieces } from '../../metainfo/shared-pieces.js';
@@ -62,6 +62,8 @@ export class ExistingData {
   #dataCheck: DataCheck | null = null;
   /** Files of which the one under the final name counts, and whether the other, under the part name, is ours. */
   readonly #beside = new Map<number, 'ours' | 'strange'>();
+  /** Parts of ours that stay beside files under final names, because these files are not selected. */
+  readonly #staying = new Map<number, FileIdentity>();
   /** Files that grow under their part names, while wrong files have their final names. */
   readonly #inTheWay = new Set<number>();
   #takeover: Takeover | null = null;
@@ -126,10 +128,15 @@ export class ExistingData {
         this.#answer(names);
         return;
       }
-      const { known } = this.#parts.resume.believe(survey.files, []);
+      const { resume, content } = this.#parts;
+      const { known } = resume.believe(survey.files, []);
       for (const file of names.inTheWay) this.#inTheWay.add(file);
-      for (const file of names.chosen)
-        this.#beside.set(file, known.has(file) || survey.files[file]?.length === 0 ? 'ours' : 'strange');
+      for (const file of names.chosen) {
+        const { found, length, identity } = survey.files[file] as FileSurvey;
+        this.#beside.set(file, known.has(file) || length === 0 ? 'ours' : 'strange');
+        const stays = found === 'part' && known.has(file) && !content.files.has(file);
+        if (stays && identity !== null) this.#staying.set(file, identity);
+      }
       this.#check({ ...survey, files: names.files });
     });
   }
@@ -240,10 +247,14 @@ export class ExistingData {
     const copied = new Set(linked.toCopy);
     const incomplete = verdicts.flatMap((verdict, file) => (verdict === 'demote' && !copied.has(file) ? [file] : []));
     // The journal records each file as it was before this start. Of a file with skipped pieces it records only that the
-    // file is ours, so that the next start hashes these pieces.
-    const files = survey.files.map(({ identity }, file) =>
-      !isOurs(verdicts[file]) ? null : identity !== null && data.skipped.has(file) ? claimOf(identity) : identity,
-    );
+    // file is ours, so that the next start hashes these pieces. So it does of a part that stays: nothing else tells the
+    // next start that it is ours.
+    const files = survey.files.map(({ identity }, file) => {
+      const part = this.#staying.get(file);
+      if (part !== undefined) return claimOf(part);
+      if (!isOurs(verdicts[file])) return null;
+      return identity !== null && data.skipped.has(file) ? claimOf(identity) : identity;
+    });
     const staleParts = [...this.#beside].flatMap(([file, whose]) =>
       whose === 'ours' && content.files.has(file) ? [file] : [],
     );
