@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Random } from '../../src/base/random.js';
 import type { Metainfo, TorrentFile } from '../../src/metainfo/metainfo.js';
@@ -152,13 +152,18 @@ export class Place {
     if (chosen === undefined) return;
     const { path, begin } = this.metainfo.files[chosen] as TorrentFile;
     const final = join(dir, ...path);
-    const found = [`${final}.part`, final].find((name) => existsSync(name));
+    const [found, second] = [`${final}.part`, final].filter((name) => existsSync(name));
     if (found === undefined) return;
     const bytes = readFileSync(found);
     const pieces = rightWithin(chosen);
     const from = (pieces[random.below(pieces.length)] as number) * this.layout.pieceLength - begin;
     writeFileSync(`${found}.copy`, bytes.fill(0, from, from + this.layout.pieceLength));
     renameSync(`${found}.copy`, found);
+    if (second === undefined) return;
+    // A kill between two steps of naming leaves a file with both of its names, and the copy takes both. Under the part
+    // name alone it would be a stranger's, which a download leaves beside the whole file.
+    rmSync(second);
+    linkSync(found, second);
   }
 
   /** What the journal in `dir` says: pieces that are on the disk. */

@@ -4,7 +4,7 @@
  * foreign file in the way of a download ends it before anything on the disk is changed.
  */
 import { BtgetError } from '../../base/failure.js';
-import type { AdoptedFile } from '../../disk/storage.js';
+import type { AdoptedFile, FileIdentity, FileSurvey } from '../../disk/storage.js';
 import type { TorrentFile } from '../../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
 import { SharedPieces } from '../../metainfo/shared-pieces.js';
@@ -62,6 +62,8 @@ export class ExistingData {
   #dataCheck: DataCheck | null = null;
   /** Files of which the one under the final name counts, and whether the other, under the part name, is ours. */
   readonly #beside = new Map<number, 'ours' | 'strange'>();
+  /** Parts of ours that stay beside files under final names, because these files are not selected. */
+  readonly #staying = new Map<number, FileIdentity>();
   /** Files that grow under their part names, while wrong files have their final names. */
   readonly #inTheWay = new Set<number>();
   #takeover: Takeover | null = null;
@@ -126,10 +128,15 @@ export class ExistingData {
         this.#answer(names);
         return;
       }
-      const { known } = this.#parts.resume.believe(survey.files, []);
+      const { resume, content } = this.#parts;
+      const { known } = resume.believe(survey.files, []);
       for (const file of names.inTheWay) this.#inTheWay.add(file);
-      for (const file of names.chosen)
-        this.#beside.set(file, known.has(file) || survey.files[file]?.length === 0 ? 'ours' : 'strange');
+      for (const file of names.chosen) {
+        const { found, length, identity } = survey.files[file] as FileSurvey;
+        this.#beside.set(file, known.has(file) || length === 0 ? 'ours' : 'strange');
+        const stays = found === 'part' && known.has(file) && !content.files.has(file);
+        if (stays && identity !== null) this.#staying.set(file, identity);
+      }
       this.#check({ ...survey, files: names.files });
     });
   }
@@ -240,18 +247,22 @@ export class ExistingData {
     const copied = new Set(linked.toCopy);
     const incomplete = verdicts.flatMap((verdict, file) => (verdict === 'demote' && !copied.has(file) ? [file] : []));
     // The journal records each file as it was before this start. Of a file with skipped pieces it records only that the
-    // file is ours, so that the next start hashes these pieces.
-    const files = survey.files.map(({ identity }, file) =>
-      !isOurs(verdicts[file]) ? null : identity !== null && data.skipped.has(file) ? claimOf(identity) : identity,
+    // file is ours, so that the next start hashes these pieces. So it does of a part that stays: nothing else tells the
+    // next start that it is ours.
+    const files = survey.files.map(({ identity }, file) => {
+      const part = this.#staying.get(file);
+      if (part !== undefined) return claimOf(part);
+      if (!isOurs(verdicts[file])) return null;
+      return identity !== null && data.skipped.has(file) ? claimOf(identity) : identity;
+    });
+    const staleParts = [...this.#beside].flatMap(([file, whose]) =>
+      whose === 'ours' && content.files.has(file) ? [file] : [],
     );
-    // Foreign files that the user allows us to replace, and files of ours that are no longer needed.
-    const partsToRemove = verdicts.flatMap((verdict, file) =>
-      (verdict === 'foreign' && survey.files[file]?.found === 'part') ||
-      (content.files.has(file) && this.#isStale(file, verdict))
-        ? [file]
-        : [],
-    );
-    const strange = new Set(partsToRemove);
+    const isForeignPart = (file: number): boolean =>
+      (verdicts[file] === 'foreign' && survey.files[file]?.found === 'part') ||
+      (content.files.has(file) && this.#beside.get(file) === 'strange' && verdicts[file] !== 'whole');
+    const foreignParts = verdicts.flatMap((_, file) => (isForeignPart(file) ? [file] : []));
+    const strange = new Set(foreignParts);
     // The download may make its own copy under the part name, beside the file with the final name. That copy is ours
     // too.
     const makesOwn = (file: number): boolean =>
@@ -276,7 +287,8 @@ export class ExistingData {
       findings: { files, absent, verified: outcome.verified, unfinished, unflushed, hasBorderFile },
       whole,
       adopted,
-      partsToRemove,
+      staleParts,
+      foreignParts,
       beside: this.#beside,
       toCopy: linked.toCopy,
       toDemote: incomplete,
@@ -308,11 +320,6 @@ export class ExistingData {
         return `${path}.part exists beside ${path} and is not known to be this torrent's`;
     }
     return null;
-  }
-
-  /** Whether the file under the part name is removed, because the one under the final name counts. */
-  #isStale(file: number, verdict: Verdict): boolean {
-    return this.#beside.get(file) === 'ours' || (this.#beside.has(file) && verdict !== 'whole');
   }
 
   #answer(outcome: ExistingDataOutcome): void {

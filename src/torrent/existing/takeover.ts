@@ -29,8 +29,10 @@ export interface TakeoverPlan {
   readonly whole: ReadonlySet<number>;
   /** Files that the download goes on with. */
   readonly adopted: readonly AdoptedFile[];
-  /** Files whose part names are freed: the file under the part name is removed. */
-  readonly partsToRemove: readonly number[];
+  /** Files whose part is ours and no longer needed, because the file under the final name counts. */
+  readonly staleParts: readonly number[];
+  /** Files whose part is foreign and is removed, as the user allows. */
+  readonly foreignParts: readonly number[];
   /** Files of which the one under the final name counts, while another has the part name. */
   readonly beside: Pick<ReadonlySet<number>, 'has'>;
   /** Files behind links whose verified pieces are copied. */
@@ -82,29 +84,31 @@ export class Takeover {
     makeFiles(
       storage,
       toMake,
-      this.#ifOk(({ made }) =>
-        this.#beginJournal({ ...findings, files: findings.files.map((identity, file) => made.get(file) ?? identity) }),
-      ),
+      this.#ifOk(({ made }) => {
+        const files = findings.files.map((identity, file) => made.get(file) ?? identity);
+        // Only the journal of the run before tells that these parts are ours, so they go before it does.
+        this.#removeParts(this.#plan.staleParts, () => this.#beginJournal({ ...findings, files }));
+      }),
     );
   }
 
   #beginJournal(findings: Findings): void {
     this.#parts.resume.begin(findings, () => {
-      if (!this.#stopped) this.#removeParts(this.#plan.partsToRemove);
+      if (!this.#stopped) this.#removeParts(this.#plan.foreignParts, () => this.#copyLinked());
     });
   }
 
-  #removeParts(files: readonly number[]): void {
+  #removeParts(files: readonly number[], removed: () => void): void {
     const [file, ...others] = files;
     if (file === undefined) {
-      this.#copyLinked();
+      removed();
       return;
     }
     const { storage } = this.#parts;
     if (this.#plan.beside.has(file)) storage.useParts([file]);
     storage.removePart(
       file,
-      this.#ifOk(() => this.#removeParts(others)),
+      this.#ifOk(() => this.#removeParts(others, removed)),
     );
   }
 

@@ -65,6 +65,32 @@ export function dieHalfway(dir: string, options: Partial<TorrentOptions> = {}): 
   swarm.timeline.runUntil(() => readdirSync(dir).includes('t.btget'), MINUTE);
 }
 
+/** Calls that may change what is on the disk. */
+const CHANGING: ReadonlySet<Call> = new Set<Call>([
+  'makeFolder',
+  'open',
+  'write',
+  'setLength',
+  'setMode',
+  'rename',
+  'link',
+  'unlink',
+  'setChangedAt',
+]);
+
+/**
+ * The moments at which a download that makes `calls` may be killed: before its first change of the disk, and after each.
+ * As indices of calls.
+ */
+export function momentsOf(calls: readonly Call[]): number[] {
+  return calls.flatMap((call, index) => (CHANGING.has(call) ? [index + 1] : [])).concat(0);
+}
+
+/** Runs a download to `dir` that dies before its call of this index: that call and all later ones do nothing. */
+export function dieBefore(dir: string, index: number, options: Partial<TorrentOptions> = {}): void {
+  download(dir, (_call, at) => (at >= index ? 'EIO' : null), 2_000, options);
+}
+
 /** Asserts that a download goes on from what is in `dir`, ends on a disk that works, and leaves nothing beside it. */
 export function assertRepaired(dir: string): void {
   const { done, log } = download(dir, NO_FAULT, 10 * MINUTE);
