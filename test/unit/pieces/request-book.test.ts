@@ -157,6 +157,51 @@ describe('the request book with deadlines', () => {
     assert.ok(inTime.verdict === 'wanted');
     assert.equal(inTime.laggard, null);
   });
+
+  it('asks for the free blocks of a late piece before it asks for any of them twice', () => {
+    const scene = onDemand(1);
+    const [slow, second] = [scene.peer('slow', '*'), scene.peer('second', '*')];
+    due(scene, [0], [0]);
+    assert.equal(scene.take(slow), '0.0');
+    assert.equal(scene.take(second, 3), '0.1 0.0 -');
+  });
+
+  it('asks nobody for a late piece that lacks it, and no second peer when it is on parole', () => {
+    const scene = onDemand(2);
+    const [holder, liar, poor] = [scene.peer('holder', '**'), scene.peer('liar', '**'), scene.peer('poor', ' *')];
+    due(scene, [0, 1]);
+    scene.fail(liar, 0);
+    assert.equal(scene.take(holder, 2), '0.0 0.1');
+    due(scene, [0, 1], [0]);
+    assert.equal(scene.take(liar), '1.0');
+    scene.book.pieceVerified(pieceAt(0));
+    scene.picker.losePiece(pieceAt(0));
+    due(scene, [0, 1], [0]);
+    assert.equal(scene.take(holder, 2), '0.0 0.1');
+    assert.equal(scene.take(poor, 2), '1.1 -');
+  });
+
+  it('goes on with a piece on parole that it keeps for a peer, while that has a deadline', () => {
+    const scene = onDemand(3);
+    const [holder, liar] = [scene.peer('holder', '***'), scene.peer('liar', '***')];
+    due(scene, [1]);
+    scene.fail(liar, 1);
+    assert.equal(scene.take(holder), '1.0');
+    due(scene, [0, 1]);
+    assert.equal(scene.take(holder, 2), '1.1 0.0');
+    assert.equal(scene.takeOver(liar, holder), '1.0 for 0');
+    due(scene, [0]);
+    assert.equal(scene.takeOver(holder, liar), '-');
+  });
+
+  it('asks for no more of a piece that it has begun once that has no deadline', () => {
+    const scene = onDemand(1);
+    const peer = scene.peer('a', '*');
+    due(scene, [0]);
+    assert.equal(scene.take(peer), '0.0');
+    due(scene, []);
+    assert.equal(scene.take(peer), '-');
+  });
 });
 
 describe('the request book', () => {
