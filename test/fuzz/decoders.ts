@@ -484,6 +484,8 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
     seeds: texts(
       'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nSet-Cookie: a=b\r\n\r\nhello',
       'HTTP/1.0 302 Found\r\nLocation: http://x/\r\n folded\r\n\r\n',
+      `HTTP/1.1 200 OK\r\nA: b\r\n${`${' c'.repeat(30)}\r\n`.repeat(9)}\r\n`,
+      `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${'1\nx\n'.repeat(30)}0\r\n\r\n`,
       'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=1\r\nhello\r\n0\r\nA: b\r\n\r\n',
       'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nrest',
       'HTTP/1.1 206 x\r\nContent-Length: 2\r\n\r\nok'.repeat(3),

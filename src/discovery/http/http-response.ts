@@ -32,7 +32,6 @@ const MAX_HEADER_LINES = 1000;
 /** The most bytes of a line with a chunk's size, its extensions included. */
 const MAX_CHUNK_LINE_LENGTH = 4096;
 
-const NOTHING: Buffer = Buffer.alloc(0);
 const PROTOCOL = 'http/';
 const STATUS_LINE = /^http\/(?:1\.[01]|[23](?:\.0)?)[ \t]+(\d{3})(?!\d)[ \t]*([\s\S]*)$/i;
 
@@ -81,11 +80,11 @@ export class HttpResponseReader {
    * ignored.
    */
   feed(bytes: Buffer): number {
-    let rest = bytes;
-    while (rest.length > 0 && this.#state !== 'over') {
-      rest = this.#state === 'body' || this.#state === 'chunk' ? this.#takeBody(rest) : this.#takeLine(rest);
+    let at = 0;
+    while (at < bytes.length && this.#state !== 'over') {
+      at = this.#state === 'body' || this.#state === 'chunk' ? this.#takeBody(bytes, at) : this.#takeLine(bytes, at);
     }
-    return bytes.length - rest.length;
+    return at;
   }
 
   /** Takes the end of the connection. */
@@ -94,28 +93,30 @@ export class HttpResponseReader {
     else this.#fail('cut', 'the connection was closed early');
   }
 
-  #takeBody(bytes: Buffer): Buffer {
-    const part = this.#left < bytes.length ? bytes.subarray(0, this.#left) : bytes;
-    this.#length += part.length;
+  /** Takes bytes from `at` on, and returns where it stops. */
+  #takeBody(bytes: Buffer, at: number): number {
+    const end = Math.min(bytes.length, at + this.#left);
+    this.#length += end - at;
     if (this.#length > this.#maxLength) {
       this.#tooLong();
-      return part;
+      return at;
     }
-    this.#left -= part.length;
-    this.#owner.gotBody(part);
+    this.#left -= end - at;
+    this.#owner.gotBody(bytes.subarray(at, end));
     if (this.#left === 0) {
       if (this.#state === 'chunk') this.#expect('chunk-end', MAX_CHUNK_LINE_LENGTH);
       else this.#finish();
     }
-    return bytes.subarray(part.length);
+    return end;
   }
 
-  #takeLine(bytes: Buffer): Buffer {
-    const feedAt = bytes.indexOf(0x0a);
+  /** Takes bytes from `at` on, and returns where it stops. */
+  #takeLine(bytes: Buffer, at: number): number {
+    const feedAt = bytes.indexOf(0x0a, at);
     const end = feedAt === -1 ? bytes.length : feedAt + 1;
     const begun = this.#line.length;
-    this.#line += bytes.toString('latin1', 0, Math.min(end, this.#lineRoom));
-    this.#lineRoom -= end;
+    this.#line += bytes.toString('latin1', at, Math.min(end, at + this.#lineRoom));
+    this.#lineRoom -= end - at;
     // A server of another protocol may never end its line.
     if (this.#state === 'status' && begun < PROTOCOL.length && !mayBeStatusLine(this.#line)) {
       this.#bad('it does not begin with HTTP/');
@@ -125,7 +126,7 @@ export class HttpResponseReader {
       this.#line = '';
       this.#gotLine(line);
     }
-    return end === bytes.length ? NOTHING : bytes.subarray(end);
+    return end;
   }
 
   #gotLine(line: string): void {
@@ -175,7 +176,9 @@ export class HttpResponseReader {
     else if (isFolded) {
       // A folded line without a header before it is ignored.
       const value = this.#last?.pop();
-      if (value !== undefined) this.#last?.push(`${value} ${line.trim()}`.trim());
+      const more = line.trim();
+      // Both are trimmed. To trim the whole would copy it, once for each line.
+      if (value !== undefined) this.#last?.push(value === '' || more === '' ? value + more : `${value} ${more}`);
     } else if (colon === -1) this.#bad('a header has no colon');
     else {
       const name = line.slice(0, colon).trim().toLowerCase();
@@ -227,9 +230,10 @@ export class HttpResponseReader {
   }
 
   #gotChunkSize(line: string): void {
-    const digits = /^[0-9a-f]+/i.exec(line)?.[0];
-    const size = Number.parseInt(digits ?? '', 16);
-    if (digits === undefined) this.#bad('a chunk has no size');
+    const digitsEnd = line.search(/[^0-9a-f]/i);
+    const digits = digitsEnd === -1 ? line : line.slice(0, digitsEnd);
+    const size = Number.parseInt(digits, 16);
+    if (digits === '') this.#bad('a chunk has no size');
     else if (this.#length + size > this.#maxLength) this.#tooLong();
     else if (size === 0) {
       this.#expect('trailer', MAX_HEAD_LENGTH);

@@ -80,6 +80,7 @@ test('headers are read however they are written, and refused when their meaning 
     'a name that objects have': [head('__proto__: c'), READ],
     'a fold': [head('X-A: b\r\n  c\r\n\td'), '200 "OK" x-a=b c d "content"'],
     'a fold of nothing': [head(' c'), READ],
+    'a fold of an empty header, and empty folds': [head('X-A: \r\n b\r\n \r\n\tc'), '200 "OK" x-a=b c "content"'],
     'one header twice': [head('X-A: b\r\nx-a: c'), '200 "OK" x-a=b|c "content"'],
     'control characters': [head('X-A: b\x01\rc'), '200 "OK" x-a=b\x01\rc "content"'],
     'no colon': [head('garbage'), 'bad: not an HTTP answer: a header has no colon'],
