@@ -4,13 +4,14 @@ import { BtgetError } from '../../base/failure.js';
 import type { ReadersOptions } from '../../torrent/reading/content-readers.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../torrent/torrent-options.js';
 import { exitCodeOf } from '../exit-code.js';
-import { type CliIo, onInterrupt } from '../io.js';
+import type { CliIo } from '../io.js';
 import type { READING_OPTIONS, Values } from '../options.js';
 import { chooseOutput } from '../output/choose-output.js';
 import { type CreateReadingSession, ReadingRun, type RunReader } from '../run/reading-run.js';
 import { loadSource } from '../source/load-source.js';
 import type { RunDeps } from './run-torrents.js';
 import { readPeers, sessionOptionsOf } from './session-values.js';
+import { untilRunEnds } from './until-run-ends.js';
 
 export interface ReadingDeps extends Omit<RunDeps, 'createSession'> {
   readonly createSession: CreateReadingSession;
@@ -44,63 +45,52 @@ export async function runReading(
   );
   const interrupted = new BtgetError('interrupted', 'interrupted before it was done');
   let run: ReadingRun | null = null;
-  let endEarly: (end: { readonly exitCode: number; readonly clean: boolean }) => void = () => undefined;
-  const ended = new Promise<{ readonly exitCode: number; readonly clean: boolean }>((resolve) => {
-    endEarly = resolve;
-  });
-  let forgetReload: () => void = () => undefined;
-  const forget = onInterrupt(
-    io,
-    () => {
-      if (run !== null) run.end(plan.mayBeInterrupted ? null : interrupted);
-      // The source is still being fetched, and a fetch cannot be cancelled: the process must be ended.
-      else endEarly({ exitCode: exitCodeOf(interrupted), clean: false });
-    },
-    () => run?.exitCode ?? exitCodeOf(interrupted),
-  );
-  try {
-    const start = async (): Promise<void> => {
-      const { blocklist, peers, ...found } = await readPeers(values, io, output, deps.readBlocklist);
-      forgetReload = found.forgetReload;
-      const source = await loadSource(plan.input, deps);
-      if (!source.ok) throw source.failure;
-      const reading = new ReadingRun(
-        deps.createSession,
-        {
-          session: { ...sessionOptionsOf(values, io.env), blocklist },
-          cacheDir: values.keepIn === null ? tmpdir() : null,
-          torrent: {
-            ...DEFAULT_TORRENT_OPTIONS,
-            dir: values.keepIn ?? '.',
-            onDemand: plan.onDemand,
-            // What is whole goes on being served and read: the run ends, and not the torrent.
-            seedGoal: { ratio: null, time: null },
-            selection: { select: plan.select, exclude: values.exclude, ranges: null },
-            maxPeers: values.maxPeers,
-            peers,
-            trackers: values.trackers,
-            useTorrentTrackers: !values.noTrackers,
-            webSeeds: values.webSeeds,
-            useTorrentWebSeeds: !values.noWebSeeds,
-            usePex: !values.noPex,
+  return untilRunEnds(
+    {
+      start: async (ended, atEnd) => {
+        const { blocklist, peers, forgetReload } = await readPeers(values, io, output, deps.readBlocklist);
+        atEnd(forgetReload);
+        const source = await loadSource(plan.input, deps);
+        if (!source.ok) throw source.failure;
+        const reading = new ReadingRun(
+          deps.createSession,
+          {
+            session: { ...sessionOptionsOf(values, io.env), blocklist },
+            cacheDir: values.keepIn === null ? tmpdir() : null,
+            torrent: {
+              ...DEFAULT_TORRENT_OPTIONS,
+              dir: values.keepIn ?? '.',
+              onDemand: plan.onDemand,
+              // What is whole goes on being served and read: the run ends, and not the torrent.
+              seedGoal: { ratio: null, time: null },
+              selection: { select: plan.select, exclude: values.exclude, ranges: null },
+              maxPeers: values.maxPeers,
+              peers,
+              trackers: values.trackers,
+              useTorrentTrackers: !values.noTrackers,
+              webSeeds: values.webSeeds,
+              useTorrentWebSeeds: !values.noWebSeeds,
+              usePex: !values.noPex,
+            },
+            timeout: plan.timeout,
+            stopTimeout: plan.stopTimeout,
           },
-          timeout: plan.timeout,
-          stopTimeout: plan.stopTimeout,
-        },
-        plan.createReader((failure) => run?.end(failure)),
-        io.timers,
-        output,
-        endEarly,
-      );
-      run = reading;
-      reading.start(source);
-    };
-    const [end] = await Promise.all([ended, Promise.race([start(), ended])]);
-    if (!end.clean) io.exitNow(end.exitCode);
-    return end.exitCode;
-  } finally {
-    forgetReload();
-    forget();
-    output.close();
-  }
+          plan.createReader((failure) => run?.end(failure)),
+          io.timers,
+          output,
+          ended,
+        );
+        run = reading;
+        reading.start(source);
+      },
+      interrupt: (ended) => {
+        if (run !== null) run.end(plan.mayBeInterrupted ? null : interrupted);
+        // The source is still being fetched, and a fetch cannot be cancelled: the process must be ended.
+        else ended({ exitCode: exitCodeOf(interrupted), clean: false });
+      },
+      exitCodeNow: () => run?.exitCode ?? exitCodeOf(interrupted),
+    },
+    io,
+    output,
+  );
 }

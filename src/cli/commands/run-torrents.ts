@@ -3,15 +3,16 @@ import { BtgetError } from '../../base/failure.js';
 import type { ReadBlocklist } from '../../session/node-blocklists.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../torrent/torrent-options.js';
 import { exitCodeOf } from '../exit-code.js';
-import { type CliIo, onInterrupt } from '../io.js';
+import type { CliIo } from '../io.js';
 import type { OPTIONS, Values } from '../options.js';
 import { chooseOutput } from '../output/choose-output.js';
 import { runHook, splitCommand } from '../run/hook.js';
-import { Run, type RunEnd, type RunOptions } from '../run/run.js';
+import { Run, type RunOptions } from '../run/run.js';
 import type { CreateSession } from '../run/session-face.js';
 import { type LoadedSource, loadSource, type SourceReaders } from '../source/load-source.js';
 import { listSources } from '../source/source-list.js';
 import { readPeers, sessionOptionsOf } from './session-values.js';
+import { untilRunEnds } from './until-run-ends.js';
 
 const INTERRUPTED = exitCodeOf(new BtgetError('interrupted', 'interrupted before it was done'));
 
@@ -37,74 +38,60 @@ export async function runTorrents(
     throw new BtgetError('usage', '--output names one torrent, but several sources are given');
   const hook = values.onComplete === null ? null : splitCommand(values.onComplete);
   const output = await chooseOutput(values, io);
-  let run: Run | undefined;
-  let endEarly: (end: RunEnd) => void = () => undefined;
-  const ended = new Promise<RunEnd>((resolve) => {
-    endEarly = resolve;
-  });
-  let forgetReload: () => void = () => undefined;
-  const forget = onInterrupt(
+  const options: Omit<RunOptions, 'blocklistNews'> = {
+    session: sessionOptionsOf(values, io.env),
+    torrent: torrentOptions(mode, values),
+    timeout: values.timeout,
+    stopTimeout: values.stopTimeout,
+    onDone:
+      hook === null
+        ? null
+        : (job, answered) => {
+            const { about, infoHashV2, path, paths, wanted } = job;
+            const result = { ...about, infoHashV2, dir: values.dir, path: path ?? values.dir, paths, length: wanted };
+            runHook(hook, result, io.env, (message) => output.tell({ type: 'note', message }), answered);
+          },
+  };
+  let run: Run | null = null;
+  return untilRunEnds(
+    {
+      start: async (ended, atEnd) => {
+        if (mode === 'seed' && values.proxy !== null && !values.listenAnyway)
+          output.tell({
+            type: 'note',
+            message: 'peers cannot come in by the proxy, so only those that we dial are served',
+          });
+        const { blocklist, news, peers, forgetReload } = await readPeers(values, io, output, deps.readBlocklist);
+        atEnd(forgetReload);
+        const sources: LoadedSource[] = [];
+        for (const input of inputs) sources.push(await loadSource(input, deps));
+        run = new Run(
+          deps.createSession,
+          {
+            ...options,
+            session: { ...options.session, blocklist },
+            torrent: { ...options.torrent, peers },
+            blocklistNews: news,
+          },
+          io.timers,
+          output,
+          ended,
+        );
+        run.start(sources);
+      },
+      interrupt: (ended) => {
+        if (run !== null) run.interrupt();
+        else {
+          // Sources are still being fetched, and a fetch cannot be cancelled: the process must be ended.
+          output.tell({ type: 'summary', exitCode: INTERRUPTED, torrents: [] });
+          ended({ exitCode: INTERRUPTED, clean: false });
+        }
+      },
+      exitCodeNow: () => run?.exitCodeNow() ?? INTERRUPTED,
+    },
     io,
-    () => {
-      if (run !== undefined) run.interrupt();
-      else {
-        // Sources are still being fetched, and a fetch cannot be cancelled: the process must be ended.
-        output.tell({ type: 'summary', exitCode: INTERRUPTED, torrents: [] });
-        endEarly({ exitCode: INTERRUPTED, clean: false });
-      }
-    },
-    () => {
-      output.close();
-      return run?.exitCodeNow() ?? INTERRUPTED;
-    },
+    output,
   );
-  try {
-    const options: Omit<RunOptions, 'blocklistNews'> = {
-      session: sessionOptionsOf(values, io.env),
-      torrent: torrentOptions(mode, values),
-      timeout: values.timeout,
-      stopTimeout: values.stopTimeout,
-      onDone:
-        hook === null
-          ? null
-          : (job, answered) => {
-              const { about, infoHashV2, path, paths, wanted } = job;
-              const result = { ...about, infoHashV2, dir: values.dir, path: path ?? values.dir, paths, length: wanted };
-              runHook(hook, result, io.env, (message) => output.tell({ type: 'note', message }), answered);
-            },
-    };
-    const start = async (): Promise<void> => {
-      if (mode === 'seed' && values.proxy !== null && !values.listenAnyway)
-        output.tell({
-          type: 'note',
-          message: 'peers cannot come in by the proxy, so only those that we dial are served',
-        });
-      const { blocklist, news, peers, ...reading } = await readPeers(values, io, output, deps.readBlocklist);
-      forgetReload = reading.forgetReload;
-      const sources: LoadedSource[] = [];
-      for (const input of inputs) sources.push(await loadSource(input, deps));
-      run = new Run(
-        deps.createSession,
-        {
-          ...options,
-          session: { ...options.session, blocklist },
-          torrent: { ...options.torrent, peers },
-          blocklistNews: news,
-        },
-        io.timers,
-        output,
-        endEarly,
-      );
-      run.start(sources);
-    };
-    const [end] = await Promise.all([ended, Promise.race([start(), ended])]);
-    if (!end.clean) io.exitNow(end.exitCode);
-    return end.exitCode;
-  } finally {
-    forgetReload();
-    forget();
-    output.close();
-  }
 }
 
 function torrentOptions(mode: 'download' | 'seed', values: Values<typeof OPTIONS>): TorrentOptions {

@@ -19,6 +19,7 @@ import type { Output, RunEvent, Subject } from '../output/events.js';
 import { formatDuration } from '../output/format.js';
 import { dhtNews } from '../output/stall-reasons.js';
 import type { LoadedMagnet, LoadedTorrent } from '../source/load-source.js';
+import type { RunEnd } from './run.js';
 import { type CommandSession, type CommandTorrent, STOP_LIMIT } from './session-face.js';
 import { StallWatch } from './stall-watch.js';
 
@@ -71,7 +72,7 @@ export class ReadingRun implements MagnetEvents {
   readonly #reader: RunReader;
   readonly #timers: Timers;
   readonly #output: Output;
-  readonly #ended: (end: { readonly exitCode: number; readonly clean: boolean }) => void;
+  readonly #ended: (end: RunEnd) => void;
   readonly #tasks = new Set<Task>();
   #input = '';
   #about: Subject = { name: '', infoHash: '' };
@@ -86,14 +87,14 @@ export class ReadingRun implements MagnetEvents {
   /** When the last piece came, or when someone began to wait for one. */
   #progressAt: Millis;
 
-  /** `ended` is called once, in `start` or later. `clean` false: the caller must end the process. */
+  /** `ended` is called once, in `start` or later. */
   constructor(
     createSession: CreateReadingSession,
     options: ReadingRunOptions,
     reader: RunReader,
     timers: Timers,
     output: Output,
-    ended: (end: { readonly exitCode: number; readonly clean: boolean }) => void,
+    ended: (end: RunEnd) => void,
   ) {
     this.#createSession = createSession;
     this.#options = options;
