@@ -21,11 +21,12 @@ export type StreamAddress = PeerAddress | UnixAddress;
 /**
  * Why a socket was lost or could not send. 'forbidden': the fence does not allow it. 'ended': the other side closed the
  * connection. 'idle': nothing came in for too long. `cause` is the system's own word where there is one
- * (`ECONNREFUSED`).
+ * (`ECONNREFUSED`). `isOurs`: our own way out ended before the other side, which is not to blame.
  */
 export interface SocketFailure {
   readonly code: 'refused' | 'unreachable' | 'forbidden' | 'reset' | 'ended' | 'idle' | 'failed';
   readonly cause?: unknown;
+  readonly isOurs?: true;
 }
 
 /** The loop, or a part of it, as its users see it. */

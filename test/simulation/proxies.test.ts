@@ -109,6 +109,25 @@ for (const kind of ['socks5', 'http'] as const) {
     world.stop();
   });
 
+  test(`a leech takes up its peers within two minutes when its proxy of ${kind} is back after three hours`, () => {
+    for (const fate of ['dies', 'is silent'] as const) {
+      const world = new ProxiedSwarm({ kind });
+      const { swarm, leech, proxy } = world;
+      swarm.timeline.runUntil(() => leech.torrent.status().downloaded > SAMPLE.content.length / 3, 30 * MINUTE);
+      if (fate === 'dies') proxy.die();
+      else swarm.network.silence(PROXY);
+      world.run(180 * MINUTE);
+      const before = leech.torrent.status().downloaded;
+      if (fate === 'dies') proxy.start();
+      else swarm.network.restore(PROXY);
+      world.run(2 * MINUTE);
+      assert.ok(leech.torrent.status().downloaded > before);
+      world.untilDone();
+      world.assertWhole();
+      world.stop();
+    }
+  });
+
   test(`a leech whose password a proxy of ${kind} does not take gets nothing, by no way`, () => {
     const world = new ProxiedSwarm({ kind, login: { ...LOGIN, password: 'another' } });
     world.run(30 * MINUTE);

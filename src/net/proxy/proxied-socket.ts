@@ -13,8 +13,8 @@ import { type ProxyAnswer, ProxyHandshake } from './proxy-handshake.js';
 import { isSocksAddress } from './socks5.js';
 
 const NOTHING: Buffer = Buffer.alloc(0);
-/** A proxy of which nothing has been heard for so long does not answer, when our handler gives up. */
-const PATIENCE: Millis = 5_000;
+/** A proxy of which nothing has been heard for so long does not answer. This ends before the patience of a dial. */
+const PATIENCE: Millis = 8_000;
 
 /**
  * A connection to `remote` by way of a proxy. It stands around the socket to the proxy and is that one's handler. Its
@@ -40,9 +40,9 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
   #isPaused = false;
   #isEnding = false;
   #isClosed = false;
-  /** The proxy has shown that it is there: what it says next may have to wait for `remote`. */
-  #isProxyThere = false;
   readonly #begun: Millis;
+  /** Runs when the proxy has not shown in time that it is there; null once it has, or nobody waits any more. */
+  #limit: Task | null = null;
 
   constructor(loop: RawServer, proxy: ProxyAccess, remote: PeerAddress, handler: SocketHandler) {
     this.#loop = loop;
@@ -51,6 +51,7 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
     this.#handler = handler;
     this.#begun = loop.now();
     this.#handshake = new ProxyHandshake(proxy.server, 'connect', this.remote, (bytes) => this.#inner?.write([bytes]));
+    this.#watch();
     if (isSocksAddress(this.remote)) this.#findProxy();
     else this.#soon(() => this.#lose({ code: 'failed', cause: 'no address and no name of a host' }));
   }
@@ -62,6 +63,7 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
     if (this.#inner !== null) context.adopt(this.#inner, this);
     // The context that we leave may end before the next event.
     if (this.#next !== null) this.#soon(this.#next.call);
+    if (this.#limit !== null) this.#watch();
   }
 
   get lastHit(): Millis {
@@ -103,15 +105,12 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
   }
 
   close(): void {
-    const isUnheard = this.#handshake !== null && !this.#isProxyThere && !this.#isClosed;
-    if (isUnheard && this.#loop.now() - this.#begun >= PATIENCE)
-      this.#proxy.told(`the proxy ${this.#proxy.server.shown} ${this.#search === null ? WORDS.idle : 'is not found'}`);
     this.#leave();
   }
 
   connectionMade(_socket: SingleSocket): void {
     // An HTTP proxy says nothing before it has tried.
-    if (this.#proxy.server.kind === 'http') this.#isProxyThere = true;
+    if (this.#proxy.server.kind === 'http') this.#proxyIsThere();
     this.#handshake?.begin();
   }
 
@@ -120,7 +119,7 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
       this.#handler.dataCameIn(this, data);
       return;
     }
-    this.#isProxyThere = true;
+    this.#proxyIsThere();
     const answer = this.#handshake.dataCameIn(data);
     if (answer !== null) this.#answered(answer);
   }
@@ -135,10 +134,7 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
       this.#lose(failure);
       return;
     }
-    const trouble = `the proxy ${this.#proxy.server.shown} ${WORDS[failure.code]}`;
-    this.#proxy.told(trouble);
-    // It is the proxy that cannot be reached, not the peer. A host that no one refuses may be tried again.
-    this.#lose({ code: failure.code === 'forbidden' ? 'forbidden' : 'unreachable', cause: trouble });
+    this.#loseProxy(WORDS[failure.code], failure.code === 'forbidden' ? 'forbidden' : 'unreachable');
   }
 
   #findProxy(): void {
@@ -153,7 +149,7 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
       }
       this.#soon(() => {
         this.#proxy.told(found.message);
-        this.#lose({ code: 'unreachable', cause: found.message });
+        this.#lose({ code: 'unreachable', cause: found.message, isOurs: true });
       });
     });
     if (!isFound) this.#search = search;
@@ -162,7 +158,7 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
   #answered(answer: ProxyAnswer): void {
     if (!answer.ok) {
       this.#proxy.told(answer.isOurs ? answer.failure.cause : null);
-      this.#lose(answer.failure);
+      this.#lose(answer.isOurs ? { ...answer.failure, isOurs: true } : answer.failure);
       return;
     }
     this.#handshake = null;
@@ -187,8 +183,31 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
     this.#handler.dataCameIn(this, rest);
   }
 
+  #proxyIsThere(): void {
+    this.#limit?.cancel();
+    this.#limit = null;
+  }
+
+  #watch(): void {
+    this.#limit?.cancel();
+    const left = this.#begun + PATIENCE - this.#loop.now();
+    this.#limit = this.#loop.addTask(
+      () => this.#loseProxy(this.#search === null ? WORDS.idle : 'is not found', 'unreachable'),
+      Math.max(0, left),
+    );
+  }
+
+  /** It is the proxy that cannot be reached, not the peer. */
+  #loseProxy(what: string, code: 'forbidden' | 'unreachable'): void {
+    const trouble = `the proxy ${this.#proxy.server.shown} ${what}`;
+    this.#proxy.told(trouble);
+    this.#lose({ code, cause: trouble, isOurs: true });
+  }
+
   #leave(): void {
     this.#isClosed = true;
+    this.#limit?.cancel();
+    this.#limit = null;
     this.#search?.cancel();
     this.#next?.task.cancel();
     this.#next = null;

@@ -92,7 +92,7 @@ export class Dials {
     if (dial === undefined) return;
     const { teller } = dial;
     if (!dial.isProven) teller.giveBack('unproven');
-    if (ending.by === 'us' && NO_FAULT_OF_THE_TELLER.has(ending.reason.code)) return;
+    if (ending.by === 'us' ? NO_FAULT_OF_THE_TELLER.has(ending.reason.code) : ending.failure.isOurs === true) return;
     if (connection.completeSince === null) teller.failed();
     else if (ending.by === 'us') teller.disappointed();
   }

@@ -51,7 +51,10 @@ export interface EncoderOptions {
    * happens at most once in this time.
    */
   readonly turnoverInterval: Millis;
-  /** We drop an address that has failed this often in a row, until a source names it again. */
+  /**
+   * We drop an address that has failed this often in a row, until a source names it again. What the user or a link has
+   * named is not dropped, because nobody names it again.
+   */
   readonly maxFailures: number;
   /** A message that is longer than this many bytes ends the connection before it is read. */
   readonly maxMessageLength: number;

@@ -61,6 +61,8 @@ type SpareOptions = Pick<EncoderOptions, 'maxSpares' | 'maxSparesPerHost' | 'ret
 
 /** The doubling ends here: after an hour of failures we try an address each half hour. */
 const MAX_RETRY_INTERVAL: Millis = 30 * 60_000;
+/** The user and a link name an address once, so we try it for ever, and at least this often. */
+const MAX_NAMED_RETRY_INTERVAL: Millis = 5 * 60_000;
 /** We remember up to this many tellers of one address. That is more than there are kinds of sources. */
 const MAX_TELLERS = 8;
 /** With more attempts than this for each spare, we forget some before their time: a flood of addresses is failing. */
@@ -106,7 +108,7 @@ export class Spares {
       // How the peer has answered counts for more than what others say of it.
       found: attempt?.peerId == null ? found : attempt.found,
       peerId,
-      notBefore: attempt === undefined ? now : attempt.at + this.#pause(attempt.failures),
+      notBefore: attempt === undefined ? now : attempt.at + this.#pause(attempt.failures, [teller]),
       failures: attempt?.failures ?? 0,
       rank: this.#rank(address),
       tellers: [teller],
@@ -172,17 +174,21 @@ export class Spares {
     this.#amend(address, { failures: 0 });
   }
 
-  /** A dial failed, or its connection was lost. The address waits for another attempt, unless it failed too often. */
+  /**
+   * A dial failed, or its connection was lost. The address waits for another attempt, unless it failed too often and a
+   * source may name it again.
+   */
   failed(address: PeerAddress, now: Millis): void {
-    const key = addressKey(address);
-    const attempt = this.#attempts.get(key);
+    const attempt = this.#attempts.get(addressKey(address));
     if (attempt === undefined) return;
     const failures = attempt.failures + 1;
     this.#amend(address, { failures });
-    if (failures >= this.#options.maxFailures) return;
-    const notBefore = Math.max(now, attempt.at + this.#pause(failures));
-    const { found, tellers } = attempt;
-    this.#keep(key, { address, found, peerId: null, notBefore, failures, rank: this.#rank(address), tellers });
+    if (failures < this.#options.maxFailures || attempt.tellers.some(namesOnce)) this.#waitAgain(address, now);
+  }
+
+  /** A dial ended before it led to `address`. That says nothing against the address, which waits for another attempt. */
+  missed(address: PeerAddress, now: Millis): void {
+    this.#waitAgain(address, now);
   }
 
   /** The connection that we dialled has ended for no fault of the peer, and is to be made again at once. */
@@ -219,6 +225,15 @@ export class Spares {
   clear(): void {
     for (const [key, spare] of this.#waiting) this.#remove(key, spare);
     this.#attempts.clear();
+  }
+
+  #waitAgain(address: PeerAddress, now: Millis): void {
+    const key = addressKey(address);
+    const attempt = this.#attempts.get(key);
+    if (attempt === undefined) return;
+    const { at, found, failures, tellers } = attempt;
+    const notBefore = Math.max(now, at + this.#pause(failures, tellers));
+    this.#keep(key, { address, found, peerId: null, notBefore, failures, rank: this.#rank(address), tellers });
   }
 
   #keep(key: string, spare: Spare): void {
@@ -319,9 +334,10 @@ export class Spares {
     return worst;
   }
 
-  #pause(failures: number): Millis {
+  #pause(failures: number, tellers: readonly Teller[]): Millis {
     const { retryInterval } = this.#options;
-    return Math.max(retryInterval, Math.min(MAX_RETRY_INTERVAL, retryInterval * 2 ** Math.max(0, failures - 1)));
+    const most = tellers.some(namesOnce) ? MAX_NAMED_RETRY_INTERVAL : MAX_RETRY_INTERVAL;
+    return Math.max(retryInterval, Math.min(most, retryInterval * 2 ** Math.max(0, failures - 1)));
   }
 
   #amend(address: PeerAddress, change: Partial<Attempt>): void {
@@ -368,7 +384,8 @@ export class Redialling {
     }
     if (locallyInitiated) {
       if (isComplete && now - completeSince >= this.#retryInterval) this.#spares.proved(address);
-      if (isWorthRetrying(ending)) this.#spares.failed(address, now);
+      if (ending.by === 'peer' && ending.failure.isOurs === true) this.#spares.missed(address, now);
+      else if (isWorthRetrying(ending)) this.#spares.failed(address, now);
       else if (isHopeless(ending)) this.#spares.condemn(address);
     } else if (isComplete && ending.by === 'peer') {
       // The peer may have said where it listens. We wait for a while, because it may come again by itself.
@@ -384,6 +401,11 @@ export class Redialling {
 /** The key of an address in a map. */
 export function addressKey(address: PeerAddress): string {
   return `${address.host} ${address.port}`;
+}
+
+/** Whether the teller names its addresses at the start alone. */
+function namesOnce({ kind }: Teller): boolean {
+  return kind === 'user' || kind === 'link';
 }
 
 function isOther(kind: Teller['kind'], at: number): (teller: Teller, other: number) => boolean {

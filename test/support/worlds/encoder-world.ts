@@ -246,6 +246,8 @@ export class EncoderWorld {
 
 /** Where most addresses of these tests come from. */
 export const USER: AddressSource = { kind: 'user' };
+/** It names its addresses again and again. */
+export const TRACKER: AddressSource = { kind: 'tracker', teller: '10.0.0.99' };
 
 export function at(host: string, port: number = PORT): PeerAddress {
   return { host, port };

@@ -264,13 +264,13 @@ describe('the failure of a connection by a proxy', () => {
     const killed = new World();
     killed.proxy.die();
     const refuses = `the proxy ${PROXY}:1080 refuses connections`;
-    assert.deepEqual(lossOf(killed), { code: 'unreachable', cause: refuses, troubles: [refuses] });
+    assert.deepEqual(lossOf(killed), { code: 'unreachable', cause: refuses, isOurs: true, troubles: [refuses] });
     const nowhere = new World({}, {}, {}, '10.0.9.9');
     const unreached = `the proxy ${PROXY}:1080 cannot be reached`;
-    assert.deepEqual(lossOf(nowhere), { code: 'unreachable', cause: unreached, troubles: [unreached] });
+    assert.deepEqual(lossOf(nowhere), { code: 'unreachable', cause: unreached, isOurs: true, troubles: [unreached] });
     const fenced = new World({}, { bindAddresses: { ipv4: '127.0.0.1' } });
     const outside = `the proxy ${PROXY}:1080 is outside of the addresses that we are bound to`;
-    assert.deepEqual(lossOf(fenced), { code: 'forbidden', cause: outside, troubles: [outside] });
+    assert.deepEqual(lossOf(fenced), { code: 'forbidden', cause: outside, isOurs: true, troubles: [outside] });
   });
 
   it('is the fault of its name when that is not found, later and once', () => {
@@ -280,7 +280,8 @@ describe('the failure of a connection by a proxy', () => {
     const socket = world.dial();
     assert.deepEqual(world.log, []);
     world.run();
-    assert.deepEqual([world.log, world.a.lost], [['a lost unreachable'], { code: 'unreachable', cause: message }]);
+    assert.deepEqual(world.log, ['a lost unreachable']);
+    assert.deepEqual(world.a.lost, { code: 'unreachable', cause: message, isOurs: true });
     assert.deepEqual(world.access.troubles, [message]);
     socket.close();
     // Closed before it is told.
@@ -297,13 +298,13 @@ describe('the failure of a connection by a proxy', () => {
       it(`is told as that it does not answer when a proxy of ${kind} hangs at its ${step}`, () => {
         const cause = `the proxy ${PROXY}:1080 does not answer`;
         const world = new World({ kind, login, says: { [step]: Buffer.alloc(0) } }, {}, server);
-        assert.deepEqual(lossOf(world), { code: 'unreachable', cause, troubles: [cause] });
+        assert.deepEqual(lossOf(world), { code: 'unreachable', cause, isOurs: true, troubles: [cause] });
       });
 
       it(`is told as that it closes when a proxy of ${kind} dies at its ${step}`, () => {
         const cause = `the proxy ${PROXY}:1080 closes connections`;
         const world = new World({ kind, login, diesAt: step }, {}, server);
-        assert.deepEqual(lossOf(world), { code: 'unreachable', cause, troubles: [cause] });
+        assert.deepEqual(lossOf(world), { code: 'unreachable', cause, isOurs: true, troubles: [cause] });
       });
 
       it(`is told as that it is none when a proxy of ${kind} says nonsense at its ${step}`, () => {
@@ -313,7 +314,7 @@ describe('the failure of a connection by a proxy', () => {
         const word =
           step === 'login' ? /does not take the user name and the password$/ : /does not answer as an? .* does$/;
         assert.match(String(lost.cause), word);
-        assert.deepEqual(lost.troubles, [lost.cause]);
+        assert.deepEqual([lost.isOurs, lost.troubles], [true, [lost.cause]]);
       });
     }
 
@@ -322,6 +323,7 @@ describe('the failure of a connection by a proxy', () => {
       world.network.host(THEIRS).close();
       const lost = lossOf(world);
       assert.deepEqual([lost.code, lost.troubles], [kind === 'http' ? 'unreachable' : 'refused', [null]]);
+      assert.equal(lost.isOurs, undefined);
     });
 
     it(`comes to the handler when a proxy of ${kind} dies later, and is not told of the proxy`, () => {
@@ -335,29 +337,49 @@ describe('the failure of a connection by a proxy', () => {
     });
   }
 
-  it('is told of the proxy when the handler gives up and nothing was heard of the proxy', () => {
+  it('is the fault of the proxy when nothing was heard of it for eight seconds', () => {
     const hangs = { greeting: Buffer.alloc(0), request: Buffer.alloc(0) };
-    const afterClose = (world: World, span: number) => {
+    const heard = (world: World, span: number) => {
       const socket = world.dial();
       world.run(span);
       socket.close();
-      socket.close();
-      world.run();
-      assert.equal(world.a.lost, null);
-      return world.access.troubles;
+      world.run(20_000);
+      const { log, a, access } = world;
+      return { log: log.filter((line) => line.startsWith('a lost')), lost: a.lost, troubles: access.troubles };
     };
-    const silent = [`the proxy ${PROXY}:1080 does not answer`];
-    assert.deepEqual(afterClose(new World({ says: hangs }), 10_000), silent);
-    assert.deepEqual(afterClose(new World({ says: hangs }), 4_900), []);
+    const after = (cause: string) => ({
+      log: ['a lost unreachable'],
+      lost: { code: 'unreachable', cause, isOurs: true },
+      troubles: [cause],
+    });
+    const nothing = { log: [], lost: null, troubles: [] };
+    const silent = `the proxy ${PROXY}:1080 does not answer`;
+    assert.deepEqual(heard(new World({ says: hangs }), 8_000), after(silent));
+    assert.deepEqual(heard(new World({ says: hangs }), 7_999), nothing);
     for (const kind of KINDS) {
       const away = new World({ kind });
       away.network.silence(PROXY);
-      assert.deepEqual(afterClose(away, 10_000), silent);
+      assert.deepEqual(heard(away, 8_000), after(silent));
       // It may wait for the host.
-      assert.deepEqual(afterClose(new World({ kind, says: { request: Buffer.alloc(0) } }), 10_000), []);
-      assert.deepEqual(afterClose(new World({ kind }), 10_000), [null]);
+      assert.deepEqual(heard(new World({ kind, says: { request: Buffer.alloc(0) } }), 20_000), nothing);
+      assert.deepEqual(heard(new World({ kind }), 20_000), { ...nothing, troubles: [null] });
     }
-    assert.deepEqual(afterClose(new World({}, {}, {}, null), 10_000), [`the proxy ${PROXY}:1080 is not found`]);
+    const unfound = `the proxy ${PROXY}:1080 is not found`;
+    assert.deepEqual(heard(new World({}, {}, {}, null), 8_000), after(unfound));
+  });
+
+  it('comes in time to the context that has adopted the socket, though the one that dialled has ended', () => {
+    const world = new World({ says: { greeting: Buffer.alloc(0) } });
+    const [first, second] = [world.context(), world.context()];
+    const socket = world.dial(first);
+    world.run(3_000);
+    second.adopt(socket, world.a);
+    first.end();
+    world.run(4_999);
+    assert.deepEqual(world.access.troubles, []);
+    world.run(1);
+    assert.deepEqual(world.log, ['a lost unreachable']);
+    assert.deepEqual(world.access.troubles, [`the proxy ${PROXY}:1080 does not answer`]);
   });
 
   it('is silent when it was closed, at every moment', () => {

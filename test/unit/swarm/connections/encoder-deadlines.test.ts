@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { encodeMessage } from '../../../../src/wire/message.js';
 import type { FakeTalk } from '../../../support/fakes/fake-talk.js';
-import { at, EncoderWorld, USER } from '../../../support/worlds/encoder-world.js';
+import { at, EncoderWorld, TRACKER } from '../../../support/worlds/encoder-world.js';
 
 const A = '10.0.0.1';
 const B = '10.0.0.2';
@@ -16,7 +16,7 @@ describe('deadlines', () => {
     const world = new EncoderWorld(0);
     const client = world.client(A, 'a', { options: { maxFailures: 1 } });
     world.silence(B);
-    client.encoder.startConnection(at(B), USER, null);
+    client.encoder.startConnection(at(B), TRACKER, null);
     world.run(400_000);
     assert.deepEqual(client.refused, [{ at: 10_000, why: 'connect-timeout' }]);
   });
@@ -25,7 +25,7 @@ describe('deadlines', () => {
     const world = new EncoderWorld(0);
     const client = world.client(A, 'a', { options: { maxFailures: 1 } });
     world.fake(B, 'b');
-    client.encoder.startConnection(at(B), USER, null);
+    client.encoder.startConnection(at(B), TRACKER, null);
     world.run(400_000);
     assert.deepEqual(client.refused, [{ at: 30_000, why: 'handshake-timeout' }]);
   });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { HalfOpen } from '../../../../src/swarm/connections/half-open.js';
 import { RecordedConnection } from '../../../support/fakes/recorded-connection.js';
-import { at, type Client, EncoderWorld, idOf, PORT, USER } from '../../../support/worlds/encoder-world.js';
+import { at, type Client, EncoderWorld, idOf, PORT, TRACKER, USER } from '../../../support/worlds/encoder-world.js';
 
 const A = '10.0.0.1';
 const MINUTE = 60_000;
@@ -206,16 +206,16 @@ describe('dialling', () => {
     const client = world.client(A, 'a', { options: { maxFailures: 4 } });
     const fake = world.fake(host(1), 'b');
     fake.letsIn = false;
-    client.encoder.startConnection(at(host(1)), USER, null);
+    client.encoder.startConnection(at(host(1)), TRACKER, null);
     for (let second = 0; second < 3_600; second += 10) {
-      if (second < 400) client.encoder.startConnection(at(host(1)), USER, null);
+      if (second < 400) client.encoder.startConnection(at(host(1)), TRACKER, null);
       world.run(10_000);
     }
     assert.deepEqual(
       fake.knocks.map((knock) => knock / MINUTE),
       [0, 1, 3, 7],
     );
-    client.encoder.startConnection(at(host(1)), USER, null);
+    client.encoder.startConnection(at(host(1)), TRACKER, null);
     world.run(1_000);
     assert.equal(fake.knocks.length, 5);
   });

@@ -104,6 +104,38 @@ describe('the spares', () => {
     assert.deepEqual(attempts, [0, 1, 3, 7]);
   });
 
+  it('that the user or a link has named are tried for ever, every five minutes at least', () => {
+    for (const source of [{ kind: 'user' }, { kind: 'link' }] as const) {
+      const book = spares();
+      const attempts: number[] = [];
+      // A tracker that names it too takes nothing away.
+      book.name(at(1), 0);
+      book.name(at(1), 0, source);
+      for (let now = 0; now <= 60 * MINUTE; now += 1_000) {
+        for (const _port of dialAll(book, now)) {
+          attempts.push(now / MINUTE);
+          book.failed(at(1), now);
+        }
+      }
+      assert.deepEqual(attempts, [0, 1, 3, 7, 12, 17, 22, 27, 32, 37, 42, 47, 52, 57]);
+    }
+  });
+
+  it('wait as long as before when their dials led nowhere, and do not fail by that', () => {
+    const book = spares();
+    const attempts: number[] = [];
+    book.name(at(1), 0);
+    for (let now = 0; now <= 10 * MINUTE; now += 1_000) {
+      for (const _port of dialAll(book, now)) {
+        attempts.push(now / MINUTE);
+        if (attempts.length === 6) book.failed(at(1), now);
+        else book.missed(at(1), now);
+      }
+    }
+    assert.deepEqual(attempts, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    assert.equal(book.next(20 * MINUTE, anybody)?.spare.failures, 1);
+  });
+
   it('keep their failures when they are dropped, and wait for these when a source names them again', () => {
     const book = spares();
     book.name(at(1), 0);
