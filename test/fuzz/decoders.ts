@@ -34,7 +34,7 @@ import { parseInfoHash, parseLink, parseMagnet } from '../../src/metainfo/magnet
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import { BlocklistParser } from '../../src/net/blocklist-parser.js';
 import { decodeCompact, parseIp, parseNetwork } from '../../src/net/ip-address.js';
-import { decodeConnectAnswer } from '../../src/net/proxy/http-connect.js';
+import { ConnectAnswerReader } from '../../src/net/proxy/http-connect.js';
 import { ProxyHandshake } from '../../src/net/proxy/proxy-handshake.js';
 import { parseProxy } from '../../src/net/proxy/proxy-server.js';
 import {
@@ -625,9 +625,9 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
   },
   {
     file: 'net/proxy/http-connect.ts',
-    name: 'decodeConnectAnswer',
+    name: 'ConnectAnswerReader',
     seeds: CONNECT_ANSWERS,
-    decode: decodeConnectAnswer,
+    decode: (bytes) => new ConnectAnswerReader().feed(bytes),
   },
   {
     file: 'net/proxy/socks5.ts',

@@ -1,5 +1,5 @@
 import type { SocketFailure } from '../raw-server.js';
-import { type ConnectAnswer, decodeConnectAnswer, encodeConnect, MAX_CONNECT_HEAD } from './http-connect.js';
+import { type ConnectAnswer, ConnectAnswerReader, encodeConnect } from './http-connect.js';
 import type { ProxyServer } from './proxy-server.js';
 import {
   decodeSocksMethod,
@@ -26,8 +26,11 @@ export interface ProxyRefusal {
   readonly failure: SocketFailure & { readonly cause: string };
 }
 
-/** Reads an answer from the front of what has come. 'more': it is not whole. */
-type Reader = (bytes: Buffer) => { readonly length: number; readonly next: Reader | ProxyAnswer } | 'more';
+/**
+ * Reads an answer from the front of what has come. The answer is not whole: 'more' wants to see these bytes again, and
+ * 'taken' has seen them.
+ */
+type Reader = (bytes: Buffer) => { readonly length: number; readonly next: Reader | ProxyAnswer } | 'more' | 'taken';
 
 const NOTHING: Buffer = Buffer.alloc(0);
 
@@ -41,9 +44,9 @@ export class ProxyHandshake {
   readonly #target: SocksAddress;
   readonly #send: (bytes: Buffer) => void;
   #reader: Reader;
-  #bytes: Buffer = NOTHING;
-  /** The length of the interim answers of an HTTP proxy together. */
-  #interimLength = 0;
+  /** What the reader wants to see again. */
+  #kept: Buffer = NOTHING;
+  readonly #connectAnswer = new ConnectAnswerReader();
 
   /** An HTTP proxy knows 'connect' alone. */
   constructor(proxy: ProxyServer, command: SocksCommand, target: SocksAddress, send: (bytes: Buffer) => void) {
@@ -63,14 +66,20 @@ export class ProxyHandshake {
 
   /** Takes what the proxy has sent, and copies what it keeps. Null: the proxy has more to say. */
   dataCameIn(data: Buffer): ProxyAnswer | null {
-    this.#bytes = Buffer.concat([this.#bytes, data]);
-    for (;;) {
-      const read = this.#reader(this.#bytes);
-      if (read === 'more') return null;
-      this.#bytes = this.#bytes.subarray(read.length);
+    let bytes = this.#kept.length === 0 ? data : Buffer.concat([this.#kept, data]);
+    this.#kept = NOTHING;
+    while (bytes.length > 0) {
+      const read = this.#reader(bytes);
+      if (read === 'taken') return null;
+      if (read === 'more') {
+        this.#kept = Buffer.from(bytes);
+        return null;
+      }
       if (typeof read.next !== 'function') return read.next;
+      bytes = bytes.subarray(read.length);
       this.#reader = read.next;
     }
+    return null;
   }
 
   readonly #readMethod: Reader = (bytes) => {
@@ -100,22 +109,17 @@ export class ProxyHandshake {
     if (reply === 'more') return 'more';
     if (reply === 'malformed') return this.#notAProxy();
     const { code, bound, length } = reply;
-    if (code === 0) return { length, next: { ok: true, bound, rest: bytes.subarray(length) } };
+    if (code === 0) return { length, next: { ok: true, bound, rest: Buffer.from(bytes.subarray(length)) } };
     const isUnknownCommand = code === 7 && this.#command === 'connect';
     return this.#failed(SOCKS_FAILURES[code] ?? 'failed', SOCKS_WORDS[code] ?? `answers ${code}`, isUnknownCommand);
   };
 
   readonly #readConnectAnswer: Reader = (bytes) => {
-    const answer = decodeConnectAnswer(bytes);
-    if (answer === 'more') return 'more';
+    const answer = this.#connectAnswer.feed(bytes);
+    if (answer === 'more') return 'taken';
     if (answer === 'malformed') return this.#notAProxy();
     const { status, length } = answer;
-    // RFC 9110: "A client MUST be able to parse one or more 1xx responses received prior to a final response".
-    if (status < 200) {
-      this.#interimLength += length;
-      return this.#interimLength > MAX_CONNECT_HEAD ? this.#notAProxy() : { length, next: this.#readConnectAnswer };
-    }
-    if (status < 300) return { length, next: { ok: true, bound: null, rest: bytes.subarray(length) } };
+    if (status < 300) return { length, next: { ok: true, bound: null, rest: Buffer.from(bytes.subarray(length)) } };
     return this.#refusedByHttp(answer);
   };
 

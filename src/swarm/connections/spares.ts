@@ -186,7 +186,7 @@ export class Spares {
     if (failures < this.#options.maxFailures || attempt.tellers.some(namesOnce)) this.#waitAgain(address, now);
   }
 
-  /** A dial ended before it led to `address`. That says nothing against the address, which waits for another attempt. */
+  /** A dial ended before it led to `address`. That says nothing against it, and it waits for another attempt. */
   missed(address: PeerAddress, now: Millis): void {
     this.#waitAgain(address, now);
   }

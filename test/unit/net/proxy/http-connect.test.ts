@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
   basicAuthorization,
-  decodeConnectAnswer,
+  ConnectAnswerReader,
   encodeConnect,
   MAX_CONNECT_HEAD,
 } from '../../../../src/net/proxy/http-connect.js';
@@ -24,7 +24,7 @@ describe('CONNECT', () => {
 });
 
 describe('the answer to CONNECT', () => {
-  const read = (text: string) => decodeConnectAnswer(Buffer.from(text, 'latin1'));
+  const read = (text: string) => new ConnectAnswerReader().feed(Buffer.from(text, 'latin1'));
 
   it('ends at the first empty line, whatever ends the lines, and what follows is left', () => {
     const heads = [
@@ -43,8 +43,28 @@ describe('the answer to CONNECT', () => {
     }
   });
 
+  it('may come in any parts', () => {
+    const [head, rest] = ['HTTP/1.0 200 Connection established\r\nVia: x\r\n\r\n', 'rest'];
+    for (let cut = 1; cut < head.length; cut += 1) {
+      const reader = new ConnectAnswerReader();
+      for (const byte of Buffer.from(head.slice(0, cut - 1))) assert.equal(reader.feed(Buffer.of(byte)), 'more');
+      assert.equal(reader.feed(Buffer.from(head.slice(cut - 1, cut))), 'more');
+      const answer = reader.feed(Buffer.from(head.slice(cut) + rest));
+      assert.deepEqual(answer, { status: 200, length: head.length - cut });
+    }
+  });
+
+  it('comes after any interim answers, within the limit of one head', () => {
+    const interim = 'HTTP/1.1 100 Continue\r\nX: y\r\n\r\nHTTP/1.0 199\n\n';
+    const head = 'HTTP/1.1 200 OK\r\n\r\n';
+    assert.deepEqual(read(`${interim}${head}rest`), { status: 200, length: interim.length + head.length });
+    assert.equal(read(interim), 'more');
+    assert.equal(read(`${interim}SSH-2.0`), 'malformed');
+    assert.equal(read(interim.repeat(MAX_CONNECT_HEAD / interim.length + 1)), 'malformed');
+  });
+
   it('has a status of three digits from 100 to 599', () => {
-    for (const status of [100, 199, 204, 299, 302, 407, 502, 599])
+    for (const status of [200, 204, 299, 302, 407, 502, 599])
       assert.equal((read(`HTTP/1.1 ${status} x\r\n\r\n`) as { status: number }).status, status);
     for (const status of ['', '20', '2000', '099', '600', '-20', ' 200', 'abc', '2 0'])
       assert.equal(read(`HTTP/1.1 ${status}\r\n\r\n`), 'malformed', status);
