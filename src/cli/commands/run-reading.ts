@@ -10,7 +10,7 @@ import { chooseOutput } from '../output/choose-output.js';
 import { type CreateReadingSession, ReadingRun, type RunReader } from '../run/reading-run.js';
 import { loadSource } from '../source/load-source.js';
 import type { RunDeps } from './run-torrents.js';
-import { readPeers, sessionOptionsOf } from './session-values.js';
+import { lookUpPeers, sessionOptionsOf } from './session-values.js';
 import { untilRunEnds } from './until-run-ends.js';
 
 export interface ReadingDeps extends Omit<RunDeps, 'createSession'> {
@@ -48,7 +48,7 @@ export async function runReading(
   return untilRunEnds(
     {
       start: async (ended, atEnd) => {
-        const { blocklist, peers, forgetReload } = await readPeers(values, io, output, deps.readBlocklist);
+        const { blocklist, peers, forgetReload } = await lookUpPeers(values, io, output, deps.readBlocklist);
         atEnd(forgetReload);
         const source = await loadSource(plan.input, deps);
         if (!source.ok) throw source.failure;

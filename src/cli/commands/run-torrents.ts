@@ -11,7 +11,7 @@ import { Run, type RunOptions } from '../run/run.js';
 import type { CreateSession } from '../run/session-face.js';
 import { type LoadedSource, loadSource, type SourceReaders } from '../source/load-source.js';
 import { listSources } from '../source/source-list.js';
-import { readPeers, sessionOptionsOf } from './session-values.js';
+import { lookUpPeers, sessionOptionsOf } from './session-values.js';
 import { untilRunEnds } from './until-run-ends.js';
 
 const INTERRUPTED = exitCodeOf(new BtgetError('interrupted', 'interrupted before it was done'));
@@ -61,7 +61,7 @@ export async function runTorrents(
             type: 'note',
             message: 'peers cannot come in by the proxy, so only those that we dial are served',
           });
-        const { blocklist, news, peers, forgetReload } = await readPeers(values, io, output, deps.readBlocklist);
+        const { blocklist, news, peers, forgetReload } = await lookUpPeers(values, io, output, deps.readBlocklist);
         atEnd(forgetReload);
         const sources: LoadedSource[] = [];
         for (const input of inputs) sources.push(await loadSource(input, deps));

@@ -35,7 +35,7 @@ export function sessionOptionsOf(
   };
 }
 
-export interface PeersRead {
+export interface LookedUpPeers {
   readonly blocklist: ReadBlocklist | null;
   /** Null when there is no blocklist. */
   readonly news: BlocklistNews | null;
@@ -49,12 +49,12 @@ export interface PeersRead {
  * Says which proxies count for HTTP alone, reads the blocklist, and has it read again when the user wants that; then it
  * looks up the peers that the user names. Nothing runs without its list. Rejects with what cannot be used.
  */
-export async function readPeers(
+export async function lookUpPeers(
   values: PeerValues,
   io: CliIo,
   output: Pick<Output, 'tell'>,
   readBlocklist: (lists: readonly string[]) => Promise<ReadBlocklist | null>,
-): Promise<PeersRead> {
+): Promise<LookedUpPeers> {
   const notice = noticeOfProxies(httpProxiesOf(values, io.env));
   if (notice !== null) output.tell({ type: 'note', message: notice });
   const blocklist = await readBlocklist(values.blocklists);
