@@ -316,8 +316,16 @@ function readHandshake(bytes: Buffer): boolean {
     return { kind: 'refuse', reason: { code: 'own-peer-id' } };
   };
   const first = readHandshakeHead(() => readPeerId(gotPeerId));
-  const framer = new Framer(first.nextLen, first.nextFunc, () => undefined);
-  inParts(bytes, (part) => framer.dataCameIn(part));
+  // The connection ends with the refusal, and nothing more comes.
+  let isOver = false;
+  const framer = new Framer(first.nextLen, first.nextFunc, () => {
+    isOver = true;
+  });
+  inParts(
+    bytes,
+    (part) => framer.dataCameIn(part),
+    () => isOver,
+  );
   return isWhole;
 }
 
