@@ -249,8 +249,10 @@ function sealed(bytes: Buffer): Buffer {
 
 /** Feeds `bytes` in parts whose lengths follow from the bytes themselves, so that a failure comes again. */
 function inParts(bytes: Buffer, feed: (part: Buffer) => void, isOver: () => boolean = () => false): void {
+  // A part costs a hundred bytes itself, so that more than a thousand would hide what the decoder costs.
+  const grain = (bytes.length >> 10) + 1;
   for (let begin = 0; begin < bytes.length && !isOver(); ) {
-    const end = begin + 1 + ((bytes[begin] as number) % 97) * ((bytes.length >> 10) + 1);
+    const end = begin + grain * (1 + ((bytes[begin] as number) % 97));
     feed(bytes.subarray(begin, end));
     begin = end;
   }
