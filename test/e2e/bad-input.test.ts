@@ -130,7 +130,7 @@ const rows: Readonly<Record<string, Row>> = {
   'no limits but one': {
     args: ['hello.torrent', '--timeout', '0', '--max-download', '0', '--max-upload', '0', '--stop-timeout', '1'],
     code: 2,
-    says: 'hello: gave up: no new data came for 1s: no tracker to ask; --tracker and --peer name some (the same command again goes on)',
+    says: 'hello: gave up: no new data came for 1s: no tracker to ask (--tracker and --peer name some; the same command again goes on)',
   },
   'no limit to a standstill': {
     args: ['hello.torrent', '-d', 'still', '--stop-timeout', '0', '--timeout', '1'],
@@ -140,7 +140,7 @@ const rows: Readonly<Record<string, Row>> = {
   'a limit longer than any timer of the system': {
     args: ['hello.torrent', '-d', 'long', '--timeout', '30d', '--stop-timeout', '1'],
     code: 2,
-    says: 'hello: gave up: no new data came for 1s: no tracker to ask; --tracker and --peer name some (the same command again goes on)',
+    says: 'hello: gave up: no new data came for 1s: no tracker to ask (--tracker and --peer name some; the same command again goes on)',
   },
   'a count': {
     args: ['hello.torrent', '--max-peers', '0'],
@@ -186,7 +186,7 @@ const rows: Readonly<Record<string, Row>> = {
   'a magnet link to nobody': {
     args: [`magnet:?xt=urn:btih:${HEX}&dn=a%1bname`, '--stop-timeout', '1'],
     code: 2,
-    says: 'a\\x1bname: gave up: no new data came for 1s: no tracker to ask; --tracker and --peer name some (the same command again goes on)',
+    says: 'a\\x1bname: gave up: no new data came for 1s: no tracker to ask (--tracker and --peer name some; the same command again goes on)',
   },
   'an info-hash and no time': {
     args: [HEX, '--timeout', '1'],
@@ -211,7 +211,7 @@ const rows: Readonly<Record<string, Row>> = {
   'no peer and no tracker': {
     args: ['hello.torrent', '-d', 'lonely', '--stop-timeout', '1'],
     code: 2,
-    says: 'hello: gave up: no new data came for 1s: no tracker to ask; --tracker and --peer name some (the same command again goes on)',
+    says: 'hello: gave up: no new data came for 1s: no tracker to ask (--tracker and --peer name some; the same command again goes on)',
   },
 };
 

@@ -1,6 +1,8 @@
 /** `btget show`: says what torrents hold, and can save the .torrent of a link. */
 import { isDeepStrictEqual } from 'node:util';
+import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
+import { redactText } from '../../base/redaction.js';
 import { encodeTorrent } from '../../metainfo/create-metainfo.js';
 import { type DescribedSecrets, describe } from '../../metainfo/describe.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
@@ -10,6 +12,7 @@ import type { CliIo } from '../io.js';
 import { SHOW_OPTIONS, type Values } from '../options.js';
 import { jsonLine, printable } from '../output/escape.js';
 import { describeForPeople } from '../output/show-tree.js';
+import { canRedraw } from '../output/terminal.js';
 import { type LoadedMagnet, loadSource, type SourceReaders } from '../source/load-source.js';
 import { listSources } from '../source/source-list.js';
 import { shownSource } from '../source/source-text.js';
@@ -91,6 +94,7 @@ async function loadMetainfo(input: string, readers: SourceReaders, values: ShowV
 async function fetchFromPeers(source: LoadedMagnet, values: ShowValues, io: CliIo): Promise<Metainfo> {
   const { fetchMetainfo } = await import('../run/fetch-metainfo.js');
   const { resolvePeers } = await import('../source/resolve-peers.js');
+  const { sentencesFor } = await import('../output/sentences.js');
   const { createSession, readBlocklist } = await nodeDeps(io, values);
   const say = (sentence: string): void => {
     if (!values.quiet) io.stderr.write(`${printable(sentence)}\n`);
@@ -107,7 +111,12 @@ async function fetchFromPeers(source: LoadedMagnet, values: ShowValues, io: CliI
     torrent: { ...DEFAULT_TORRENT_OPTIONS, peers, trackers, useTorrentTrackers: !noTrackers, usePex: !noPex },
     timeout,
   };
-  return fetchMetainfo(source, createSession, options, io, (sentence) =>
-    say(`${source.link.name ?? source.input}: ${sentence}`),
-  );
+  const about = { name: source.link.name ?? source.input, infoHash: toHex(source.link.infoHash) };
+  return fetchMetainfo(source, createSession, options, io, {
+    warned: (sentence) => say(`${about.name}: ${redactText(sentence)}`),
+    stalled: (reasons) => {
+      const layout = canRedraw(io) ? 'rows' : 'line';
+      for (const line of sentencesFor({ type: 'stalled', about, reasons }, 'normal', layout)) say(line);
+    },
+  });
 }

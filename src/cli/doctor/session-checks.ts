@@ -4,6 +4,7 @@ import type { BtgetError } from '../../base/failure.js';
 import type { DhtStatus } from '../../discovery/dht/dht-node.js';
 import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
 import { formatCount } from '../output/format.js';
+import { dhtStanding, unreachedDhtHint } from '../output/stall-reasons.js';
 import { type Finding, failed, fine, skipped, warning } from './finding.js';
 
 /** A session without torrents, as these checks use it. */
@@ -65,36 +66,28 @@ function until(timers: Timers, holds: () => boolean): Promise<void> {
   });
 }
 
-function nodesOf({ families }: DhtStatus): number {
-  return families.reduce((sum, { good, questionable }) => sum + good + questionable, 0);
-}
-
 /** That a router answers is not enough: the nodes that it names may be silent. We wait for a node that answers. */
 function dhtIsKnown(status: DhtStatus | null): boolean {
-  return status === null || nodesOf(status) > 0;
+  return status === null || dhtStanding(status).nodes > 0;
 }
 
 function describeDht(status: DhtStatus | null): Finding {
   if (status === null) return skipped('dht', 'the DHT is switched off');
-  const nodes = nodesOf(status);
-  const { routers } = status;
-  const reached = routers.filter(({ state }) => state === 'reached').length;
-  const silent = routers.filter(({ state }) => state === 'silent');
-  const unknown = routers.filter(({ state }) => state === 'unknown');
+  const standing = dhtStanding(status);
+  const { nodes, routersAsked, routersReached, routersUnknown } = standing;
   if (nodes > 0) {
     const external = status.families.flatMap(({ externalHost }) => (externalHost === null ? [] : [externalHost]));
     const seen = external.length === 0 ? '' : `, which see us at ${external.join(' and ')}`;
     return fine('dht', `the DHT answers: ${formatCount(nodes, 'node')}${seen}`);
   }
-  if (routers.length === 0) return skipped('dht', 'no router of the DHT may be asked');
+  if (routersAsked === 0) return skipped('dht', 'no router of the DHT may be asked');
+  const silent = routersAsked - routersReached - routersUnknown;
   const parts = [
-    ...(reached > 0 ? [`${reached} answered`] : []),
-    ...(silent.length > 0 ? [`${silent.length} silent`] : []),
-    ...(unknown.length > 0 ? [`${unknown.length} without an address`] : []),
+    ...(routersReached > 0 ? [`${routersReached} answered`] : []),
+    ...(silent > 0 ? [`${silent} silent`] : []),
+    ...(routersUnknown > 0 ? [`${routersUnknown} without an address`] : []),
   ];
-  const hint =
-    unknown.length === routers.length ? 'look at the name servers of this machine' : 'a firewall may hold UDP back';
-  return failed('dht', `no node of the DHT answers; routers: ${parts.join(', ')}`, hint);
+  return failed('dht', `no node of the DHT answers; routers: ${parts.join(', ')}`, unreachedDhtHint(standing));
 }
 
 function mappingIsKnown(mappings: readonly PortMapping[] | null): boolean {

@@ -36,7 +36,10 @@ export interface StallReason {
     | 'choked'
     | 'no-seeds'
     | 'nothing-sent';
+  /** What holds, in one sentence. */
   readonly message: string;
+  /** What the user can do about it, or null. */
+  readonly hint: string | null;
 }
 
 export interface SourceResult {

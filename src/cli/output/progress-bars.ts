@@ -60,7 +60,7 @@ export class ProgressBars implements Output {
     // The lines of the summary are the last ones. They must stay on the screen when the bars have gone.
     if (event.type === 'summary') this.close();
     if (event.type === 'over' && this.#latest.delete(event.about.infoHash)) this.#draw();
-    for (const line of sentencesFor(event, this.#verbosity)) this.#write(`${line}\n`);
+    for (const line of sentencesFor(event, this.#verbosity, 'rows')) this.#write(`${line}\n`);
   }
 
   close(): void {

@@ -1,15 +1,19 @@
-/** Makes lines for people of the events that matter. A terminal and a log get the same lines. */
+/** Makes lines for people of the events that matter. */
 import { BtgetError, type FailureCode } from '../../base/failure.js';
 import { machineHelp } from '../machine-failure.js';
 import { abridged, printable } from './escape.js';
 import type { RunEvent, SourceResult } from './events.js';
 import { formatCount, formatDuration, formatPercent, formatRate, formatSize } from './format.js';
+import { reasonsInLine, reasonsInRows } from './stall-reasons.js';
 
 /** 'quiet': errors only. 'verbose': also each finished file and each answer of a tracker. */
 export type Verbosity = 'quiet' | 'normal' | 'verbose';
 
+/** 'line': an event is one line, for a log. 'rows': what lists things has a row for each, for a terminal. */
+export type Layout = 'line' | 'rows';
+
 /** The lines for `event`, none when it does not matter. No line holds a line break. */
-export function sentencesFor(event: RunEvent, verbosity: Verbosity): readonly string[] {
+export function sentencesFor(event: RunEvent, verbosity: Verbosity, layout: Layout = 'line'): readonly string[] {
   if (event.type === 'error') return errorLines(event.about?.name ?? null, event.message);
   if (verbosity === 'quiet') return [];
   switch (event.type) {
@@ -25,8 +29,11 @@ export function sentencesFor(event: RunEvent, verbosity: Verbosity): readonly st
       const how = event.superSeeding ? `super-seeding ${what}, each piece to one peer first` : `seeding ${what}`;
       return [`${printable(event.about.name)}: ${how}`];
     }
-    case 'stalled':
-      return [`${printable(event.about.name)}: stalled: ${printable(event.reasons.map((r) => r.message).join('; '))}`];
+    case 'stalled': {
+      const what = `${printable(event.about.name)}: stalled`;
+      if (layout === 'line') return [`${what}: ${printable(reasonsInLine(event.reasons))}`];
+      return [what, ...reasonsInRows(event.reasons).map(printable)];
+    }
     case 'warning':
       return [printable(`${event.about === null ? '' : `${event.about.name}: `}${event.message}`)];
     case 'done':

@@ -1,4 +1,6 @@
 /** Says why a download has stalled, with the likeliest reason first. */
+import { BtgetError } from '../../base/failure.js';
+import { redactText } from '../../base/redaction.js';
 import type { DhtStatus } from '../../discovery/dht/dht-node.js';
 import type { TrackerAnswer } from '../../discovery/trackers/rerequester.js';
 import type { EncryptionPolicy } from '../../swarm/connections/dial-ways.js';
@@ -15,9 +17,18 @@ export interface TrackerNews {
 }
 
 /** How the DHT stands, or why we do not use it. */
-export type DhtNews =
-  | { readonly use: 'private' | 'off' }
-  | { readonly use: 'on'; readonly nodes: number; readonly routersAsked: number; readonly routersReached: number };
+export type DhtNews = { readonly use: 'private' | 'off' } | DhtStanding;
+
+/** How a DHT stands that we use, for both families together. */
+export interface DhtStanding {
+  readonly use: 'on';
+  /** Nodes that answer. */
+  readonly nodes: number;
+  readonly routersAsked: number;
+  readonly routersReached: number;
+  /** Routers whose names lead to no address. */
+  readonly routersUnknown: number;
+}
 
 /** Limits of the user that may be the reason for a stall. */
 export interface UserLimits {
@@ -42,15 +53,23 @@ const CRAWL = 16_384 / 30;
 /** Each reason holds. The likeliest one comes first. */
 export function stallReasons(facts: StallFacts): StallReason[] {
   const { status, proxyTrouble } = facts;
-  if (status.diskFailure !== null)
-    return [{ code: 'disk-paused', message: `the disk refused: ${status.diskFailure.message}` }];
+  if (status.diskFailure !== null) {
+    const { code, message, hint } = status.diskFailure;
+    const room = code === 'disk-full' ? 'free some space; it then goes on by itself' : null;
+    return [reason('disk-paused', `the disk refused: ${message}`, hint ?? room)];
+  }
   const reasonsOfPeers = status.state === 'metadata' ? metadataReasons : peerReasons;
   return [
-    ...(proxyTrouble === null ? [] : [{ code: 'proxy', message: proxyTrouble } as const]),
+    ...(proxyTrouble === null ? [] : [reason('proxy', proxyTrouble, 'btget doctor --proxy URL looks at the proxy')]),
     ...limitReasons(facts),
     ...webSeedReasons(status),
     ...(status.peers === 0 ? lonelyReasons(facts) : reasonsOfPeers(facts)),
   ];
+}
+
+/** The message is without the secrets of URLs. */
+function reason(code: StallReason['code'], message: string, hint: string | null = null): StallReason {
+  return { code, message: redactText(message), hint };
 }
 
 /** The reasons when no peer is connected: we know of no peer, or we cannot reach any. */
@@ -59,17 +78,21 @@ function lonelyReasons({ status, trackers, dht, limits }: StallFacts): StallReas
   const working = trackers.reports.length - failing.length;
   const reasons: StallReason[] = encryptionReasons(status, limits);
   const { dialled, waiting } = status.reach;
-  if (dialled > 0) reasons.push({ code: 'peers-unreachable', message: unreachable(status) });
+  if (dialled > 0)
+    reasons.push(reason('peers-unreachable', unreachable(status), 'btget doctor says what works from here'));
+  // Without a tracker the DHT alone names peers, and what is wrong there is likelier than that a tracker is missing.
+  const isDhtFirst = !trackers.some && dht.use === 'on' && (dht.nodes > 0 || dht.routersAsked > 0);
+  if (isDhtFirst) reasons.push(...dhtReasons(dht));
   if (trackers.reports.length === 0)
     reasons.push(
       trackers.some
-        ? { code: 'trackers-silent', message: 'no tracker has answered yet' }
-        : { code: 'no-trackers', message: 'no tracker to ask; --tracker and --peer name some' },
+        ? reason('trackers-silent', 'no tracker has answered yet')
+        : reason('no-trackers', 'no tracker to ask', '--tracker and --peer name some'),
     );
   if (failing.length > 0 && working === 0) reasons.push(failingTrackers(failing));
   if (working > 0 && dialled + waiting === 0)
-    reasons.push({ code: 'no-peers', message: 'the trackers name no peer that can be dialled' });
-  reasons.push(...dhtReasons(dht));
+    reasons.push(reason('no-peers', 'the trackers name no peer that can be dialled', '--peer names one that you know'));
+  if (!isDhtFirst) reasons.push(...dhtReasons(dht));
   if (failing.length > 0 && working > 0) reasons.push(failingTrackers(failing));
   return reasons;
 }
@@ -78,35 +101,25 @@ function metadataReasons({ status, trackers }: StallFacts): StallReason[] {
   const connected = `${formatCount(status.peers, 'peer')} connected`;
   const failing = trackers.reports.filter((report) => !report.ok);
   // The length is known from the metadata.
-  const reason: StallReason =
+  const what =
     status.length > 0
-      ? { code: 'no-layers', message: `${connected}, none has given the piece hashes of version 2 yet` }
-      : { code: 'no-metadata', message: `${connected}, none has given the metadata yet` };
-  return [reason, ...(failing.length > 0 ? [failingTrackers(failing)] : [])];
+      ? reason('no-layers', `${connected}, none has given the piece hashes of version 2 yet`)
+      : reason('no-metadata', `${connected}, none has given the metadata yet`);
+  return [what, ...(failing.length > 0 ? [failingTrackers(failing)] : [])];
 }
 
 function peerReasons({ status, trackers }: StallFacts): StallReason[] {
   const reasons: StallReason[] = [];
   const connected = formatCount(status.peers, 'peer');
   if (status.useful === 0)
-    reasons.push({
-      code: 'peers-lack-pieces',
-      message: `${connected} connected, none has a piece that is missing here`,
-    });
+    reasons.push(reason('peers-lack-pieces', `${connected} connected, none has a piece that is missing here`));
   else if (status.unchokedBy === 0)
-    reasons.push({
-      code: 'choked',
-      message: `${connected} connected, ${status.useful} with missing pieces, none serves us yet`,
-    });
-  else
-    reasons.push({
-      code: 'nothing-sent',
-      message: `${formatCount(status.unchokedBy, 'peer')} would serve us, none sends`,
-    });
+    reasons.push(reason('choked', `${connected} connected, ${status.useful} with missing pieces, none serves us yet`));
+  else reasons.push(reason('nothing-sent', `${formatCount(status.unchokedBy, 'peer')} would serve us, none sends`));
   if (status.seeds === 0)
-    reasons.push({ code: 'no-seeds', message: 'no connected peer has everything; pieces may be missing in the swarm' });
+    reasons.push(reason('no-seeds', 'no connected peer has everything; pieces may be missing in the swarm'));
   if (status.reach.dialled > 0 && status.reach.refused + status.reach.silent > 0)
-    reasons.push({ code: 'peers-unreachable', message: unreachable(status) });
+    reasons.push(reason('peers-unreachable', unreachable(status)));
   const failing = trackers.reports.filter((report) => !report.ok);
   if (failing.length > 0) reasons.push(failingTrackers(failing));
   return reasons;
@@ -115,9 +128,11 @@ function peerReasons({ status, trackers }: StallFacts): StallReason[] {
 function limitReasons({ status, limits }: StallFacts): StallReason[] {
   const { maxDownload, maxPeers } = limits;
   if (maxDownload !== null && maxDownload < CRAWL)
-    return [{ code: 'limited', message: `--max-download lets ${formatRate(maxDownload)} through` }];
+    return [reason('limited', `--max-download lets ${formatRate(maxDownload)} through`, 'raise --max-download')];
   if (status.peers >= maxPeers)
-    return [{ code: 'limited', message: `--max-peers lets nobody in beyond ${formatCount(maxPeers, 'peer')}` }];
+    return [
+      reason('limited', `--max-peers lets nobody in beyond ${formatCount(maxPeers, 'peer')}`, 'raise --max-peers'),
+    ];
   return [];
 }
 
@@ -128,50 +143,83 @@ function webSeedReasons({ webSeeds: { known, inUse, fault } }: TorrentStatus): S
     inUse > 0
       ? `${formatCount(inUse, 'web seed')} asked, none sends`
       : `${known === 1 ? 'the web seed does not give' : `none of ${known} web seeds gives`} what is missing here`;
-  return [{ code: 'web-seeds-failing', message: fault === null ? message : `${message}; the last fault: ${fault}` }];
+  const more = fault === null ? '' : `; the last fault: ${fault}`;
+  return [reason('web-seeds-failing', message + more, '--web-seed names another one')];
 }
 
 /** Peers hang up before their first byte, and the user lets us dial them in one way alone. */
 function encryptionReasons({ reach: { turnedAway } }: TorrentStatus, { encryption }: UserLimits): StallReason[] {
   if (turnedAway === 0) return [];
   const hungUp = `${formatCount(turnedAway, 'dial')} ended by the peer before it answered`;
-  if (encryption === 'off')
-    return [{ code: 'encryption', message: `${hungUp}: peers may demand encryption, and --encryption off forbids it` }];
-  if (encryption === 'require')
-    return [{ code: 'encryption', message: `${hungUp}: peers may not know the encryption that --encryption requires` }];
+  const hint = '--encryption allow dials in both ways';
+  if (encryption === 'off') {
+    const why = 'peers may demand encryption, and --encryption off forbids it';
+    return [reason('encryption', `${hungUp}: ${why}`, hint)];
+  }
+  if (encryption === 'require') {
+    const why = 'peers may not know the encryption that --encryption requires';
+    return [reason('encryption', `${hungUp}: ${why}`, hint)];
+  }
   return [];
 }
 
 function dhtReasons(dht: DhtNews): StallReason[] {
   switch (dht.use) {
     case 'private':
-      return [{ code: 'private', message: 'the torrent is private: its trackers alone name peers' }];
+      return [reason('private', 'the torrent is private: its trackers alone name peers')];
     case 'off':
-      return [{ code: 'dht-off', message: 'the DHT is switched off' }];
+      return [reason('dht-off', 'the DHT is switched off')];
     case 'on': {
       const { nodes, routersAsked, routersReached } = dht;
       if (nodes > 0)
-        return [
-          { code: 'dht-no-peers', message: `the DHT (${formatCount(nodes, 'node')}) names no peer that is there` },
-        ];
+        return [reason('dht-no-peers', `the DHT (${formatCount(nodes, 'node')}) names no peer that is there`)];
       const routers =
         routersAsked === 0 ? 'no router asked' : `${routersReached} of ${formatCount(routersAsked, 'router')} reached`;
-      return [{ code: 'dht-unreached', message: `no node of the DHT answers, ${routers}` }];
+      return [reason('dht-unreached', `no node of the DHT answers, ${routers}`, unreachedDhtHint(dht))];
     }
   }
 }
 
-/** How the DHT stands for both families together; `status` is null when we do not use the DHT. */
+/** What the user can do when no node of the DHT answers. */
+export function unreachedDhtHint({ routersAsked, routersUnknown }: DhtStanding): string {
+  if (routersAsked === 0) return '--dht-node names a node to begin with';
+  return routersUnknown === routersAsked ? 'look at the name servers of this machine' : 'a firewall may hold UDP back';
+}
+
+/** How the DHT stands. `status` is null when we do not use it. */
 export function dhtNews(status: DhtStatus | null): DhtNews {
-  if (status === null) return { use: 'off' };
-  const nodes = status.families.reduce((sum, { good, questionable }) => sum + good + questionable, 0);
-  const { routers } = status;
+  return status === null ? { use: 'off' } : dhtStanding(status);
+}
+
+export function dhtStanding({ families, routers }: DhtStatus): DhtStanding {
+  const count = (wanted: DhtStatus['routers'][number]['state']): number =>
+    routers.filter(({ state }) => state === wanted).length;
   return {
     use: 'on',
-    nodes,
+    nodes: families.reduce((sum, { good, questionable }) => sum + good + questionable, 0),
     routersAsked: routers.length,
-    routersReached: routers.filter(({ state }) => state === 'reached').length,
+    routersReached: count('reached'),
+    routersUnknown: count('unknown'),
   };
+}
+
+/** The reasons in one line, as a log has them: `one (what to do); another`. */
+export function reasonsInLine(reasons: readonly StallReason[]): string {
+  return reasons.map(({ message, hint }) => (hint === null ? message : `${message} (${hint})`)).join('; ');
+}
+
+/** The reasons in rows, as a terminal has them: one in a row, and in the row below it what to do, further in. */
+export function reasonsInRows(reasons: readonly StallReason[]): string[] {
+  return reasons.flatMap(({ message, hint }) => [`  ${message}`, ...(hint === null ? [] : [`      ${hint}`])]);
+}
+
+const GO_ON = 'the same command again goes on';
+
+/** The end of a torrent for which we waited too long. `waited` says for what; the likeliest of `reasons` says why. */
+export function gaveUp(waited: string, [likeliest]: readonly StallReason[]): BtgetError {
+  const why = likeliest === undefined ? '' : `: ${likeliest.message}`;
+  const hint = likeliest === undefined || likeliest.hint === null ? GO_ON : `${likeliest.hint}; ${GO_ON}`;
+  return new BtgetError('gave-up', `gave up: ${waited}${why}`, { hint });
 }
 
 function unreachable({ reach }: TorrentStatus): string {
@@ -188,8 +236,5 @@ function unreachable({ reach }: TorrentStatus): string {
 function failingTrackers(failing: readonly TrackerAnswer[]): StallReason {
   const shown = failing.slice(0, 3).map((report) => `${report.url}: ${report.message ?? 'no answer'}`);
   const more = failing.length > shown.length ? `, and ${failing.length - shown.length} more` : '';
-  return {
-    code: 'trackers-failing',
-    message: `${formatCount(failing.length, 'tracker')} failing: ${shown.join('; ')}${more}`,
-  };
+  return reason('trackers-failing', `${formatCount(failing.length, 'tracker')} failing: ${shown.join('; ')}${more}`);
 }

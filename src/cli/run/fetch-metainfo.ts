@@ -10,6 +10,7 @@ import { listensFor } from '../../session/session-options.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
 import { exitCodeOf } from '../exit-code.js';
 import { type CliIo, onInterrupt } from '../io.js';
+import type { StallReason } from '../output/events.js';
 import { formatDuration } from '../output/format.js';
 import { dhtNews } from '../output/stall-reasons.js';
 import type { LoadedMagnet } from '../source/load-source.js';
@@ -25,15 +26,24 @@ export interface FetchMetainfoOptions {
 
 const TICK: Millis = 1000;
 
-/** Rejects with a `BtgetError`, or with the exception of a bug. `told` gets warnings, and why the fetch takes long. */
+/** Who hears of a fetch. */
+export interface FetchOwner {
+  /** A warning, in one sentence. */
+  warned(sentence: string): void;
+  /** Why the fetch takes long. */
+  stalled(reasons: readonly StallReason[]): void;
+}
+
+/** Rejects with a `BtgetError`, or with the exception of a bug. */
 export function fetchMetainfo(
   source: LoadedMagnet,
   createSession: CreateSession,
   options: FetchMetainfoOptions,
   io: CliIo,
-  told: (sentence: string) => void,
+  owner: FetchOwner,
 ): Promise<Metainfo> {
   const { timers } = io;
+  const warned = (sentence: string): void => owner.warned(sentence);
   const torrentOptions = optionsForLink(source.link, source.peers, options.torrent);
   const startedAt = timers.now();
   const tasks = new Set<Task>();
@@ -62,7 +72,7 @@ export function fetchMetainfo(
     const tick = (): void => {
       if (torrent === undefined || ended) return;
       const reasons = stall.news(torrent.status(), timers.now() - startedAt);
-      if (reasons !== null) told(`stalled: ${reasons.map(({ message }) => message).join('; ')}`);
+      if (reasons !== null) owner.stalled(reasons);
       after(TICK, tick);
     };
     const forget = onInterrupt(
@@ -70,7 +80,7 @@ export function fetchMetainfo(
       () => fail(interrupted),
       () => exitCodeOf(interrupted),
     );
-    const session = createSession(options.session, fail, told, (_code, message) => told(message));
+    const session = createSession(options.session, fail, warned, (_code, message) => warned(message));
     const trackers = torrentOptions.useTorrentTrackers ? source.link.trackers : [];
     const stall = new StallWatch(trackers.length + torrentOptions.trackers.length > 0, {
       limits: {
@@ -85,7 +95,7 @@ export function fetchMetainfo(
       torrent = session.fetchMetadata(source.link, torrentOptions, {
         gotMetadata: (metainfo) => end(() => resolve(metainfo)),
         trackerAnswered: (report) => stall.trackerAnswered(report),
-        warned: (_code, message) => told(message),
+        warned: (_code, message) => warned(message),
         failed: fail,
       });
       tick();

@@ -17,7 +17,7 @@ import { exitCodeOf, failureCode, failureMessage } from '../exit-code.js';
 import { abridged } from '../output/escape.js';
 import type { Output, RunEvent, Subject } from '../output/events.js';
 import { formatDuration } from '../output/format.js';
-import { dhtNews } from '../output/stall-reasons.js';
+import { dhtNews, gaveUp } from '../output/stall-reasons.js';
 import type { LoadedMagnet, LoadedTorrent } from '../source/load-source.js';
 import type { RunEnd } from './run.js';
 import { type CommandSession, type CommandTorrent, STOP_LIMIT } from './session-face.js';
@@ -251,9 +251,7 @@ export class ReadingRun implements MagnetEvents {
     if (reasons !== null && reasons !== undefined) this.#tell({ type: 'stalled', about: this.#about, reasons });
     const limit = this.#options.stopTimeout;
     if (limit !== null && idle >= limit) {
-      const [likeliest] = this.#stall?.reasons(status) ?? [];
-      const why = likeliest === undefined ? '' : `: ${likeliest.message}`;
-      this.end(new BtgetError('gave-up', `gave up: no piece came for ${formatDuration(limit / 1000)}${why}`));
+      this.end(gaveUp(`no piece came for ${formatDuration(limit / 1000)}`, this.#stall?.reasons(status) ?? []));
       return;
     }
     this.#after(TICK, () => this.#tick());

@@ -11,7 +11,7 @@ import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
 import { abridged } from '../output/escape.js';
 import type { Output, RunEvent, SourceResult } from '../output/events.js';
 import { formatDuration } from '../output/format.js';
-import { type DhtNews, dhtNews, type UserLimits } from '../output/stall-reasons.js';
+import { type DhtNews, dhtNews, gaveUp, type UserLimits } from '../output/stall-reasons.js';
 import { joinTwins } from '../source/join-twins.js';
 import type { LoadedSource, UnusableSource } from '../source/load-source.js';
 import type { BlocklistNews } from './blocklist-news.js';
@@ -223,9 +223,7 @@ export class Run implements JobOwner {
       job.tick();
       const limit = this.#options.stopTimeout;
       if (limit === null || job.idleFor < limit) continue;
-      const [likeliest] = job.stallReasons;
-      const why = likeliest === undefined ? '' : `: ${likeliest.message}`;
-      job.end(new BtgetError('gave-up', `gave up: no new data came for ${formatDuration(limit / 1000)}${why}`));
+      job.end(gaveUp(`no new data came for ${formatDuration(limit / 1000)}`, job.stallReasons));
     }
     if (!this.#stopping) this.#after(TICK, () => this.#tick());
   }

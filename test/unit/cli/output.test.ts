@@ -51,7 +51,14 @@ const EVENTS: readonly RunEvent[] = [
   { type: 'progress', about, status: makeStatus({ state: 'checking', downRate: 1.5 }) },
   { type: 'tracker', about, report },
   { type: 'tracker', about, report: { ...report, ok: false, message: 'no\nsuch torrent', swarm: 'v2' } },
-  { type: 'stalled', about, reasons: [{ code: 'no-peers', message: 'nobody there' }] },
+  {
+    type: 'stalled',
+    about,
+    reasons: [
+      { code: 'no-peers', message: 'nobody there', hint: null },
+      { code: 'no-trackers', message: 'none', hint: 'name\none' },
+    ],
+  },
   { type: 'warning', about, input: 'a.torrent', code: 'odd', message: 'odd thing' },
   { type: 'error', about: null, input: 'b.torrent', code: 'io', message: 'reading failed' },
   { type: 'error', about, input: 'a.torrent', code: 'bug', message: 'a bug\n  at x\x1b' },
@@ -97,7 +104,7 @@ test('outputs hide passwords in their sentences, and leave names and paths as th
   const named = { ...about, name: secret };
   const told: readonly RunEvent[] = [
     { type: 'tracker', about, report: { ...report, url: secret, ok: false, message } },
-    { type: 'stalled', about, reasons: [{ code: 'no-peers', message }] },
+    { type: 'stalled', about, reasons: [{ code: 'no-peers', message, hint: null }] },
     { type: 'warning', about, input: secret, code: 'odd', message },
     { type: 'error', about: null, input: secret, code: 'io', message },
     { type: 'note', message },
@@ -161,7 +168,15 @@ test('--json prints an object in each line with the promised fields, and nothing
       },
       { type: 'tracker', time, infoHash, ...shown },
       { type: 'tracker', time, infoHash, ...shown, ok: false, message: 'no\nsuch torrent', swarm: 'v2' },
-      { type: 'stalled', time, infoHash, reasons: [{ code: 'no-peers', message: 'nobody there' }] },
+      {
+        type: 'stalled',
+        time,
+        infoHash,
+        reasons: [
+          { code: 'no-peers', message: 'nobody there', hint: null },
+          { code: 'no-trackers', message: 'none', hint: 'name\none' },
+        ],
+      },
       { type: 'warning', time, infoHash, code: 'odd', message: 'odd thing', input: 'a.torrent' },
       { type: 'error', time, code: 'io', message: 'reading failed', input: 'b.torrent' },
       { type: 'error', time, infoHash, code: 'bug', message: 'a bug\n  at x\x1b', input: 'a.torrent' },
@@ -195,7 +210,7 @@ const EVIL = 'evil\\x1b[2J\\u202ename';
 const NORMAL = [
   'listening on port 6881',
   `${EVIL}: tracker http://t/announce (v2 swarm): no\\x0asuch torrent, asked again in 30m00s`,
-  `${EVIL}: stalled: nobody there`,
+  `${EVIL}: stalled: nobody there; none (name\\x0aone)`,
   `${EVIL}: odd thing`,
   'btget: reading failed',
   `btget: ${EVIL}: a bug`,
@@ -211,6 +226,17 @@ const NORMAL = [
 test('a log gets one plain line for each event that matters', async () => {
   assert.deepEqual((await show({})).stderr.lines, NORMAL);
   assert.deepEqual((await show({}, { columns: 80, rows: 24 }, { TERM: 'dumb' })).stderr.lines, NORMAL);
+});
+
+test('a terminal gets each reason of a stall in a row of its own, and below it what to do', async () => {
+  const { stderr } = await show({}, { columns: 80, rows: 24 });
+  const at = stderr.lines.indexOf(`${EVIL}: stalled`);
+  assert.deepEqual(stderr.lines.slice(at + 1, at + 5), [
+    '  nobody there',
+    '  none',
+    '      name\\x0aone',
+    `${EVIL}: odd thing`,
+  ]);
 });
 
 test('-q prints errors only, and -v prints more', async () => {

@@ -317,7 +317,7 @@ test('a .torrent without its layers is told as added once they have come, and sa
   const stalled = events.filter((event) => event.type === 'stalled');
   assert.deepEqual(
     stalled.flatMap(({ reasons }) => reasons),
-    [{ code: 'no-layers', message: '2 peers connected, none has given the piece hashes of version 2 yet' }],
+    [{ code: 'no-layers', message: '2 peers connected, none has given the piece hashes of version 2 yet', hint: null }],
   );
   assert.ok(!types().includes('added'));
   torrent.current = makeStatus({ state: 'checking' });

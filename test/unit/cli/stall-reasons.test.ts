@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
-import { dhtNews, type StallFacts, stallReasons, type UserLimits } from '../../../src/cli/output/stall-reasons.js';
+import {
+  dhtNews,
+  gaveUp,
+  type StallFacts,
+  stallReasons,
+  type UserLimits,
+} from '../../../src/cli/output/stall-reasons.js';
 import type { TrackerAnswer } from '../../../src/discovery/trackers/rerequester.js';
 import { TRACKER_ANSWER, TRACKER_REFUSAL } from '../../support/fakes/fake-tracker.js';
 import { makeStatus } from './support/fake-session.js';
@@ -27,7 +33,9 @@ const codes = (changes: Changes): string =>
     .map(({ code }) => code)
     .join();
 const trackers = (...reports: TrackerAnswer[]) => ({ some: true, reports });
-const dht = (nodes: number, routersReached = 0) => ({ use: 'on', nodes, routersAsked: 4, routersReached }) as const;
+const dht = (nodes: number, routersReached = 0, more: object = {}) =>
+  ({ use: 'on', nodes, routersAsked: 4, routersReached, routersUnknown: 0, ...more }) as const;
+const NO_TRACKERS = { some: false, reports: [] };
 const reach = { waiting: 1, dialled: 6, refused: 2, silent: 3, turnedAway: 1 };
 
 test('without a peer the reasons tell what became of the dials, the trackers and the DHT', () => {
@@ -37,7 +45,12 @@ test('without a peer the reasons tell what became of the dials, the trackers and
     [{ trackers: trackers(failing), proxyTrouble: 'the proxy is dead' }, 'proxy,trackers-failing,dht-off'],
     [{ trackers: trackers(TRACKER_ANSWER) }, 'no-peers,dht-off'],
     [{ trackers: trackers(TRACKER_ANSWER, failing) }, 'no-peers,dht-off,trackers-failing'],
-    [{ trackers: { some: false, reports: [] } }, 'no-trackers,dht-off'],
+    [{ trackers: NO_TRACKERS }, 'no-trackers,dht-off'],
+    [{ trackers: NO_TRACKERS, dht: { use: 'private' } }, 'no-trackers,private'],
+    [{ trackers: NO_TRACKERS, dht: dht(0) }, 'dht-unreached,no-trackers'],
+    [{ trackers: NO_TRACKERS, dht: dht(9), status: { reach } }, 'peers-unreachable,dht-no-peers,no-trackers'],
+    [{ trackers: NO_TRACKERS, dht: dht(0, 0, { routersAsked: 0 }) }, 'no-trackers,dht-unreached'],
+    [{ trackers: trackers(), dht: dht(0) }, 'trackers-silent,dht-unreached'],
     [{ dht: { use: 'private' } }, 'no-peers,private'],
     [{ dht: dht(0) }, 'no-peers,dht-unreached'],
     [{ dht: dht(30, 4) }, 'no-peers,dht-no-peers'],
@@ -95,6 +108,37 @@ test('the sentences name the failing trackers and the numbers', () => {
   );
 });
 
+test('what the user can do stands apart from the reason', () => {
+  const rows: readonly [Changes, string, string | null][] = [
+    [{ trackers: NO_TRACKERS }, 'no-trackers', '--tracker and --peer name some'],
+    [{ dht: dht(0) }, 'dht-unreached', 'a firewall may hold UDP back'],
+    [{ dht: dht(0, 0, { routersUnknown: 4 }) }, 'dht-unreached', 'look at the name servers of this machine'],
+    [{ dht: dht(0, 0, { routersAsked: 0 }) }, 'dht-unreached', '--dht-node names a node to begin with'],
+    [{ limits: { ...NO_LIMITS, maxDownload: 100 } }, 'limited', 'raise --max-download'],
+    [{ trackers: trackers() }, 'trackers-silent', null],
+    [{ status: { diskFailure: new BtgetError('io', 'no', { hint: 'look' }) } }, 'disk-paused', 'look'],
+  ];
+  for (const [changes, code, hint] of rows) {
+    const found = reasons(changes).find((each) => each.code === code);
+    assert.equal(found?.hint, hint);
+    assert.ok(hint === null || !found?.message.includes(hint));
+  }
+});
+
+test('an end of patience is one line with the likeliest reason and what to do', () => {
+  const { message, hint } = gaveUp('nothing came for 5s', reasons({ trackers: NO_TRACKERS, dht: dht(0) }));
+  assert.equal(message, 'gave up: nothing came for 5s: no node of the DHT answers, 0 of 4 routers reached');
+  assert.equal(hint, 'a firewall may hold UDP back; the same command again goes on');
+  assert.deepEqual([gaveUp('x', []).message, gaveUp('x', []).hint], ['gave up: x', 'the same command again goes on']);
+});
+
+test('no reason tells the passkey of a tracker', () => {
+  const url = 'http://u/0123456789abcdef0123456789abcdef/announce?passkey=hunter22';
+  const said = reasons({ trackers: trackers({ ...failing, url, message: `no answer of ${url}` }) });
+  assert.match(said[0]?.message ?? '', /failing: http:\/\/u\//);
+  assert.doesNotMatch(JSON.stringify(said), /hunter22|0123456789abcdef0123456789abcdef/);
+});
+
 test('a single web seed is not counted, and of several none gives what is missing', () => {
   const said = (known: number): string | undefined =>
     reasons({ status: { webSeeds: { known, inUse: 0, received: 0, fault: 'no' } } })[0]?.message;
@@ -116,5 +160,6 @@ test('the news of the DHT sum up its families and routers', () => {
       { host: 'c', port: 1, state: 'unknown' },
     ],
   } as const;
-  assert.deepEqual(dhtNews(status), { use: 'on', nodes: 8, routersAsked: 3, routersReached: 1 });
+  const expected = { use: 'on', nodes: 8, routersAsked: 3, routersReached: 1, routersUnknown: 1 };
+  assert.deepEqual(dhtNews(status), expected);
 });
