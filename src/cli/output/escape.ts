@@ -1,5 +1,6 @@
 /** Makes text from torrents, peers and trackers fit for a terminal and for a line of JSON. */
 import { UNPRINTABLE } from '../../base/unprintable.js';
+import { columnsOfGrapheme, graphemesOf } from './graphemes.js';
 
 /** `text` with an escape for each unprintable character: `\x1b`, `\u202e` or `\u{e0041}`. It has no line break. */
 export function printable(text: string): string {
@@ -41,35 +42,27 @@ function hex(code: number, digits: number): string {
   return code.toString(16).padStart(digits, '0');
 }
 
-// East Asian wide and full-width characters, and pictures, take two columns.
-const WIDE = new RegExp(
-  '[\\u1100-\\u115f\\u2e80-\\u303e\\u3041-\\ua4cf\\ua960-\\ua97f\\uac00-\\ud7a3\\uf900-\\ufaff\\ufe30-\\ufe6f' +
-    '\\uff01-\\uff60\\uffe0-\\uffe6\\u{1f300}-\\u{1faff}\\u{20000}-\\u{3fffd}]',
-  'u',
-);
-const NO_WIDTH = /[\p{Mn}\p{Me}\u200b-\u200d\ufeff]/u;
+/** Text of which each UTF-16 unit is one narrow character. Most text is, and needs no closer look. */
+const NARROW = /^[\x20-\x7e\xa0-\xac\xae-\u02ff]*$/;
 
 /** How many columns of a terminal `text` takes, as well as we can know without asking the terminal. */
 export function columnsOf(text: string): number {
+  if (NARROW.test(text)) return text.length;
   let columns = 0;
-  for (const character of text) columns += columnsOfCharacter(character);
+  for (const grapheme of graphemesOf(text)) columns += columnsOfGrapheme(grapheme);
   return columns;
 }
 
-/** `text` in at most `columns` columns, with `…` where it was cut. */
+/** `text` in at most `columns` columns, with `…` where it was cut. No grapheme is cut. */
 export function fitTo(text: string, columns: number): string {
   if (columnsOf(text) <= columns) return text;
-  let kept = '';
+  if (columns <= 0) return '';
+  let length = 0;
   let room = columns - 1;
-  for (const character of text) {
-    room -= columnsOfCharacter(character);
+  for (const grapheme of graphemesOf(text)) {
+    room -= columnsOfGrapheme(grapheme);
     if (room < 0) break;
-    kept += character;
+    length += grapheme.length;
   }
-  return columns > 0 ? `${kept}…` : '';
-}
-
-function columnsOfCharacter(character: string): number {
-  if (NO_WIDTH.test(character)) return 0;
-  return WIDE.test(character) ? 2 : 1;
+  return `${text.slice(0, length)}…`;
 }

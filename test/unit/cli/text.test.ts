@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { abridged, columnsOf, fitTo, jsonLine, printable } from '../../../src/cli/output/escape.js';
 import { formatCount, formatDuration, formatPercent, formatRate, formatSize } from '../../../src/cli/output/format.js';
 import { progressBarLine, progressSentence } from '../../../src/cli/output/progress-line.js';
+import { TEXT_COLUMNS } from '../../support/text-columns.js';
 import { makeStatus } from './support/fake-session.js';
 
 /**
@@ -105,18 +106,60 @@ test('a long text keeps its beginning and its end, and no character is cut in ha
   );
 });
 
-test('text is cut to columns, and a wide character counts as two', () => {
-  assert.equal(columnsOf('漢字a\u0301'), 5);
-  assert.equal(fitTo('abcdef', 6), 'abcdef');
-  assert.equal(fitTo('abcdef', 4), 'abc…');
-  assert.equal(fitTo('漢字漢字', 6), '漢字…');
-  assert.equal(fitTo('abc', 0), '');
+test('columns are those of graphemes: wide characters take two, marks none, and joined emoji are one picture', () => {
+  for (const [text, columns, what] of TEXT_COLUMNS) assert.equal(columnsOf(text), columns, what);
+});
+
+test('text is cut to columns between graphemes', () => {
+  const rows: readonly (readonly [text: string, columns: number, cut: string])[] = [
+    ['abcdef', 6, 'abcdef'],
+    ['abcdef', 4, 'abc…'],
+    ['漢字漢字', 6, '漢字…'],
+    ['abc', 0, ''],
+    ['abc', 1, '…'],
+    ['a👨\u200d👩\u200d👧\u200d👦b', 4, 'a👨\u200d👩\u200d👧\u200d👦b'],
+    ['a👨\u200d👩\u200d👧\u200d👦bc', 4, 'a👨\u200d👩\u200d👧\u200d👦…'],
+    ['a👨\u200d👩\u200d👧\u200d👦bc', 3, 'a…'],
+    ['🇩🇪🇫🇷🇮🇹', 4, '🇩🇪…'],
+    ['e\u0301e\u0301e\u0301', 2, 'e\u0301…'],
+    ['\u1112\u1161\u11ab\u1100\u1173\u11af', 3, '\u1112\u1161\u11ab…'],
+  ];
+  for (const [text, columns, cut] of rows) assert.equal(fitTo(text, columns), cut);
+});
+
+test('what is cut never takes more columns than it has room for, and no grapheme is cut', () => {
+  const sample = fc.constantFrom(
+    ...TEXT_COLUMNS.map(([text]) => text),
+    '\u200d',
+    '\ufe0f',
+    '🏽',
+    '\u0600',
+    '\u1100',
+    '\u11a8',
+  );
+  const texts = fc.oneof(
+    fc.string({ unit: 'grapheme' }),
+    fc.string({ unit: 'binary' }),
+    fc.array(sample, { maxLength: 20 }).map((parts) => parts.join('')),
+  );
+  const borders = (text: string): Set<number> => {
+    const segments = new Intl.Segmenter('en', { granularity: 'grapheme' }).segment(text);
+    return new Set([...segments].map(({ index }) => index)).add(text.length);
+  };
   fc.assert(
-    fc.property(
-      fc.string({ unit: 'grapheme' }),
-      fc.nat(30),
-      (text, columns) => columnsOf(fitTo(text, columns)) <= columns,
-    ),
+    fc.property(texts, fc.nat(30), (text, columns) => {
+      const cut = fitTo(text, columns);
+      assert.ok(columnsOf(cut) <= columns);
+      if (cut === text) return;
+      assert.ok(columnsOf(text) > columns);
+      assert.ok(cut === '' || cut.endsWith('…'));
+      const kept = cut.slice(0, -1);
+      assert.ok(text.startsWith(kept) && borders(text).has(kept.length));
+      // All that fits is kept.
+      const next = [...borders(text)].sort((a, b) => a - b).find((border) => border > kept.length) ?? 0;
+      if (columns > 0) assert.ok(columnsOf(text.slice(0, next)) > columns - 1);
+    }),
+    { numRuns: 1_000 },
   );
 });
 
