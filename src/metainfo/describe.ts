@@ -45,6 +45,8 @@ export interface Description {
   readonly createdBy: string | null;
   /** Seconds since 1970. */
   readonly createdAt: number | null;
+  /** The same as ISO 8601 in UTC, `2023-11-14T22:13:20Z`; null when it is no time before the year 10000. */
+  readonly createdTime: string | null;
   /** The magnet link of the torrent. */
   readonly magnet: string;
 }
@@ -85,8 +87,18 @@ export function describe(metainfo: Metainfo, secrets: DescribedSecrets = 'hidden
     comment: text(metainfo.comment),
     createdBy: metainfo.createdBy,
     createdAt: metainfo.createdAt,
+    createdTime: timeOf(metainfo.createdAt),
     magnet: shownLink(metainfo, secrets),
   };
+}
+
+/** The last second that has a year of four digits. */
+const LAST_SECOND = 253_402_300_799;
+
+function timeOf(seconds: number | null): string | null {
+  if (seconds === null || !(seconds >= 0 && seconds <= LAST_SECOND)) return null;
+  // biome-ignore lint/style/noRestrictedGlobals: it is the calendar that is asked, and not the clock.
+  return new Date(Math.floor(seconds) * 1000).toISOString().replace('.000Z', 'Z');
 }
 
 /** The magnet link of the torrent, with or without the secrets in its URLs. */

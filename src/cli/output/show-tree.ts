@@ -1,6 +1,6 @@
 /** Shows people what a torrent holds: its facts, and its files as a tree. */
 import { toHex } from '../../base/bytes.js';
-import { type DescribedSecrets, describe } from '../../metainfo/describe.js';
+import { type DescribedSecrets, type Description, describe } from '../../metainfo/describe.js';
 import { contentLength, type Metainfo, type TorrentFile } from '../../metainfo/metainfo.js';
 import { printable } from './escape.js';
 import { formatCount, formatSize } from './format.js';
@@ -20,7 +20,8 @@ const MAX_INDENTED = 32;
 
 /** No line holds a line break. Files are numbered from 1 in the torrent's order, as `--select` takes the numbers. */
 export function describeForPeople(metainfo: Metainfo, secrets: DescribedSecrets): string[] {
-  const { trackers, webSeeds, httpSeeds, comment, magnet } = describe(metainfo, secrets);
+  const described = describe(metainfo, secrets);
+  const { trackers, webSeeds, httpSeeds, comment, magnet } = described;
   const files = metainfo.files.filter((file) => !file.padding);
   const length = contentLength(metainfo);
   const exact = length < 1024 ? '' : ` (${length.toLocaleString('en-US')} bytes)`;
@@ -35,7 +36,7 @@ export function describeForPeople(metainfo: Metainfo, secrets: DescribedSecrets)
       ['pieces', [`${metainfo.pieceCount.toLocaleString('en-US')} of ${formatSize(metainfo.pieceLength)}`]],
       ['private', metainfo.private ? ['yes'] : []],
       ['comment', comment === null ? [] : [comment]],
-      ['created', created(metainfo)],
+      ['created', created(described)],
       ['trackers', trackers.map((tier) => tier.join(' or '))],
       ['web seeds', webSeeds.slice(0, metainfo.webSeeds.length)],
       ['http seeds', httpSeeds],
@@ -53,10 +54,8 @@ function facts(rows: readonly (readonly [name: string, values: readonly string[]
   );
 }
 
-function created({ createdAt, createdBy }: Metainfo): string[] {
-  // A `Date` ends in the year 275760.
-  const date = createdAt === null || createdAt > 8.64e12 ? undefined : new Date(createdAt * 1000);
-  const when = date === undefined ? '' : `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+function created({ createdTime, createdBy }: Description): string[] {
+  const when = createdTime === null ? '' : `${createdTime.slice(0, 16).replace('T', ' ')} UTC`;
   const all = [when, createdBy === null ? '' : `by ${createdBy}`].filter((part) => part !== '').join(' ');
   return all === '' ? [] : [all];
 }
@@ -109,7 +108,8 @@ function folderIn(parent: Folder, name: string): Folder {
   return folder;
 }
 
-function marks(file: TorrentFile): string {
-  const link = file.symlink === null ? '' : ` -> ${printable(file.symlink.join('/'))}`;
-  return `${link}${file.executable ? ' *' : ''}`;
+/** As `ls -F` marks them. Behind the target of a link a mark would be the target's. */
+function marks({ symlink, executable }: TorrentFile): string {
+  if (symlink !== null) return ` -> ${printable(symlink.join('/'))}`;
+  return executable ? '*' : '';
 }

@@ -376,7 +376,7 @@ test('show draws a torrent as a tree, without any control character', () => {
   const files = base.files.map((file, index) => ({
     ...file,
     path: paths[index]!,
-    executable: index === 0,
+    executable: index === 0 || index === 3,
     symlink: index === 3 ? ['top', 'sub'] : null,
   }));
   const pad = { ...files[0]!, padding: true, path: ['top', '.pad', '1'] };
@@ -406,7 +406,7 @@ test('show draws a torrent as a tree, without any control character', () => {
     `  magnet link   magnet:?xt=urn:btih:${base.infoHash.toString('hex')}&dn=top&xl=3001520&tr=http://a/&tr=http://b/&tr=udp://c/&ws=http://w/top/`,
     '',
     '               top/',
-    '  1   1.5 KiB  ├─ a\\x1b *',
+    '  1   1.5 KiB  ├─ a\\x1b*',
     '               ├─ sub/',
     '  2      20 B  │  ├─ b',
     '               │  └─ deep/',

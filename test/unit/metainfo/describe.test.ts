@@ -35,8 +35,35 @@ test('a torrent is described as scripts are promised', () => {
     comment: null,
     createdBy: null,
     createdAt: null,
+    createdTime: null,
     magnet: `magnet:?xt=urn:btih:${metainfo.infoHash.toString('hex')}&dn=top&xl=10&tr=http://t/a`,
   });
+});
+
+test('the time of making is told in seconds and as ISO 8601, null where there is none or the year has more than four digits', () => {
+  const metainfo = parseMetainfo(folder([file(['run'], 10)]));
+  const times = [
+    null,
+    0,
+    1_700_000_000,
+    1_700_000_000.5,
+    253_402_300_799,
+    253_402_300_800,
+    8.64e12 + 1,
+    -1,
+    Number.NaN,
+  ];
+  assert.deepEqual(
+    times.map((createdAt) => describe({ ...metainfo, createdAt }).createdTime),
+    [
+      null,
+      '1970-01-01T00:00:00Z',
+      '2023-11-14T22:13:20Z',
+      '2023-11-14T22:13:20Z',
+      '9999-12-31T23:59:59Z',
+      ...[null, null, null, null],
+    ],
+  );
 });
 
 test('the scripts of BEP 17 are described with the web seeds and by themselves, and no link names them', () => {
