@@ -122,7 +122,7 @@ export class HttpConnection implements SocketHandler {
     return this.#answer({ status, contentType: 'text/plain', body: Buffer.from(`${REASONS[status]}\n`) });
   }
 
-  #answer({ status, contentType, body }: HttpAnswer): null {
+  #answer({ status, contentType, body, headers = {} }: HttpAnswer): null {
     this.#nextFunc = null;
     this.#deadline.cancel();
     this.#deadline = this.#timers.addTask(() => this.close(), this.#options.answerLimit);
@@ -131,6 +131,7 @@ export class HttpConnection implements SocketHandler {
       `Content-Type: ${contentType}`,
       `Content-Length: ${body.length}`,
       ...(status === 405 ? ['Allow: GET, HEAD'] : []),
+      ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
       'Connection: close',
       '\r\n',
     ].join('\r\n');

@@ -16,6 +16,8 @@ export interface HttpAnswer {
   readonly status: number;
   readonly contentType: string;
   readonly body: Buffer;
+  /** Other headers, by name. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Answers a request within the call. */

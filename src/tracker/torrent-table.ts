@@ -31,6 +31,13 @@ export class TorrentTable {
     return this.#places.size;
   }
 
+  /** The seeds of all torrents. */
+  get seedCount(): number {
+    let count = 0;
+    for (const torrent of this.#torrents.values()) count += torrent.seedCount;
+    return count;
+  }
+
   get(infoHash: Buffer): TorrentPeers | undefined {
     return this.#torrents.get(infoHash.toString('latin1'));
   }

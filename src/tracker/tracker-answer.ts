@@ -1,10 +1,13 @@
 /**
  * The tracker's answers over HTTP. Clients get bencoded ones, always with status 200; a refusal is a `failure reason`.
  */
+import { sha256 } from '../base/digest.js';
 import { type Encodable, encodeBencode } from '../bencode/encode.js';
+import { METRICS_TYPE } from '../measure/metrics-text.js';
 import type { HttpAnswer } from './http-message.js';
 import type { TrackedPeer } from './torrent-peers.js';
-import type { TorrentTable } from './torrent-table.js';
+import { trackerMetrics } from './tracker-metrics.js';
+import type { ListedTorrent, TrackerStanding } from './tracker-standing.js';
 
 export function bencodedAnswer(fields: Readonly<Record<string, Encodable>>): HttpAnswer {
   return { status: 200, contentType: 'text/plain', body: encodeBencode(new Map(Object.entries(fields))) };
@@ -39,42 +42,27 @@ export function listedPeers(peers: readonly TrackedPeer[], withPeerIds: boolean)
   };
 }
 
-/** One torrent on the page and in the statistics. */
-interface Row {
-  readonly infoHash: string;
-  readonly seeds: number;
-  readonly leeches: number;
-  readonly downloaded: number;
+/** A browser keeps to the type that we say, and asks again each time. */
+const SHOWN = { 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-store' };
+
+const NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/** The page at `/`, for people. Nothing in it runs or loads, and no other page may hold it in a frame. */
+export function pageAnswer(html: string, style: string): HttpAnswer {
+  const hash = sha256(Buffer.from(style)).toString('base64');
+  const policy = `${NOTHING}; style-src 'sha256-${hash}'`;
+  const headers = { ...SHOWN, 'Content-Security-Policy': policy };
+  return { ...textAnswer(200, 'text/html; charset=utf-8', html), headers };
 }
 
-/** The page at `/`: the torrents and their counts, for people. */
-export function pageAnswer(table: TorrentTable, maxListed: number): HttpAnswer {
-  const rows = rowsOf(table, maxListed).map(
-    ({ infoHash, seeds, leeches, downloaded }) =>
-      `<tr><td><code>${infoHash}</code><td>${seeds}<td>${leeches}<td>${downloaded}\n`,
-  );
-  const more = table.size > rows.length ? `<p>and ${table.size - rows.length} more\n` : '';
-  return textAnswer(
-    200,
-    'text/html; charset=utf-8',
-    '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>btget tracker</title>\n<h1>btget tracker</h1>\n' +
-      `<p>${table.size} torrents\n<table>\n<tr><th>info-hash<th>seeds<th>leeches<th>downloaded\n` +
-      `${rows.join('')}</table>\n${more}`,
-  );
+/** `/stats.json`: the same, for programs. */
+export function statsAnswer(standing: TrackerStanding, listed: readonly ListedTorrent[]): HttpAnswer {
+  const { version, uptime, torrents, seeds, leeches, counts } = standing;
+  const stats = { torrentCount: torrents, version, uptime, seeds, leeches, ...counts, torrents: listed };
+  return { ...textAnswer(200, 'application/json', `${JSON.stringify(stats)}\n`), headers: SHOWN };
 }
 
-/** `/stats.json`: the same counts, for programs. */
-export function statsAnswer(table: TorrentTable, maxListed: number): HttpAnswer {
-  const stats = { torrentCount: table.size, torrents: rowsOf(table, maxListed) };
-  return textAnswer(200, 'application/json', `${JSON.stringify(stats)}\n`);
-}
-
-function rowsOf(table: TorrentTable, maxListed: number): Row[] {
-  const rows: Row[] = [];
-  for (const [infoHash, torrent] of table.all()) {
-    if (rows.length >= maxListed) break;
-    const { seedCount, leechCount, downloaded } = torrent;
-    rows.push({ infoHash: infoHash.toString('hex'), seeds: seedCount, leeches: leechCount, downloaded });
-  }
-  return rows;
+/** `/metrics`, for Prometheus. */
+export function metricsAnswer(standing: TrackerStanding): HttpAnswer {
+  return { ...textAnswer(200, METRICS_TYPE, trackerMetrics(standing)), headers: SHOWN };
 }

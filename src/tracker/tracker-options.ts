@@ -24,7 +24,7 @@ export interface TrackerOptions {
   readonly maxPeersOfHost: number;
   /** The most peers of all torrents together. */
   readonly maxPeers: number;
-  /** The most torrents on the page, and in a scrape that names none. */
+  /** The most torrents in the statistics, on the page, and in a scrape that names none. */
   readonly maxListed: number;
   /** How often the tracker tries to call a peer back before it pauses. 0: it tells others of every peer, unchecked. */
   readonly natCheckTries: number;

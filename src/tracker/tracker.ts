@@ -1,4 +1,4 @@
-import type { Task, Timers } from '../base/clock.js';
+import type { Millis, Task, Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import type { Encodable } from '../bencode/encode.js';
 import { encodeCompact, type IpFamily, parseIp } from '../net/ip-address.js';
@@ -16,11 +16,14 @@ import {
   compactPeers,
   failureAnswer,
   listedPeers,
+  metricsAnswer,
   pageAnswer,
   statsAnswer,
   textAnswer,
 } from './tracker-answer.js';
+import { type RefusedAnnounce, TrackerCounts } from './tracker-counts.js';
 import type { TrackerOptions } from './tracker-options.js';
+import { type ListedTorrent, listTorrents, type TrackerFace, type TrackerStanding } from './tracker-standing.js';
 import { encodeInSlices, encodeState, restoreState } from './tracker-state.js';
 
 /** What the tracker needs of the process around it. */
@@ -33,12 +36,17 @@ export interface TrackerParts {
   isAllowed(infoHash: Buffer): boolean;
   /** The address of the client that sent an HTTP request, which may have come through a proxy. */
   clientOf(request: HttpRequest): string;
+  /** How the tracker shows itself to people and programs. */
+  readonly face: TrackerFace;
   /** Keeps the state for the next start. It comes in parts, in order. */
   save(state: readonly Buffer[]): void;
 }
 
 /** The answer to an announce, or a sentence that tells the client why the tracker refuses. */
 export type Announced = (ScrapeCounts & { readonly peers: readonly TrackedPeer[] }) | string;
+
+/** The most torrents on the page. A name may be all escapes, so that a thousand would hold the loop for long. */
+const MAX_ROWS = 500;
 
 const NO_COUNTS: ScrapeCounts = { seeds: 0, downloaded: 0, leeches: 0 };
 
@@ -52,11 +60,14 @@ export class Tracker {
   #sweep: Task | null = null;
   #saving: Task | null = null;
   readonly #completions = new Completions();
+  readonly #counts = new TrackerCounts();
+  readonly #beganAt: Millis;
 
   constructor(parts: TrackerParts, options: TrackerOptions) {
     this.#parts = parts;
     this.#options = options;
     this.#table = new TorrentTable(options);
+    this.#beganAt = parts.timers.now();
   }
 
   /** Takes over what an earlier run saved. False when `state` cannot be read; the tracker then begins with nothing. */
@@ -85,10 +96,14 @@ export class Tracker {
         return this.#announceOverHttp(readAnnounce(parseQuery(request.query), this.#parts.clientOf(request)));
       case '/scrape':
         return this.#scrape(parseQuery(request.query));
-      case '/':
-        return pageAnswer(this.#table, this.#options.maxListed);
+      case '/': {
+        const { page } = this.#parts.face;
+        return pageAnswer(page.write(this.#standing(), this.#listed(MAX_ROWS)), page.style);
+      }
       case '/stats.json':
-        return statsAnswer(this.#table, this.#options.maxListed);
+        return statsAnswer(this.#standing(), this.#listed());
+      case '/metrics':
+        return metricsAnswer(this.#standing());
       default:
         return textAnswer(404, 'text/plain', 'Not Found\n');
     }
@@ -99,14 +114,19 @@ export class Tracker {
     return Math.ceil(this.#options.interval / 1000);
   }
 
-  /** Takes an announce. Answers with at most `maxPeers` peers of `family`, or of any family when that is null. */
-  announce(query: AnnounceQuery, family: IpFamily | null, maxPeers: number): Announced {
+  /**
+   * Takes an announce, or the sentence that says why it is none. Answers with at most `maxPeers` peers of `family`, the
+   * client's over UDP. Over HTTP it is null, which is any.
+   */
+  announce(query: AnnounceQuery | string, family: IpFamily | null, maxPeers: number): Announced {
+    this.#counts.announces[family === null ? 'http' : 'udp'] += 1;
+    if (typeof query === 'string') return this.#refuse('malformed', query);
     const { infoHash, peerId, host, key } = query;
-    if (!this.#parts.isAllowed(infoHash)) return 'this tracker does not serve that torrent';
+    if (!this.#parts.isAllowed(infoHash)) return this.#refuse('not_served', 'this tracker does not serve that torrent');
     const known = this.#table.get(infoHash)?.get(peerId, parseIp(host)?.family ?? 4);
     // Otherwise a stranger that knows a peer's id could send the swarm to another address in its name.
     if (known !== undefined && (known.key === '' ? known.host !== host : known.key !== key)) {
-      return 'this peer id has been announced with another key or address';
+      return this.#refuse('other_peer', 'this peer id has been announced with another key or address');
     }
     if (query.event === 'stopped') {
       if (known !== undefined) this.#table.remove(known);
@@ -115,10 +135,19 @@ export class Tracker {
     const peer = known ?? newPeer(query, this.#parts.timers.now());
     const torrent = this.#place(peer, query);
     const isNews = query.event === 'completed' && known?.complete !== true;
-    if (isNews && this.#completions.counts(infoHash, peerId, query.source)) torrent.downloaded += 1;
+    if (isNews && this.#completions.counts(infoHash, peerId, query.source)) {
+      torrent.downloaded += 1;
+      this.#counts.completions += 1;
+    }
     this.#update(torrent, peer, query);
     const count = Math.min(query.numwant ?? this.#options.numwant, maxPeers);
     return { ...this.countsOf(infoHash), peers: torrent.deal(peer, count, this.#parts.random, family) };
+  }
+
+  /** The counts of the torrents that a scrape over UDP names. */
+  scrape(infoHashes: readonly Buffer[]): ScrapeCounts[] {
+    this.#counts.scrapes.udp += 1;
+    return infoHashes.map((infoHash) => this.countsOf(infoHash));
   }
 
   /** The counts of a torrent. All are zero when the tracker does not know it. */
@@ -129,7 +158,7 @@ export class Tracker {
   }
 
   #announceOverHttp(query: AnnounceQuery | string): HttpAnswer {
-    const announced = typeof query === 'string' ? query : this.announce(query, null, this.#options.maxNumwant);
+    const announced = this.announce(query, null, this.#options.maxNumwant);
     if (typeof query === 'string' || typeof announced === 'string') return failureAnswer(String(announced));
     const { interval, minInterval } = this.#options;
     return bencodedAnswer({
@@ -140,6 +169,28 @@ export class Tracker {
       'min interval': Math.ceil(Math.min(minInterval, interval) / 1000),
       ...(query.compact ? compactPeers(announced.peers) : listedPeers(announced.peers, query.withPeerIds)),
     });
+  }
+
+  #refuse(why: RefusedAnnounce, sentence: string): string {
+    this.#counts.refusals[why] += 1;
+    return sentence;
+  }
+
+  #standing(): TrackerStanding {
+    const { timers, face } = this.#parts;
+    const { size, peerCount, seedCount } = this.#table;
+    return {
+      version: face.version,
+      uptime: Math.floor((timers.now() - this.#beganAt) / 1000),
+      torrents: size,
+      seeds: seedCount,
+      leeches: peerCount - seedCount,
+      counts: this.#counts,
+    };
+  }
+
+  #listed(count = Number.POSITIVE_INFINITY): ListedTorrent[] {
+    return listTorrents(this.#table, this.#parts.face, Math.min(count, this.#options.maxListed));
   }
 
   /** Puts the peer into its torrent as its youngest peer, and returns that torrent. */
@@ -198,24 +249,18 @@ export class Tracker {
     this.#parts.natCheck.check(address, infoHash, peer.peerId, answered, peer.source);
   }
 
-  /** BEP 48. A scrape that names no torrent asks for all of them. */
+  /** BEP 48. A scrape that names no torrent asks for all of them, and gets those that may be listed. */
   #scrape(fields: QueryFields): HttpAnswer {
+    this.#counts.scrapes.http += 1;
     const files = new Map<string, Encodable>();
-    const add = (infoHash: Buffer, { seedCount, leechCount, downloaded }: TorrentPeers) => {
-      const counts = { complete: seedCount, downloaded, incomplete: leechCount };
+    const add = (infoHash: Buffer, { seeds, downloaded, leeches }: ScrapeCounts) => {
+      const counts = { complete: seeds, downloaded, incomplete: leeches };
       files.set(infoHash.toString('latin1'), new Map<string, Encodable>(Object.entries(counts)));
     };
     const asked = fields.get('info_hash');
-    for (const infoHash of asked ?? []) {
-      const torrent = this.#table.get(infoHash);
-      if (torrent !== undefined) add(infoHash, torrent);
-    }
-    if (asked === undefined) {
-      for (const [infoHash, torrent] of this.#table.all()) {
-        if (files.size >= this.#options.maxListed) break;
-        add(infoHash, torrent);
-      }
-    }
+    for (const infoHash of asked ?? [])
+      if (this.#table.get(infoHash) !== undefined) add(infoHash, this.countsOf(infoHash));
+    if (asked === undefined) for (const each of this.#listed()) add(Buffer.from(each.infoHash, 'hex'), each);
     const flags = new Map<string, Encodable>([['min_request_interval', Math.ceil(this.#options.minInterval / 1000)]]);
     return bencodedAnswer({ files, flags });
   }

@@ -13,8 +13,9 @@ import type { Announced } from './tracker.js';
 export interface UdpTracked {
   /** Seconds between two announces of a client. */
   readonly interval: number;
-  announce(query: AnnounceQuery, family: IpFamily, maxPeers: number): Announced;
-  countsOf(infoHash: Buffer): ScrapeCounts;
+  /** Takes an announce, or the sentence that says why it is none. */
+  announce(query: AnnounceQuery | string, family: IpFamily, maxPeers: number): Announced;
+  scrape(infoHashes: readonly Buffer[]): ScrapeCounts[];
 }
 
 /** The most bytes of an answer: a datagram of this length passes every link uncut. */
@@ -69,7 +70,7 @@ export class UdpHandler implements DatagramHandler {
     if (!this.#ids.proves(request.connectionId, from.host)) return undefined;
     if (isTooMuch(this.#proven)) return undefined;
     if (request.kind === 'announce') return this.#announce(request, from);
-    const counts = request.infoHashes.map((infoHash) => within32Bits(this.#tracker.countsOf(infoHash)));
+    const counts = this.#tracker.scrape(request.infoHashes).map(within32Bits);
     return { kind: 'scrape', transactionId, counts };
   }
 
@@ -77,8 +78,7 @@ export class UdpHandler implements DatagramHandler {
     const { transactionId } = request;
     const family: IpFamily = from.host.includes(':') ? 6 : 4;
     const maxPeers = Math.floor((MAX_ANSWER_LENGTH - ANNOUNCE_ANSWER_LENGTH) / (family === 4 ? 6 : 18));
-    const query = readUdpAnnounce(request, from.host);
-    const announced = typeof query === 'string' ? query : this.#tracker.announce(query, family, maxPeers);
+    const announced = this.#tracker.announce(readUdpAnnounce(request, from.host), family, maxPeers);
     if (typeof announced === 'string') return { kind: 'error', transactionId, message: Buffer.from(announced) };
     const { seeds, leeches } = within32Bits(announced);
     const peers = Buffer.concat(announced.peers.map(({ compact }) => compact));

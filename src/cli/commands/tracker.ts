@@ -9,6 +9,7 @@ import type { HttpRequest } from '../../tracker/http-message.js';
 import { DEFAULT_NAT_CHECK_OPTIONS, NatCheck } from '../../tracker/nat-check.js';
 import { Tracker } from '../../tracker/tracker.js';
 import { DEFAULT_HTTP_OPTIONS, DEFAULT_TRACKER_OPTIONS, type TrackerOptions } from '../../tracker/tracker-options.js';
+import type { TrackerFace } from '../../tracker/tracker-standing.js';
 import { TrustedProxies } from '../../tracker/trusted-proxies.js';
 import { UdpHandler } from '../../tracker/udp-handler.js';
 import { AllowedTorrents } from '../content/allowed-torrents.js';
@@ -16,6 +17,8 @@ import { exitCodeOf, failureMessage } from '../exit-code.js';
 import { onInterrupt } from '../io.js';
 import { TRACKER_OPTIONS, type Values } from '../options.js';
 import { printable } from '../output/escape.js';
+import { PAGE_STYLE, writeTrackerPage } from '../output/tracker-page.js';
+import { version } from '../version.js';
 import { defineCommand } from './command.js';
 import { openTrackerPorts } from './tracker-ports.js';
 import { readTrackerState, TrackerStateFile } from './tracker-state-file.js';
@@ -27,7 +30,8 @@ export const tracker = defineCommand(
   {
     name: 'tracker',
     arguments: '',
-    summary: 'Serves announces and scrapes, over HTTP and UDP, until told to stop. Its page is at / and /stats.json.',
+    summary:
+      'Serves announces and scrapes, over HTTP and UDP, until told to stop. Shows itself at /, /stats.json, /metrics.',
     examples: [
       ['btget tracker', 'announce at http://HOST:6969/announce and udp://HOST:6969/announce'],
       ['btget tracker --allowed torrents/ --state tracker.state', 'for these torrents; remembers its peers'],
@@ -54,7 +58,7 @@ export const tracker = defineCommand(
     });
     const saver = new TrackerStateFile(values.state, say);
     const proxies = new TrustedProxies(values.trustedProxies);
-    const service = createTracker(server, values, proxies, (infoHash) => allowed?.has(infoHash) ?? true, saver);
+    const service = createTracker(server, values, proxies, allowed, saver);
     if (state !== null && !service.restore(state))
       say(`warning: ${values.state} is no state of a tracker; beginning anew`);
     const handler = new HttpHandler(
@@ -96,7 +100,7 @@ function createTracker(
   server: RawServer,
   values: Values<typeof TRACKER_OPTIONS>,
   proxies: TrustedProxies,
-  isAllowed: (infoHash: Buffer) => boolean,
+  allowed: AllowedTorrents | null,
   saver: TrackerStateFile,
 ): Tracker {
   const { interval } = values;
@@ -111,5 +115,11 @@ function createTracker(
   const natCheck = new NatCheck(server, systemRandom.bytes(20), DEFAULT_NAT_CHECK_OPTIONS);
   const save = (state: readonly Buffer[]): void => saver.save(state);
   const clientOf = ({ remote, headers }: HttpRequest): string => proxies.clientOf(remote.host, headers);
-  return new Tracker({ timers: server, random: systemRandom, natCheck, isAllowed, clientOf, save }, options);
+  const isAllowed = (infoHash: Buffer): boolean => allowed?.has(infoHash) ?? true;
+  const face: TrackerFace = {
+    version: version(),
+    known: (infoHash) => allowed?.known(infoHash) ?? null,
+    page: { style: PAGE_STYLE, write: writeTrackerPage },
+  };
+  return new Tracker({ timers: server, random: systemRandom, natCheck, isAllowed, clientOf, face, save }, options);
 }

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { toHex } from '../../base/bytes.js';
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
-import { MAX_TORRENT_LENGTH } from '../../metainfo/metainfo.js';
+import { contentLength, MAX_TORRENT_LENGTH } from '../../metainfo/metainfo.js';
 import { wireNames } from '../../metainfo/named-hashes.js';
 import { parseMetainfo } from '../../metainfo/parse-metainfo.js';
+import type { KnownTorrent } from '../../tracker/tracker-standing.js';
 
 const READ_AGAIN_EVERY: Millis = 60_000;
 
@@ -15,6 +16,8 @@ interface KnownFile {
   readonly changed: number;
   /** The info-hashes as peers say them, in hexadecimal: two for a hybrid, none when the file is no torrent. */
   readonly infoHashes: readonly string[];
+  /** Null when the file is no torrent. */
+  readonly torrent: KnownTorrent | null;
 }
 
 /** A file that breaks keeps the torrent that it held before. A torrent ends when its file goes. */
@@ -22,7 +25,8 @@ export class AllowedTorrents {
   readonly #dir: string;
   /** By path. */
   #known = new Map<string, KnownFile>();
-  #allowed = new Set<string>();
+  /** By info-hash. */
+  #allowed = new Map<string, KnownTorrent>();
 
   constructor(dir: string) {
     this.#dir = dir;
@@ -30,6 +34,11 @@ export class AllowedTorrents {
 
   has(infoHash: Buffer): boolean {
     return this.#allowed.has(toHex(infoHash));
+  }
+
+  /** What the .torrent says of itself, or null when the folder has none with that info-hash. */
+  known(infoHash: Buffer): KnownTorrent | null {
+    return this.#allowed.get(toHex(infoHash)) ?? null;
   }
 
   /**
@@ -47,9 +56,11 @@ export class AllowedTorrents {
           found.set(path, known);
           continue;
         }
-        found.set(path, { changed: mtimeMs, infoHashes: known?.infoHashes ?? [] });
+        found.set(path, { changed: mtimeMs, infoHashes: known?.infoHashes ?? [], torrent: known?.torrent ?? null });
         if (size > MAX_TORRENT_LENGTH) throw new BtgetError('torrent-invalid', 'it is too long');
-        found.set(path, { changed: mtimeMs, infoHashes: wireNames(parseMetainfo(await readFile(path))) });
+        const metainfo = parseMetainfo(await readFile(path));
+        const torrent = { name: metainfo.name, length: contentLength(metainfo), private: metainfo.private };
+        found.set(path, { changed: mtimeMs, infoHashes: wireNames(metainfo), torrent });
       } catch (error) {
         // The file may have gone, or be half written. The next reading looks at it again.
         if (!(error instanceof BtgetError) && !(error instanceof Error && 'code' in error)) throw error;
@@ -58,7 +69,11 @@ export class AllowedTorrents {
       }
     }
     this.#known = found;
-    this.#allowed = new Set([...found.values()].flatMap(({ infoHashes }) => infoHashes));
+    this.#allowed = new Map(
+      [...found.values()].flatMap(({ infoHashes, torrent }) =>
+        torrent === null ? [] : infoHashes.map((infoHash) => [infoHash, torrent] as const),
+      ),
+    );
   }
 
   /** As `read`, but never rejects: when the folder cannot be read, `say` gets a warning and all torrents stay. */

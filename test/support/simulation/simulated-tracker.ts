@@ -7,6 +7,7 @@ import type {
 } from '../../../src/discovery/trackers/tracker-client.js';
 import { Tracker } from '../../../src/tracker/tracker.js';
 import { DEFAULT_TRACKER_OPTIONS, type TrackerOptions } from '../../../src/tracker/tracker-options.js';
+import { PLAIN_FACE } from '../fakes/plain-face.js';
 import { seededRandom } from './seeded-random.js';
 import type { Timeline } from './timeline.js';
 
@@ -39,6 +40,7 @@ export class SimulatedTracker {
         natCheck: { check: (_address, _infoHash, _peerId, answered) => answered(true) },
         isAllowed: () => true,
         clientOf: ({ remote }) => remote.host,
+        face: PLAIN_FACE,
         save: () => undefined,
       },
       { ...DEFAULT_TRACKER_OPTIONS, ...options },

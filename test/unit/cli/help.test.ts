@@ -102,7 +102,7 @@ test('btget help exit-codes names every exit code', async () => {
 });
 
 const TRACKER = `Serves announces and scrapes, over HTTP and UDP, until
-told to stop. Its page is at / and /stats.json.
+told to stop. Shows itself at /, /stats.json, /metrics.
 
   btget tracker
       announce at http://HOST:6969/announce and

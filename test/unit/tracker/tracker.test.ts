@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type BencodeValue, decodeBencode } from '../../../src/bencode/bencode.js';
 import { CANONICAL } from '../../../src/bencode/guard.js';
+import { PAGE_STYLE, writeTrackerPage } from '../../../src/cli/output/tracker-page.js';
 import { escapeBytes } from '../../../src/discovery/trackers/announce-url.js';
 import { Tracker } from '../../../src/tracker/tracker.js';
 import { DEFAULT_TRACKER_OPTIONS, type TrackerOptions } from '../../../src/tracker/tracker-options.js';
+import type { TrackerFace } from '../../../src/tracker/tracker-standing.js';
+import { parseMetrics } from '../../support/metrics-text.js';
 import { seededRandom } from '../../support/simulation/seeded-random.js';
 import { Timeline } from '../../support/simulation/timeline.js';
 
@@ -24,7 +27,11 @@ function plain(value: BencodeValue): unknown {
   return Object.fromEntries([...value].map(([key, field]): [string, unknown] => [key, plain(field)]));
 }
 
-function setUp(options: Partial<TrackerOptions> = {}, isAllowed: (infoHash: Buffer) => boolean = () => true) {
+function setUp(
+  options: Partial<TrackerOptions> = {},
+  isAllowed: (infoHash: Buffer) => boolean = () => true,
+  known: TrackerFace['known'] = () => null,
+) {
   const timeline = new Timeline();
   const saved: Buffer[] = [];
   const checks: { what: string; answer: (reachable: boolean | null) => void }[] = [];
@@ -39,6 +46,7 @@ function setUp(options: Partial<TrackerOptions> = {}, isAllowed: (infoHash: Buff
       },
       isAllowed,
       clientOf: ({ remote }) => remote.host,
+      face: { version: '1.2.3', known, page: { style: PAGE_STYLE, write: writeTrackerPage } },
       save: (state) => saved.push(Buffer.concat(state)),
     },
     { ...DEFAULT_TRACKER_OPTIONS, ...options },
@@ -436,19 +444,134 @@ test('a scrape counts the torrents that it names, or all of them', () => {
   assert.deepEqual(ask('/scrape', 'info_hash=short'), { files: {}, flags });
 });
 
+/** The same to the page, the statistics, the metrics and a scrape of all. */
+const shownBy = ({ get }: ReturnType<typeof setUp>): readonly string[] =>
+  ['/', '/stats.json', '/metrics', '/scrape'].map((path) => get(path, '').body.toString('latin1'));
+
 test('the page and the statistics list the torrents', () => {
-  const { announce, get } = setUp({ maxListed: 1 });
+  const { announce, get, timeline } = setUp({ maxListed: 1 });
+  timeline.run(90_500);
   announce('a', { left: 0 });
   announce('b', infoHash(OTHER));
   const hash = TORRENT.toString('hex');
   const page = get('/', '');
   assert.equal(page.contentType, 'text/html; charset=utf-8');
-  assert.match(page.body.toString(), new RegExp(`<code>${hash}</code><td>1<td>0<td>0\n.*<p>and 1 more`, 's'));
-  assert.deepEqual(JSON.parse(get('/stats.json', '').body.toString()), {
+  const row = `<tr><td class="n">1<td class="n">0<td class="n">0<td><code>${hash}</code>\n`;
+  assert.ok(page.body.toString().includes(`<tbody>\n${row}</table>`), page.body.toString());
+  assert.match(page.body.toString(), /<p>and 1 torrent not listed here\n/);
+  const stats = get('/stats.json', '');
+  assert.equal(stats.contentType, 'application/json');
+  assert.deepEqual(JSON.parse(stats.body.toString()), {
     torrentCount: 2,
-    torrents: [{ infoHash: hash, seeds: 1, leeches: 0, downloaded: 0 }],
+    version: '1.2.3',
+    uptime: 90,
+    seeds: 1,
+    leeches: 1,
+    announces: { http: 2, udp: 0 },
+    scrapes: { http: 0, udp: 0 },
+    refusals: { malformed: 0, not_served: 0, other_peer: 0 },
+    completions: 0,
+    torrents: [{ infoHash: hash, name: null, length: null, seeds: 1, leeches: 0, downloaded: 0 }],
   });
   assert.equal(get('/etc/passwd', '').status, 404);
+});
+
+test('the metrics count announces, refusals, scrapes and completions', () => {
+  const { tracker, timeline, announce, ask, get } = setUp({}, (hash) => !hash.equals(OTHER));
+  timeline.run(61_000);
+  announce('a', { key: 'k', left: 0, event: 'completed' });
+  announce('a', { key: 'k', left: 0, event: 'completed' });
+  announce('a', { key: 'stolen' });
+  announce('b', infoHash(OTHER));
+  announce('b', { port: 0 });
+  announce('b');
+  tracker.announce('there is no tracker at that path', 4, 50);
+  ask('/scrape', '');
+  tracker.scrape([TORRENT, OTHER]);
+  tracker.scrape([]);
+  const { contentType, body } = get('/metrics', '');
+  assert.equal(contentType, 'text/plain; version=0.0.4; charset=utf-8');
+  const read = [...parseMetrics(body.toString())].map(([name, { type, help, samples }]) => {
+    assert.match(help, /^[A-Z].*\.$/);
+    return [name, type, samples] as const;
+  });
+  assert.deepEqual(read, [
+    ['btget_info', 'gauge', [[{ version: '1.2.3' }, 1]]],
+    ['btget_tracker_uptime_seconds', 'gauge', [[{}, 61]]],
+    ['btget_tracker_torrents', 'gauge', [[{}, 1]]],
+    [
+      'btget_tracker_peers',
+      'gauge',
+      [
+        [{ kind: 'seeds' }, 1],
+        [{ kind: 'leeches' }, 1],
+      ],
+    ],
+    [
+      'btget_tracker_announces_total',
+      'counter',
+      [
+        [{ transport: 'http' }, 6],
+        [{ transport: 'udp' }, 1],
+      ],
+    ],
+    [
+      'btget_tracker_refusals_total',
+      'counter',
+      [
+        [{ reason: 'malformed' }, 2],
+        [{ reason: 'not_served' }, 1],
+        [{ reason: 'other_peer' }, 1],
+      ],
+    ],
+    [
+      'btget_tracker_scrapes_total',
+      'counter',
+      [
+        [{ transport: 'http' }, 1],
+        [{ transport: 'udp' }, 2],
+      ],
+    ],
+    ['btget_tracker_completions_total', 'counter', [[{}, 1]]],
+  ]);
+});
+
+test('a private torrent is counted, and listed nowhere; whoever names it is told of it', () => {
+  const known = (hash: Buffer) => ({
+    name: hash.equals(OTHER) ? 'open' : 'secret',
+    length: 5,
+    private: !hash.equals(OTHER),
+  });
+  const set = setUp({}, undefined, known);
+  set.announce('a');
+  set.announce('b', infoHash(OTHER));
+  const [page = '', stats = '', metrics = '', scrape = ''] = shownBy(set);
+  for (const text of [page, stats, metrics, scrape]) {
+    assert.ok(!text.includes(TORRENT.toString('hex')) && !text.includes(TORRENT.toString('latin1')));
+    assert.ok(!text.includes('secret'));
+  }
+  assert.ok(page.includes('<bdi>open</bdi>') && page.includes('<p>and 1 torrent not listed here'), page);
+  assert.deepEqual([JSON.parse(stats).torrentCount, JSON.parse(stats).torrents.length], [2, 1]);
+  assert.ok(scrape.includes(OTHER.toString('latin1')));
+  assert.equal(Object.keys(set.ask('/scrape', `info_hash=${escapeBytes(TORRENT)}`)['files'] as Answer).length, 1);
+});
+
+test('what is shown to all names no peer, no host and no key', () => {
+  const set = setUp();
+  set.announce('peeridpeeridpeeridxy', { key: 'secretkey', port: 51_413 }, '8.7.6.5');
+  for (const text of shownBy(set)) assert.doesNotMatch(text, /peerid|secretkey|51,?413|8\.7\.6\.5/);
+});
+
+test('of very many private torrents only some are looked at for a list', () => {
+  let looks = 0;
+  const known = () => {
+    looks += 1;
+    return { name: 'x', length: 1, private: true };
+  };
+  const { announce, get } = setUp({ maxListed: 2 }, undefined, known);
+  for (let hash = 0; hash < 100; hash += 1) announce('a', infoHash(hash));
+  assert.equal(JSON.parse(get('/stats.json', '').body.toString()).torrentCount, 100);
+  assert.equal(looks, 20);
 });
 
 test('with the NAT check a peer is told to others when it has been called back', () => {

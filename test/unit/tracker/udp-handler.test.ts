@@ -9,6 +9,7 @@ import { DEFAULT_TRACKER_OPTIONS, type TrackerOptions } from '../../../src/track
 import { UdpHandler } from '../../../src/tracker/udp-handler.js';
 import { decodeUdpAnswer, type UdpTrackerAnswer } from '../../../src/wire/udp-tracker-answer.js';
 import { encodeUdpRequest, type UdpAnnounce, type UdpTrackerRequest } from '../../../src/wire/udp-tracker-request.js';
+import { PLAIN_FACE } from '../../support/fakes/plain-face.js';
 import { seededRandom } from '../../support/simulation/seeded-random.js';
 import { SimulatedNetwork } from '../../support/simulation/simulated-network.js';
 import { Timeline } from '../../support/simulation/timeline.js';
@@ -37,6 +38,7 @@ function setUp(options: Partial<TrackerOptions> = {}) {
       natCheck: { check: (_, infoHash, peerId, answer) => checks.push({ infoHash, peerId, answer }) },
       isAllowed: (infoHash) => !infoHash.equals(FORBIDDEN),
       clientOf: ({ remote }) => remote.host,
+      face: PLAIN_FACE,
       save: () => undefined,
     },
     { ...DEFAULT_TRACKER_OPTIONS, ...options },
@@ -116,6 +118,26 @@ test('peers of the same family hear of each other, and the counts are those of b
   assert.deepEqual(client('2001:db8::2').announce({ port: 1 }), answer(1, 3, '20010db80000000000000000000000011ae1'));
   assert.deepEqual(leech.announce({ event: 'stopped' }), answer(1, 2));
   assert.deepEqual(seed.announce({ left: 0 }), answer(1, 2));
+});
+
+test('what comes over UDP is counted: announces, what is refused of them, and scrapes', () => {
+  const { client, tracker } = setUp();
+  const { announce, ask } = client('8.0.0.1');
+  announce();
+  announce({ port: 0 });
+  announce({ infoHash: FORBIDDEN });
+  const connectionId = Buffer.alloc(8);
+  ask({ kind: 'scrape', connectionId, transactionId: 3, infoHashes: [TORRENT] });
+  const remote = { host: '8.0.0.9', port: 1 };
+  const stats = () =>
+    JSON.parse(
+      tracker
+        .get({ path: '/stats.json', query: '', remote, headers: { forwardedFor: [], forwarded: [] } })
+        .body.toString(),
+    );
+  assert.deepEqual(stats().announces, { http: 0, udp: 3 });
+  assert.deepEqual(stats().refusals, { malformed: 1, not_served: 1, other_peer: 0 });
+  assert.deepEqual(stats().scrapes, { http: 0, udp: 0 }, 'who has not proven its address is not counted');
 });
 
 test('UDP and HTTP share one table: peers hear of those of the other protocol, and may change to it', () => {
