@@ -29,6 +29,11 @@ export interface TrackedPeer {
   failedAt: Millis;
 }
 
+/** The seeds of many torrents together. */
+export interface SeedTotal {
+  seeds: number;
+}
+
 /** One answer looks at most at this many unwanted peers of a list, because few of very many may be of one family. */
 const MAX_LOOKED_AT = 1_000;
 
@@ -46,11 +51,19 @@ export class TorrentPeers {
   readonly #seeds = new PeerList();
   readonly #leeches = new PeerList();
   readonly #shares = new HostShares<TrackedPeer>();
+  #total: SeedTotal;
 
-  /** `owner`: the host (`hostKey`) to whose share of the torrents this one counts. */
-  constructor(infoHash: Buffer, owner: string) {
+  /** `owner`: the host (`hostKey`) to whose share of the torrents this one counts. `total` counts its seeds too. */
+  constructor(infoHash: Buffer, owner: string, total: SeedTotal = { seeds: 0 }) {
     this.infoHash = infoHash;
     this.owner = owner;
+    this.#total = total;
+  }
+
+  /** The torrent is no longer of those whose seeds are counted together. */
+  leaveTotal(): void {
+    this.#total.seeds -= this.#seedCount;
+    this.#total = { seeds: 0 };
   }
 
   get size(): number {
@@ -131,13 +144,18 @@ export class TorrentPeers {
   }
 
   #enlist(peer: TrackedPeer): void {
-    if (peer.complete) this.#seedCount += 1;
+    if (peer.complete) this.#countSeeds(1);
     if (peer.reachable === 'yes') this.#listOf(peer).add(peer);
   }
 
   #delist(peer: TrackedPeer): void {
-    if (peer.complete) this.#seedCount -= 1;
+    if (peer.complete) this.#countSeeds(-1);
     this.#listOf(peer).remove(peer);
+  }
+
+  #countSeeds(more: number): void {
+    this.#seedCount += more;
+    this.#total.seeds += more;
   }
 
   #listOf(peer: TrackedPeer): PeerList {

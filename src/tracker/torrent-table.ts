@@ -1,6 +1,6 @@
 import type { Millis } from '../base/clock.js';
 import { HostShares } from './host-shares.js';
-import { TorrentPeers, type TrackedPeer } from './torrent-peers.js';
+import { type SeedTotal, TorrentPeers, type TrackedPeer } from './torrent-peers.js';
 import type { TrackerOptions } from './tracker-options.js';
 
 export type TableLimits = Pick<TrackerOptions, 'maxTorrents' | 'maxPeersPerTorrent' | 'maxPeersOfHost' | 'maxPeers'>;
@@ -18,6 +18,7 @@ export class TorrentTable {
   readonly #places = new Map<TrackedPeer, TorrentPeers>();
   readonly #peerShares = new HostShares<TrackedPeer>();
   readonly #torrentShares = new HostShares<TorrentPeers>();
+  readonly #total: SeedTotal = { seeds: 0 };
 
   constructor(limits: TableLimits) {
     this.#limits = limits;
@@ -33,9 +34,7 @@ export class TorrentTable {
 
   /** The seeds of all torrents. */
   get seedCount(): number {
-    let count = 0;
-    for (const torrent of this.#torrents.values()) count += torrent.seedCount;
-    return count;
+    return this.#total.seeds;
   }
 
   get(infoHash: Buffer): TorrentPeers | undefined {
@@ -109,7 +108,7 @@ export class TorrentTable {
   }
 
   #create(infoHash: Buffer, owner: string): TorrentPeers {
-    const torrent = new TorrentPeers(Buffer.from(infoHash), owner);
+    const torrent = new TorrentPeers(Buffer.from(infoHash), owner, this.#total);
     this.#torrents.set(infoHash.toString('latin1'), torrent);
     this.#torrentShares.add(owner, torrent);
     this.#idle.add(torrent);
@@ -146,6 +145,7 @@ export class TorrentTable {
     this.#torrents.delete(torrent.infoHash.toString('latin1'));
     this.#torrentShares.delete(torrent.owner, torrent);
     this.#idle.delete(torrent);
+    torrent.leaveTotal();
     for (const peer of torrent.all()) {
       this.#places.delete(peer);
       this.#peerShares.delete(peer.source, peer);

@@ -1,6 +1,6 @@
 /** Writes the page of a tracker for people: HTML without scripts, in which a name is nothing but text. */
 import type { ListedTorrent, TrackerStanding } from '../../tracker/tracker-standing.js';
-import { printable } from './escape.js';
+import { abridged, printable } from './escape.js';
 import { formatCount, formatDuration, formatSize } from './format.js';
 
 /** The only style of the page. Its hash stands in the policy of the page, so not a character may differ. */
@@ -19,6 +19,9 @@ thead th,p,code{color:var(--dim)}
 td:first-child{overflow-wrap:anywhere}
 .n{text-align:right;white-space:nowrap}
 `;
+
+/** In UTF-16 units. */
+const MAX_NAME = 120;
 
 /** `listed` are the torrents that have a row; there may be more. */
 export function writeTrackerPage(standing: TrackerStanding, listed: readonly ListedTorrent[]): string {
@@ -57,7 +60,7 @@ function torrentTable(listed: readonly ListedTorrent[]): string[] {
   ];
   const rows = listed.map(({ infoHash, name, length, seeds, leeches, downloaded }) => {
     // The name may turn the direction of writing, which ends with `bdi`.
-    const shown = name === null ? '–' : `<bdi>${escapeHtml(printable(name))}</bdi>`;
+    const shown = name === null ? '–' : `<bdi>${escapeHtml(printable(abridged(name, MAX_NAME)))}</bdi>`;
     const about = isNamed ? `<td>${shown}${numberCell(length === null ? '–' : formatSize(length))}` : '';
     const counts = [seeds, leeches, downloaded].map((count) => numberCell(formatNumber(count))).join('');
     return `<tr>${about}${counts}<td><code>${infoHash}</code>\n`;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { TrackedPeer } from '../../../src/tracker/torrent-peers.js';
+import fc from 'fast-check';
+import type { TorrentPeers, TrackedPeer } from '../../../src/tracker/torrent-peers.js';
 import { TorrentTable } from '../../../src/tracker/torrent-table.js';
 import { DEFAULT_TRACKER_OPTIONS } from '../../../src/tracker/tracker-options.js';
 
@@ -34,5 +35,39 @@ test('the peer that has been silent longest, of the host with the most peers, gi
   assert.deepEqual(
     [1, 2, 3, 4].map((number) => table.get(infoHash(number))?.size ?? 0),
     [1, 0, 1, 1],
+  );
+});
+
+test('the count of all seeds is their sum, whatever comes, changes, goes and gives way', () => {
+  const limits = { ...DEFAULT_TRACKER_OPTIONS, maxTorrents: 3, maxPeersPerTorrent: 3, maxPeersOfHost: 2, maxPeers: 6 };
+  const act = fc.record({
+    what: fc.constantFrom('come', 'change', 'go', 'expire'),
+    torrent: fc.nat(4),
+    host: fc.nat(3),
+    number: fc.nat(9),
+    complete: fc.boolean(),
+    downloaded: fc.nat(1),
+  });
+  fc.assert(
+    fc.property(fc.array(act, { maxLength: 60, size: 'max' }), (acts) => {
+      const table = new TorrentTable(limits);
+      const known = new Map<number, { torrent: TorrentPeers; peer: TrackedPeer }>();
+      for (const [time, { what, torrent, host, number, complete, downloaded }] of acts.entries()) {
+        const seen = known.get(number);
+        if (what === 'come') {
+          if (seen !== undefined) table.remove(seen.peer);
+          const peer = { ...peerAt(`8.0.0.${host}`, number, time), complete };
+          const joined = table.add(infoHash(torrent), peer);
+          joined.downloaded += downloaded;
+          known.set(number, { torrent: joined, peer });
+        } else if (what === 'change') seen?.torrent.update(seen.peer, { complete });
+        else if (what === 'go' && seen !== undefined) table.remove(seen.peer);
+        else if (what === 'expire') table.expire(time - 10, 3);
+        const sum = [...table.all()].reduce((seeds, [, { seedCount }]) => seeds + seedCount, 0);
+        assert.equal(table.seedCount, sum);
+        assert.ok(table.peerCount >= sum);
+      }
+    }),
+    { numRuns: 300 },
   );
 });
