@@ -22,10 +22,12 @@ const report: TrackerAnswer = {
   next: 1800,
   swarm: null,
 };
+const NONE = { count: 0, first: [] };
 const result = {
   name: 'a',
   have: 1024,
   wanted: 1024,
+  isPart: false,
   path: 'out/a',
   downloaded: 1024,
   uploaded: 0,
@@ -57,8 +59,8 @@ const EVENTS: readonly RunEvent[] = [
   { type: 'error', about, input: 'a.torrent', code: 'bug', message: 'a bug\n  at x\x1b' },
   { type: 'file', about, path: 'out/a', length: 5 },
   { type: 'done', about, paths: ['out/a'], length: 1024, seconds: 2, downloaded: 1024, uploaded: 0, wasted: 3 },
-  { type: 'seeding', about, have: 1024, wanted: 1024, superSeeding: false },
-  { type: 'seeding', about, have: 1024, wanted: 1024, superSeeding: true },
+  { type: 'seeding', about, have: 1024, wanted: 1024, superSeeding: false, missing: NONE },
+  { type: 'seeding', about, have: 1024, wanted: 1024, superSeeding: true, missing: NONE },
   { type: 'note', message: 'stopping' },
   { type: 'over', about },
   {
@@ -324,7 +326,29 @@ test('the summary of one torrent tells how far it came, and does not repeat its 
   assert.deepEqual(lines({ ...failed, result: 'interrupted', have: 0, message: 'interrupted' }), [
     'ERR  0% of 1 KiB  a  interrupted',
   ]);
+  assert.deepEqual(lines({ ...result, result: 'ok', isPart: true, have: 512, downloaded: 0, uploaded: 2048 }), [
+    'PART 50% of 1 KiB  sent 2 KiB  out/a',
+  ]);
   assert.deepEqual(lines({ ...result, result: 'ok', uploaded: 2048 }), ['OK   1 KiB  512 B/s  sent 2 KiB  out/a']);
+});
+
+test('a seed with a part names the first missing files, shortened and without a control character', () => {
+  const seeding = (count: number, ...first: string[]) =>
+    sentencesFor(
+      {
+        type: 'seeding',
+        about: { ...about, name: 'a' },
+        have: 1,
+        wanted: 4,
+        superSeeding: false,
+        missing: { count, first },
+      },
+      'normal',
+    );
+  assert.deepEqual(seeding(1, 'x\x1b'), ['a: seeding 25% of 4 B; missing: x\\x1b']);
+  assert.deepEqual(seeding(3, 'x', 'd/y', 'z'), ['a: seeding 25% of 4 B; missing: x, d/y, z']);
+  assert.deepEqual(seeding(12_003, 'x', 'y', 'z'), ['a: seeding 25% of 4 B; missing: x, y, z and 12,000 more']);
+  assert.equal(seeding(1, 'x'.repeat(300))[0]?.length, 'a: seeding 25% of 4 B; missing: '.length + 100);
 });
 
 test('a seed tells where it listens, and a download tells it only with -v', () => {
