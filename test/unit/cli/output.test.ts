@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { chooseOutput, type OutputChoices } from '../../../src/cli/output/choose-output.js';
 import { columnsOf } from '../../../src/cli/output/escape.js';
 import type { RunEvent, SourceResult } from '../../../src/cli/output/events.js';
-import { progressSentence } from '../../../src/cli/output/progress-line.js';
+import { progressSentence } from '../../../src/cli/output/plain-progress.js';
 import { sentencesFor } from '../../../src/cli/output/sentences.js';
 import { describeForPeople } from '../../../src/cli/output/show-tree.js';
 import type { TrackerAnswer } from '../../../src/discovery/trackers/rerequester.js';
@@ -281,7 +281,7 @@ test('bars never take more rows than the terminal has, and give the cursor back'
   // biome-ignore lint/suspicious/noControlCharactersInRegex: what is left when the bars' own control sequences are gone.
   const plain = (text: string): string => text.replace(/\x1b\[[?\d]*[A-Za-z]/g, '');
   assert.ok(plain(after).includes('a note\n'));
-  assert.match(plain(after), /and 19 torrents more/);
+  assert.match(plain(after), /t0\\x1b.* 50%[^\n]*\ntotal 0\/20 .* 50%/);
   assert.ok(!plain(io.stderr.text).includes('\x1b'));
   assert.ok(io.stderr.text.includes('\x1b[?25l'));
   assert.ok(io.stderr.text.lastIndexOf('\x1b[?25h') > io.stderr.text.lastIndexOf('\x1b[?25l'));
@@ -477,4 +477,58 @@ test('the blocklist is a line when it was read again, with -v also at first, and
   output.close();
   const { time: _time, ...told } = JSON.parse(io.stdout.lines[0] ?? '');
   assert.deepEqual(told, { type: 'blocklist', news: 'counted', ranges: 300_000, refusedIn: 1, refusedOut: 2 });
+});
+
+/** What stands between the control sequences of what was drawn. */
+function drawn(text: string): string[] {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the bars' own control sequences.
+  return text.split(/\x1b\[[?\d]*[A-Za-z]|[\r\n]/).filter((line) => line !== '');
+}
+
+test('a row is drawn to its end, however many units of UTF-16 its name has', async () => {
+  const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
+  const output = await chooseOutput(PLAIN, io);
+  const name = 'e\u0301'.repeat(50);
+  output.tell({ type: 'progress', about: { ...about, name }, status: makeStatus({ have: 500, peers: 7 }) });
+  output.close();
+  assert.ok(drawn(io.stderr.text).some((line) => line.startsWith('e\u0301') && line.endsWith('  7 peers')));
+});
+
+test('a sentence that comes after the last bar has gone stays on the terminal, in a row of its own', async () => {
+  const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
+  const output = await chooseOutput(PLAIN, io);
+  output.tell({ type: 'progress', about: { ...about, name: 'a' }, status: makeStatus({ have: 500 }) });
+  output.tell({ type: 'over', about });
+  const before = io.stderr.text.length;
+  output.tell({ type: 'note', message: 'a note' });
+  assert.equal(io.stderr.text.slice(before), '', 'it waits for the next redraw');
+  output.close();
+  const after = io.stderr.text.slice(before);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the cursor goes back up before the sentence, and not after it.
+  assert.match(after, /\x1b\[1A.*a note\n/s);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: as above.
+  assert.doesNotMatch(after.slice(after.indexOf('a note')), /\x1b\[\d+A/);
+});
+
+test('when a terminal becomes narrower, the redraw begins where its broken rows begin', async (t) => {
+  const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
+  const output = await chooseOutput(PLAIN, io);
+  t.after(() => output.close());
+  const tell = (infoHash: string): void =>
+    output.tell({ type: 'progress', about: { name: infoHash, infoHash }, status: makeStatus({ have: 500 }) });
+  tell('a');
+  tell('b');
+  const resizedTo = (columns: number): string => {
+    const before = io.stderr.text.length;
+    io.stderr.columns = columns;
+    io.stderr.emit('resize');
+    return io.stderr.text.slice(before);
+  };
+  const up = (text: string): string[] => text.match(/(?<=\[)\d+(?=A)/g) ?? [];
+  assert.deepEqual(up(resizedTo(80)), [], 'nothing is drawn yet');
+  assert.deepEqual(up(resizedTo(40)), ['3', '2'], '3 rows of 77 columns have become 6');
+  const narrow = resizedTo(20);
+  assert.deepEqual(up(narrow), ['3', '2'], '3 rows of 37 columns have become 6');
+  assert.deepEqual(drawn(narrow), ['a             50%', 'b             50%', 'total 0/2     50%']);
+  assert.deepEqual(up(resizedTo(200)), ['2'], 'no row of 17 columns is broken');
 });
