@@ -73,8 +73,8 @@ export class ProgressBars implements Output {
     this.#bars.stop();
   }
 
-  // A logged line waits for the next redraw, and before the first bar there is none. Redraws go on after the last bar, and
-  // would remove a line that is written past them.
+  // A logged line waits for the next redraw, and before the first bar there is none. Redraws go on after the last bar,
+  // and would remove a line that is written past them.
   #write(text: string): void {
     if (this.#isUp && !this.#closed) this.#bars.log(text);
     else this.#stream.write(text);
