@@ -95,6 +95,7 @@ const as =
 /** A row without what changes while a torrent comes or goes. The other cells stay as they are. */
 function masked(row: string): string {
   return row
+    .replace(/(?<=^(ERR {2}|PART |\S+: seeding ))\d+%/, 'n%')
     .replace(/(?<=^OK .* {2})[\d.]+ [KMG]?i?B\/s(?= {2})/, 'rate')
     .replace(/(?<=\[)[#-]+(?=\])/, (bar) => '='.repeat(bar.length))
     .replace(/(?<= ) *\d+%(?= )|(?<= ) *\d+%$/, as('n%'))
@@ -105,8 +106,7 @@ function masked(row: string): string {
     .replace(/(?<= {2}) *\d+[smhd](\d\d[smh])?(?=$| left| {2})/, as('time'))
     .replace(/(?<=ratio )\d\.\d\d/, 'n.nn')
     .replace(/(?<=: done, [\d.]+ [KM]iB in )\d+s/, 'time')
-    .replace(/(?<=listening on [\d.]+:)\d+/, 'port')
-    .replace(/^ERR {2}\d+%/, 'ERR  n%');
+    .replace(/(?<=listening on [\d.]+:)\d+/, 'port');
 }
 
 /**

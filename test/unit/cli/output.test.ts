@@ -485,18 +485,20 @@ function drawn(text: string): string[] {
   return text.split(/\x1b\[[?\d]*[A-Za-z]|[\r\n]/).filter((line) => line !== '');
 }
 
-test('a row is drawn to its end, however many units of UTF-16 its name has', async () => {
+test('a row is drawn to its end, however many units of UTF-16 its name has', async (t) => {
   const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
   const output = await chooseOutput(PLAIN, io);
+  t.after(() => output.close());
   const name = 'e\u0301'.repeat(50);
   output.tell({ type: 'progress', about: { ...about, name }, status: makeStatus({ have: 500, peers: 7 }) });
   output.close();
   assert.ok(drawn(io.stderr.text).some((line) => line.startsWith('e\u0301') && line.endsWith('  7 peers')));
 });
 
-test('a sentence that comes after the last bar has gone stays on the terminal, in a row of its own', async () => {
+test('a sentence that comes after the last bar has gone stays on the terminal, in a row of its own', async (t) => {
   const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
   const output = await chooseOutput(PLAIN, io);
+  t.after(() => output.close());
   output.tell({ type: 'progress', about: { ...about, name: 'a' }, status: makeStatus({ have: 500 }) });
   output.tell({ type: 'over', about });
   const before = io.stderr.text.length;
