@@ -7,7 +7,7 @@ import { BtgetError } from '../base/failure.js';
 import { wireHashes } from '../metainfo/info-hash.js';
 import { knownLayers, withLayers } from '../metainfo/layers.js';
 import { linkOf, type MagnetLink } from '../metainfo/magnet.js';
-import type { Metainfo } from '../metainfo/metainfo.js';
+import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
 import type { ByteRun } from '../metainfo/padding.js';
 import type { Parsing } from '../metainfo/parsing.js';
 import { KeptMetadata } from '../resume/kept-metadata.js';
@@ -111,6 +111,11 @@ export class MagnetTorrent {
     const progress = this.#current.life === 'metadata' ? this.#hashing?.progress : undefined;
     if (progress === undefined || progress.length === 0) return status;
     return { ...status, state: 'checking', checked: progress.checked, checkLength: progress.length };
+  }
+
+  /** As `Torrent.missingFiles`; none while the metadata is fetched. */
+  missingFiles(): TorrentFile[] {
+    return this.#current.life === 'content' ? this.#current.torrent.missingFiles() : [];
   }
 
   /** As `Torrent.openReader`; only in the second life. */

@@ -258,6 +258,7 @@ export class MetadataTorrent {
       unchokedBy: 0,
       reach: this.#encoder.reach,
       eta: null,
+      seedGoal: null,
       diskFailure: null,
       waitsFor: null,
     };

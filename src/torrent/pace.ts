@@ -8,6 +8,8 @@ import { RecentRate } from '../measure/recent-rate.js';
 const STALL_TIME: Millis = 30_000;
 /** A download without any peer has stalled earlier: nothing can come, and the user wants to know why. */
 const LONELY_STALL_TIME: Millis = 10_000;
+/** A time left is the bytes left at a pace, and there is none when nothing has come for this long. */
+const SILENT_TIME: Millis = 5_000;
 
 /** How fast bytes come and go at present, for a display that asks about once a second. */
 export class Pace {
@@ -26,6 +28,11 @@ export class Pace {
     now: Millis,
   ): { readonly downRate: number; readonly upRate: number } {
     return { downRate: this.#down.rate(totals.downloaded, now), upRate: this.#up.rate(totals.uploaded, now) };
+  }
+
+  /** Whether so little comes that no time left can be told, as far as the last call of `rates` saw. */
+  isSilent(now: Millis): boolean {
+    return now - this.#down.changedAt >= SILENT_TIME;
   }
 
   /** Whether nothing has come for too long, as far as the last call of `rates` saw. */

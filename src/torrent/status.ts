@@ -51,12 +51,22 @@ export interface TorrentStatus {
   readonly unchokedBy: number;
   /** How many addresses of peers wait to be dialled, and what became of our dials. */
   readonly reach: PeerReach;
-  /** Seconds left at the present pace; null when unknown. */
+  /** Seconds left at the present pace. Null when unknown, and while nothing has come for 5 s: then there is no pace. */
   readonly eta: number | null;
+  /** What a complete torrent seeds for; null while it does not seed, or when it ends at once. */
+  readonly seedGoal: SeedGoalStatus | null;
   /** What the disk refused, when the torrent is paused for that; else null. */
   readonly diskFailure: BtgetError | null;
   /** What the torrent waits for before it looks at the disk, when it is paused for that; else null. */
   readonly waitsFor: Wait | null;
+}
+
+/** The goal of a torrent that seeds. It ends at the first that it reaches; without both it seeds on. */
+export interface SeedGoalStatus {
+  /** Uploaded bytes ÷ wanted bytes at which it ends, or null. */
+  readonly ratio: number | null;
+  /** Seconds until its time is over, or null. */
+  readonly timeLeft: number | null;
 }
 
 /** What happens to a torrent, told when it happens. */

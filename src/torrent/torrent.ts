@@ -4,6 +4,7 @@
  * First it checks what lies on the disk, then it runs and exchanges pieces with peers, and at the end it stops. All its
  * code runs in a context of its own, so that a bug in it ends this torrent and no other.
  */
+import type { Millis } from '../base/clock.js';
 import { BtgetError } from '../base/failure.js';
 import type { PeerSource } from '../discovery/peer-source.js';
 import type { TrackerAnswer } from '../discovery/trackers/rerequester.js';
@@ -20,6 +21,7 @@ import type { Encoder } from '../swarm/connections/encoder.js';
 import type { Peer } from '../swarm/peer.js';
 import type { RefusalCode } from '../wire/refusal.js';
 import { Completion } from './content/completion.js';
+import { missingFiles } from './content/missing-files.js';
 import { ContentProgress, WantedContent } from './content/wanted-content.js';
 import { lookForContentAbove, topFolder } from './content-above.js';
 import { createContentSources, dialNamed } from './create-peer-sources.js';
@@ -223,7 +225,6 @@ export class Torrent implements HandoverTarget {
     const { store, downloader, uploader, connecter, webSeeds } = this.#swarm;
     const { have, wanted, length } = this.#progress;
     const now = this.#context.now();
-    const left = this.#timeLeft?.timeLeft(now);
     const totals = { downloaded: downloader.total, uploaded: uploader.total };
     const rates = this.#pace.rates(totals, now);
     const counts = countPeers(connecter.peers);
@@ -241,10 +242,18 @@ export class Torrent implements HandoverTarget {
       superSeeding: connecter.isSuperSeeding,
       ...counts,
       reach: this.#swarm.encoder.reach,
-      eta: left === undefined || this.#disk.failure !== null ? null : Math.ceil(left / 1000),
+      eta: this.#secondsLeft(now),
+      seedGoal: this.#stage === 'running' ? this.#completion.seedGoal : null,
       diskFailure: this.#disk.failure,
       waitsFor: this.#resume.waitsFor,
     };
+  }
+
+  /** The wanted files that lack a byte, in the order of the torrent, as well as verified pieces can tell. */
+  missingFiles(): TorrentFile[] {
+    const { files } = this.metainfo;
+    const missing = missingFiles(files, this.#layout, this.#swarm.store.have);
+    return missing.flatMap((index) => (this.#content.files.has(index) ? (files[index] ?? []) : []));
   }
 
   totals(): { readonly uploaded: number; readonly downloaded: number; readonly left: number } {
@@ -286,6 +295,13 @@ export class Torrent implements HandoverTarget {
     if (this.#disk.failure !== null) return 'paused';
     if (amountLeft === 0) return 'seeding';
     return this.#pace.isStalled(peers, this.#context.now()) ? 'stalled' : 'downloading';
+  }
+
+  /** After `Pace.rates` of the same moment. */
+  #secondsLeft(now: Millis): number | null {
+    const left = this.#timeLeft?.timeLeft(now);
+    if (left === undefined || this.#disk.failure !== null) return null;
+    return left > 0 && this.#pace.isSilent(now) ? null : Math.ceil(left / 1000);
   }
 
   /**

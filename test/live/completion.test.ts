@@ -44,7 +44,7 @@ async function shellWith(test: TestContext, shell: Shell) {
   }
   writeFileSync(join(dir, 'script'), SCRIPTS[shell]);
   const places = [`HOME=${dir}`, `XDG_CONFIG_HOME=${dir}`, `XDG_DATA_HOME=${dir}`, 'LC_ALL=C.UTF-8'];
-  const terminal = new Terminal(test, dir, ...places, `PATH=${dir}/bin:/usr/bin:/bin`);
+  const terminal = new Terminal(test, dir, [...places, `PATH=${dir}/bin:/usr/bin:/bin`]);
   terminal.enter(`cd ${dir}/here`);
   for (const line of STARTS[shell]) terminal.enter(line);
   terminal.enter('clear; echo re""ady');

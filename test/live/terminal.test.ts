@@ -36,7 +36,7 @@ async function scene(t: TestContext) {
   return { dir, leech, torrent, args, command: `${BTGET_COMMAND} ${args.join(' ')}` };
 }
 
-const BAR = /^data\.bin\b.* (\d+)% +\[#*-*\]/m;
+const BAR = /^data\.bin\b.*\[#*-*\] +(\d+)%/m;
 const exitCode = (screen: string): string | undefined => /^exit (\d+)$/m.exec(screen)?.[1];
 
 async function barAt(terminal: Terminal, percent: number): Promise<void> {
@@ -154,7 +154,7 @@ function assertPlain(text: string): void {
 
 test('with TERM=dumb a terminal gets whole lines, and nothing that moves its cursor', OPTIONS, async (t) => {
   const { dir, command } = await scene(t);
-  const terminal = new Terminal(t, dir, 'TERM=dumb');
+  const terminal = new Terminal(t, dir, ['TERM=dumb']);
   terminal.enter(`${command} --summary-interval 1; echo exit $?`);
   assert.equal(await terminal.until(exitCode), '0');
   assert.match(terminal.screen(), /^data\.bin: \d+%, [^\n]* of 10 MiB, down /m);
@@ -163,7 +163,7 @@ test('with TERM=dumb a terminal gets whole lines, and nothing that moves its cur
 
 test('with NO_COLOR a terminal gets its bar, and no colour', OPTIONS, async (t) => {
   const { dir, command } = await scene(t);
-  const terminal = new Terminal(t, dir, 'NO_COLOR=1');
+  const terminal = new Terminal(t, dir, ['NO_COLOR=1']);
   terminal.enter(`${command}; echo exit $?`);
   assert.equal(await terminal.until(exitCode), '0');
   const written = terminal.written();

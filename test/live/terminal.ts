@@ -7,11 +7,13 @@ import { BTGET, Program } from './support.js';
 /** What the shell writes in place of `btget`. */
 export const BTGET_COMMAND = `${process.execPath} ${BTGET}`;
 
-const COLUMNS = 160;
-const ROWS = 40;
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
 
 /**
- * A terminal of 160 columns with a shell in it, on a tmux server of its own, which ends with the test. What `dir` holds
+ * A terminal with a shell in it, on a tmux server of its own, which ends with the test. What `dir` holds
  * of it are its socket and all that was written to it.
  */
 export class Terminal {
@@ -19,12 +21,17 @@ export class Terminal {
   readonly #client: Program;
   #isGone = false;
 
-  /** `env`: what the shell has in its environment besides, `NAME=value`. */
-  constructor(test: TestContext, dir: string, ...env: string[]) {
+  /** `env`: what the shell has in its environment besides, `NAME=value`. The shell begins in `dir`. */
+  constructor(
+    test: TestContext,
+    dir: string,
+    env: readonly string[] = [],
+    { columns, rows }: TerminalSize = { columns: 160, rows: 40 },
+  ) {
     this.#dir = dir;
     const variables = ['PS1=$ ', 'ENV=', 'NO_COLOR=', ...env];
     const started = this.#tmux(
-      ...['-f', '/dev/null', 'new-session', '-d', '-x', String(COLUMNS), '-y', String(ROWS), '-s', 'test'],
+      ...['-f', '/dev/null', 'new-session', '-d', '-x', `${columns}`, '-y', `${rows}`, '-s', 'test', '-c', dir],
       ...['env', '-u', 'NO_COLOR', ...variables.filter((variable) => variable !== 'NO_COLOR='), 'sh'],
     );
     if (started.status !== 0) throw new Error(`tmux: ${started.stderr}`);
@@ -34,7 +41,7 @@ export class Terminal {
       if (!this.#isGone) process.kill(server);
     });
     // In control mode the client is told of all that is written to the terminal, as it is written.
-    this.#client = new Program(test, 'tmux', ['-S', this.#socket, '-C', 'attach-session', '-t', 'test']);
+    this.#client = new Program(test, 'tmux', ['-u', '-S', this.#socket, '-C', 'attach-session', '-t', 'test']);
     this.#tmux('pipe-pane', '-O', '-t', 'test', `exec cat >${join(dir, 'written')}`);
   }
 
@@ -74,6 +81,20 @@ export class Terminal {
     return this.#tmux('capture-pane', '-p', '-J', '-S', '-', '-t', 'test').stdout;
   }
 
+  /** The rows of the terminal from the first one on, without blanks at their ends and without blank rows at the end. */
+  rows(): string[] {
+    const text = this.#tmux('capture-pane', '-p', '-t', 'test').stdout.trimEnd();
+    return text.split('\n').map((row) => row.trimEnd());
+  }
+
+  resize({ columns, rows }: TerminalSize): void {
+    this.#tmux('resize-window', '-t', 'test', '-x', `${columns}`, '-y', `${rows}`);
+  }
+
+  get isCursorShown(): boolean {
+    return this.#tmux('display-message', '-p', '-t', 'test', '#{cursor_flag}').stdout.trim() === '1';
+  }
+
   /** All bytes that were written to the terminal so far. */
   written(): string {
     return readFileSync(join(this.#dir, 'written'), 'utf8');
@@ -84,6 +105,6 @@ export class Terminal {
   }
 
   #tmux(...args: string[]): SpawnSyncReturns<string> {
-    return spawnSync('tmux', ['-S', this.#socket, ...args], { encoding: 'utf8' });
+    return spawnSync('tmux', ['-u', '-S', this.#socket, ...args], { encoding: 'utf8' });
   }
 }

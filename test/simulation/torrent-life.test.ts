@@ -56,6 +56,49 @@ test('a seed goal is reached by ratio or by time, whichever comes first', () => 
   swarm.stop();
 });
 
+test('a torrent that seeds tells its goal and the time that is left of it', () => {
+  const swarm = new SimulatedSwarm(SAMPLE, 1);
+  const { torrent } = swarm.start({ seed: true, torrent: { seedGoal: { ratio: 1.5, time: 60_000 } } });
+  const ended = swarm.start({ torrent: { seedGoal: null } });
+  assert.equal(torrent.status().seedGoal, null, 'it is still looking at its disk');
+  swarm.untilAllDone(60_000);
+  const left = torrent.status().seedGoal?.timeLeft ?? 0;
+  assert.deepEqual(torrent.status().seedGoal, { ratio: 1.5, timeLeft: left });
+  assert.ok(left > 50 && left <= 60, String(left));
+  swarm.timeline.run(10_000);
+  assert.deepEqual(torrent.status().seedGoal, { ratio: 1.5, timeLeft: left - 10 });
+  assert.equal(ended.torrent.status().seedGoal, null, 'no goal, so it need not go on');
+  swarm.stop();
+  assert.equal(torrent.status().seedGoal, null);
+});
+
+test('no time left is told while nothing has come for 5 s, and it is told again with the next bytes', () => {
+  const sample = sampleTorrent([{ path: 'long', length: 1024 * KiB }], 16 * KiB);
+  const swarm = new SimulatedSwarm(sample, 1);
+  const slow = { host: { upload: 16 * KiB } };
+  const seed = swarm.start({ seed: true, ...slow });
+  const { torrent } = swarm.start();
+  swarm.timeline.run(20_000);
+  assert.ok((torrent.status().eta ?? 0) > 10, String(torrent.status().eta));
+  seed.torrent.stop(() => undefined);
+  const told: (number | null)[] = [];
+  for (let second = 0; second < 12; second += 1) {
+    swarm.timeline.run(1000);
+    told.push(torrent.status().eta);
+  }
+  const silent = told.indexOf(null);
+  assert.ok(silent >= 4 && silent <= 7, `the last bytes may be on their way for a while: ${told}`);
+  assert.deepEqual(new Set(told.slice(silent)), new Set([null]));
+  const other = swarm.start({ seed: true, ...slow });
+  swarm.timeline.runUntil(() => torrent.status().downloaded > 0 && torrent.status().downRate > 0, 3_600_000);
+  assert.ok((torrent.status().eta ?? 0) > 10, String(torrent.status().eta));
+  swarm.timeline.runUntil(() => torrent.status().have === sample.content.length, 3_600_000);
+  swarm.timeline.run(20_000);
+  assert.equal(torrent.status().eta, 0, 'nothing is left');
+  assert.equal(other.failure, null);
+  swarm.stop();
+});
+
 test('a disk that fills up pauses the torrent, which goes on by itself when there is space again', () => {
   const swarm = new SimulatedSwarm(SAMPLE, 1);
   swarm.start({ seed: true });

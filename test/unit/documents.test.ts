@@ -135,6 +135,7 @@ const status: TorrentStatus = {
   encrypted: 0,
   reach: { waiting: 0, dialled: 0, refused: 0, silent: 0, turnedAway: 0 },
   eta: null,
+  seedGoal: null,
   diskFailure: null,
   waitsFor: null,
 };
@@ -173,7 +174,7 @@ const EVENTS: { readonly [T in RunEvent['type']]: RunEvent & { readonly type: T 
   error: { type: 'error', about, input: '', code: '', message: '' },
   done: { type: 'done', about, paths: [], length: 0, seconds: 0, downloaded: 0, uploaded: 0, wasted: 0 },
   summary: { type: 'summary', exitCode: 0, torrents: [] },
-  seeding: { type: 'seeding', about, have: 0, wanted: 0, superSeeding: false },
+  seeding: { type: 'seeding', about, have: 0, wanted: 0, superSeeding: false, missing: { count: 0, first: [] } },
   over: { type: 'over', about },
   note: { type: 'note', message: '' },
   detail: { type: 'detail', message: '' },

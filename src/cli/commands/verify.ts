@@ -14,7 +14,7 @@ import { type CliIo, onInterrupt } from '../io.js';
 import { type OPTIONS, type Values, VERIFY_OPTIONS } from '../options.js';
 import { jsonLine, printable } from '../output/escape.js';
 import { formatCount, formatPercent, formatSize } from '../output/format.js';
-import { createTaskProgress } from '../output/progress-line.js';
+import { createTaskProgress } from '../output/task-progress.js';
 import { loadTorrent } from '../source/load-source.js';
 import { listSources } from '../source/source-list.js';
 import { shownSource } from '../source/source-text.js';

@@ -5,7 +5,7 @@ import type { CliIo } from '../io.js';
 import { printable } from './escape.js';
 import type { Output, RunEvent } from './events.js';
 import { createJsonOutput } from './json-events.js';
-import { PlainProgress } from './progress-bars.js';
+import { PlainProgress } from './plain-progress.js';
 import type { Verbosity } from './sentences.js';
 import { canRedraw } from './terminal.js';
 

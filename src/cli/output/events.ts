@@ -52,6 +52,8 @@ export interface SourceResult {
   readonly have: number;
   /** Bytes that the user wants. */
   readonly wanted: number;
+  /** It is ok, but it was a seed that has only a part of what others may want of it. */
+  readonly isPart: boolean;
   /** Where the content is. Null when the source never became a torrent. */
   readonly path: string | null;
   /** Bytes. */
@@ -129,6 +131,8 @@ export type RunEvent =
       readonly have: number;
       readonly wanted: number;
       readonly superSeeding: boolean;
+      /** The files that the torrent lacks, as paths below its top folder: all of them in number, a few by name. */
+      readonly missing: { readonly count: number; readonly first: readonly string[] };
     }
   /** For people: no more progress comes of this torrent under this info-hash. */
   | { readonly type: 'over'; readonly about: Subject }

@@ -37,3 +37,17 @@ export function formatPercent(part: number, whole: number): string {
 export function formatCount(count: number, noun: string): string {
   return `${count.toLocaleString('en-US')} ${noun}${count === 1 ? '' : 's'}`;
 }
+
+/** `0.35`, `12.3`, `123`, `45k`: at most four characters. It rounds down, so that a goal shows once it is reached. */
+export function formatRatio(ratio: number): string {
+  const decimals = ratio < 10 ? 2 : ratio < 100 ? 1 : 0;
+  if (ratio >= 1000) return `${Math.min(999, Math.floor(ratio / 1000))}k`;
+  const unit = 10 ** decimals;
+  // 0.29 × 100 is a little less than 29.
+  return (Math.floor(ratio * unit + 1e-9) / unit).toFixed(decimals);
+}
+
+/** `2`, `1.5`, `0.75`: as the user gave it, with two decimals at most. */
+export function formatRatioGoal(ratio: number): string {
+  return String(Number(ratio.toFixed(2)));
+}

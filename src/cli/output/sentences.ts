@@ -27,7 +27,7 @@ export function sentencesFor(event: RunEvent, verbosity: Verbosity, layout: Layo
       const part = event.have < event.wanted ? `${formatPercent(event.have, event.wanted)} of ` : '';
       const what = `${part}${formatSize(event.wanted)}`;
       const how = event.superSeeding ? `super-seeding ${what}, each piece to one peer first` : `seeding ${what}`;
-      return [`${printable(event.about.name)}: ${how}`];
+      return [`${printable(event.about.name)}: ${how}${missingClause(event.missing)}`];
     }
     case 'stalled': {
       const what = `${printable(event.about.name)}: stalled`;
@@ -88,6 +88,13 @@ function portMappingLine(mapping: (RunEvent & { type: 'port-mapping' })['mapping
   return `the gateway ${name}lets peers in at ${where} by ${protocol}${udp ? '' : ', over TCP alone'}`;
 }
 
+/** `; missing: a, b, c and 12 more` */
+function missingClause({ count, first }: (RunEvent & { type: 'seeding' })['missing']): string {
+  if (count === 0) return '';
+  const more = count > first.length ? ` and ${(count - first.length).toLocaleString('en-US')} more` : '';
+  return `; missing: ${first.map((path) => printable(abridged(path, 100))).join(', ')}${more}`;
+}
+
 const INTERRUPTED: FailureCode = 'interrupted';
 
 /**
@@ -104,7 +111,9 @@ function summaryLines(torrents: readonly SourceResult[]): string[] {
       const { downloaded, uploaded, seconds } = torrent;
       const rate = downloaded === 0 || seconds === 0 ? [] : [formatRate(downloaded / seconds)];
       const sent = uploaded === 0 ? [] : [`sent ${formatSize(uploaded)}`];
-      return [['OK ', formatSize(torrent.have), ...rate, ...sent, path].join('  ')];
+      const part = `PART ${formatPercent(torrent.have, torrent.wanted)} of ${formatSize(torrent.wanted)}`;
+      const what = torrent.isPart ? part : `OK   ${formatSize(torrent.have)}`;
+      return [[what, ...rate, ...sent, path].join('  ')];
     }
     const wasTold = torrent.result !== INTERRUPTED;
     if (isOne && wasTold && torrent.have === 0) return [];

@@ -299,6 +299,7 @@ function resultOf(entry: Entry): SourceResult {
     message: failureMessage(failure),
     have: 0,
     wanted: 0,
+    isPart: false,
     path: null,
     downloaded: 0,
     uploaded: 0,

@@ -3,7 +3,7 @@ import type { Millis } from '../../base/clock.js';
 import type { DhtStatus } from '../../discovery/dht/dht-node.js';
 import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
 import type { MagnetLink } from '../../metainfo/magnet.js';
-import type { Metainfo } from '../../metainfo/metainfo.js';
+import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import type { MagnetEvents } from '../../session/magnet-torrent.js';
 import type { AddedEvents, ListenAnswer } from '../../session/session.js';
 import type { SessionOptions } from '../../session/session-options.js';
@@ -20,13 +20,19 @@ export interface CommandTorrent {
   stop(answered: () => void): void;
 }
 
+/** A torrent with content. */
+export interface ContentTorrent extends CommandTorrent {
+  /** The wanted files that lack a byte; none while they are not known. */
+  missingFiles(): readonly TorrentFile[];
+}
+
 export interface CommandSession {
   listen(answered: (outcome: ListenAnswer) => void): void;
   /** How the gateway of each family has answered our wish to let peers in. */
   portMapping(): readonly PortMapping[];
   /** When its .torrent lacks piece layers, `gotMetadata` is called once they are here. */
-  addTorrent(metainfo: Metainfo, options: TorrentOptions, events: AddedEvents): CommandTorrent;
-  addMagnet(link: MagnetLink, options: TorrentOptions, events: MagnetEvents): CommandTorrent;
+  addTorrent(metainfo: Metainfo, options: TorrentOptions, events: AddedEvents): ContentTorrent;
+  addMagnet(link: MagnetLink, options: TorrentOptions, events: MagnetEvents): ContentTorrent;
   fetchMetadata(link: MagnetLink, options: TorrentOptions, events: MetadataEvents): CommandTorrent;
   /** Null when the session does not use the DHT. */
   dhtStatus(): DhtStatus | null;

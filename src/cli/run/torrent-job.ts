@@ -16,7 +16,7 @@ import type { RunEvent, SourceResult, StallReason, Subject } from '../output/eve
 import { nextStep } from '../output/sentences.js';
 import type { DhtNews, UserLimits } from '../output/stall-reasons.js';
 import type { LoadedMagnet, LoadedTorrent } from '../source/load-source.js';
-import type { CommandSession, CommandTorrent } from './session-face.js';
+import type { CommandSession, ContentTorrent } from './session-face.js';
 import { StallWatch } from './stall-watch.js';
 
 /** The run that a job belongs to. */
@@ -45,6 +45,9 @@ interface JobContent {
   readonly path: string;
 }
 
+/** How many missing files of a seed are named. */
+const SHOWN_FILES = 3;
+
 /**
  * Follows one torrent: it hears what happens to the torrent, tells the outputs, and keeps what the summary needs. When
  * it is over, it stays over.
@@ -59,7 +62,7 @@ export class TorrentJob implements MagnetEvents {
   #about: Subject;
   /** Null while we fetch the metadata of a magnet link, or piece layers. */
   #content: JobContent | null = null;
-  #torrent: CommandTorrent | undefined;
+  #torrent: ContentTorrent | undefined;
   #status: TorrentStatus | undefined;
   #lastDataAt: Millis;
   #lastAmount = 0;
@@ -125,7 +128,7 @@ export class TorrentJob implements MagnetEvents {
   }
 
   /** Hands in the torrent that this job follows. The torrent may have told of events before. */
-  joined(torrent: CommandTorrent): void {
+  joined(torrent: ContentTorrent): void {
     this.#torrent = torrent;
   }
 
@@ -186,7 +189,10 @@ export class TorrentJob implements MagnetEvents {
     const status = this.#takeStatus();
     if (status === undefined) return;
     const { have, wanted, superSeeding } = status;
-    this.#owner.tell({ type: 'seeding', about: this.about, have, wanted, superSeeding });
+    const files = have < wanted ? (this.#torrent?.missingFiles() ?? []) : [];
+    const first = files.slice(0, SHOWN_FILES).map(({ path }) => (path.length > 1 ? path.slice(1) : path).join('/'));
+    const missing = { count: files.length, first };
+    this.#owner.tell({ type: 'seeding', about: this.about, have, wanted, superSeeding, missing });
   }
 
   stop(answered: () => void): void {
@@ -202,6 +208,7 @@ export class TorrentJob implements MagnetEvents {
       message: this.#failure === null ? null : this.#sentence(this.#failure),
       have: status?.have ?? 0,
       wanted: status?.wanted ?? 0,
+      isPart: this.#failure === null && this.#owner.mode === 'seed' && !this.isWhole,
       path: this.path,
       downloaded: status?.downloaded ?? 0,
       uploaded: status?.uploaded ?? 0,

@@ -7,7 +7,7 @@ import type { BtgetError } from '../../base/failure.js';
 import type { Storage } from '../../disk/storage.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
-import type { TorrentEvents } from '../status.js';
+import type { SeedGoalStatus, TorrentEvents } from '../status.js';
 import { inDir, type SeedGoal, type TorrentOptions } from '../torrent-options.js';
 import { FileFinisher } from './file-finisher.js';
 import { FileProgress } from './file-progress.js';
@@ -112,6 +112,11 @@ export class Completion {
     return this.#told.has(file);
   }
 
+  /** How far the seed goal is; null while it is not pursued. */
+  get seedGoal(): SeedGoalStatus | null {
+    return this.#goalWatch?.status ?? null;
+  }
+
   /** Tries again to finish the files that the disk refused. False when there are none. */
   retry(): boolean {
     return this.#finisher.retry();
@@ -168,6 +173,12 @@ class SeedGoalWatch {
     this.#reached = reached;
     this.#beganAt = timers.now();
     this.#task = timers.addTask(() => this.#look(), 0);
+  }
+
+  get status(): SeedGoalStatus {
+    const { ratio, time } = this.#goal;
+    const seeded = this.#timers.now() - this.#beganAt;
+    return { ratio, timeLeft: time === null ? null : Math.ceil(Math.max(0, time - seeded) / 1000) };
   }
 
   stop(): void {

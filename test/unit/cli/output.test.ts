@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { chooseOutput, type OutputChoices } from '../../../src/cli/output/choose-output.js';
 import { columnsOf } from '../../../src/cli/output/escape.js';
 import type { RunEvent, SourceResult } from '../../../src/cli/output/events.js';
-import { progressSentence } from '../../../src/cli/output/progress-line.js';
+import { progressSentence } from '../../../src/cli/output/plain-progress.js';
 import { sentencesFor } from '../../../src/cli/output/sentences.js';
 import { describeForPeople } from '../../../src/cli/output/show-tree.js';
 import type { TrackerAnswer } from '../../../src/discovery/trackers/rerequester.js';
@@ -22,10 +22,12 @@ const report: TrackerAnswer = {
   next: 1800,
   swarm: null,
 };
+const NONE = { count: 0, first: [] };
 const result = {
   name: 'a',
   have: 1024,
   wanted: 1024,
+  isPart: false,
   path: 'out/a',
   downloaded: 1024,
   uploaded: 0,
@@ -64,8 +66,8 @@ const EVENTS: readonly RunEvent[] = [
   { type: 'error', about, input: 'a.torrent', code: 'bug', message: 'a bug\n  at x\x1b' },
   { type: 'file', about, path: 'out/a', length: 5 },
   { type: 'done', about, paths: ['out/a'], length: 1024, seconds: 2, downloaded: 1024, uploaded: 0, wasted: 3 },
-  { type: 'seeding', about, have: 1024, wanted: 1024, superSeeding: false },
-  { type: 'seeding', about, have: 1024, wanted: 1024, superSeeding: true },
+  { type: 'seeding', about, have: 1024, wanted: 1024, superSeeding: false, missing: NONE },
+  { type: 'seeding', about, have: 1024, wanted: 1024, superSeeding: true, missing: NONE },
   { type: 'note', message: 'stopping' },
   { type: 'over', about },
   {
@@ -305,7 +307,7 @@ test('bars never take more rows than the terminal has, and give the cursor back'
   // biome-ignore lint/suspicious/noControlCharactersInRegex: what is left when the bars' own control sequences are gone.
   const plain = (text: string): string => text.replace(/\x1b\[[?\d]*[A-Za-z]/g, '');
   assert.ok(plain(after).includes('a note\n'));
-  assert.match(plain(after), /and 19 torrents more/);
+  assert.match(plain(after), /t0\\x1b.* 50%[^\n]*\ntotal 0\/20 .* 50%/);
   assert.ok(!plain(io.stderr.text).includes('\x1b'));
   assert.ok(io.stderr.text.includes('\x1b[?25l'));
   assert.ok(io.stderr.text.lastIndexOf('\x1b[?25h') > io.stderr.text.lastIndexOf('\x1b[?25l'));
@@ -350,7 +352,29 @@ test('the summary of one torrent tells how far it came, and does not repeat its 
   assert.deepEqual(lines({ ...failed, result: 'interrupted', have: 0, message: 'interrupted' }), [
     'ERR  0% of 1 KiB  a  interrupted',
   ]);
+  assert.deepEqual(lines({ ...result, result: 'ok', isPart: true, have: 512, downloaded: 0, uploaded: 2048 }), [
+    'PART 50% of 1 KiB  sent 2 KiB  out/a',
+  ]);
   assert.deepEqual(lines({ ...result, result: 'ok', uploaded: 2048 }), ['OK   1 KiB  512 B/s  sent 2 KiB  out/a']);
+});
+
+test('a seed with a part names the first missing files, shortened and without a control character', () => {
+  const seeding = (count: number, ...first: string[]) =>
+    sentencesFor(
+      {
+        type: 'seeding',
+        about: { ...about, name: 'a' },
+        have: 1,
+        wanted: 4,
+        superSeeding: false,
+        missing: { count, first },
+      },
+      'normal',
+    );
+  assert.deepEqual(seeding(1, 'x\x1b'), ['a: seeding 25% of 4 B; missing: x\\x1b']);
+  assert.deepEqual(seeding(3, 'x', 'd/y', 'z'), ['a: seeding 25% of 4 B; missing: x, d/y, z']);
+  assert.deepEqual(seeding(12_003, 'x', 'y', 'z'), ['a: seeding 25% of 4 B; missing: x, y, z and 12,000 more']);
+  assert.equal(seeding(1, 'x'.repeat(300))[0]?.length, 'a: seeding 25% of 4 B; missing: '.length + 100);
 });
 
 test('a seed tells where it listens, and a download tells it only with -v', () => {
@@ -479,4 +503,60 @@ test('the blocklist is a line when it was read again, with -v also at first, and
   output.close();
   const { time: _time, ...told } = JSON.parse(io.stdout.lines[0] ?? '');
   assert.deepEqual(told, { type: 'blocklist', news: 'counted', ranges: 300_000, refusedIn: 1, refusedOut: 2 });
+});
+
+/** What stands between the control sequences of what was drawn. */
+function drawn(text: string): string[] {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the bars' own control sequences.
+  return text.split(/\x1b\[[?\d]*[A-Za-z]|[\r\n]/).filter((line) => line !== '');
+}
+
+test('a row is drawn to its end, however many units of UTF-16 its name has', async (t) => {
+  const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
+  const output = await chooseOutput(PLAIN, io);
+  t.after(() => output.close());
+  const name = 'e\u0301'.repeat(50);
+  output.tell({ type: 'progress', about: { ...about, name }, status: makeStatus({ have: 500, peers: 7 }) });
+  output.close();
+  assert.ok(drawn(io.stderr.text).some((line) => line.startsWith('e\u0301') && line.endsWith('  7 peers')));
+});
+
+test('a sentence that comes after the last bar has gone stays on the terminal, in a row of its own', async (t) => {
+  const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
+  const output = await chooseOutput(PLAIN, io);
+  t.after(() => output.close());
+  output.tell({ type: 'progress', about: { ...about, name: 'a' }, status: makeStatus({ have: 500 }) });
+  output.tell({ type: 'over', about });
+  const before = io.stderr.text.length;
+  output.tell({ type: 'note', message: 'a note' });
+  assert.equal(io.stderr.text.slice(before), '', 'it waits for the next redraw');
+  output.close();
+  const after = io.stderr.text.slice(before);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the cursor goes back up before the sentence, and not after it.
+  assert.match(after, /\x1b\[1A.*a note\n/s);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: as above.
+  assert.doesNotMatch(after.slice(after.indexOf('a note')), /\x1b\[\d+A/);
+});
+
+test('when a terminal becomes narrower, the redraw begins where its broken rows begin', async (t) => {
+  const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
+  const output = await chooseOutput(PLAIN, io);
+  t.after(() => output.close());
+  const tell = (infoHash: string): void =>
+    output.tell({ type: 'progress', about: { name: infoHash, infoHash }, status: makeStatus({ have: 500 }) });
+  tell('a');
+  tell('b');
+  const resizedTo = (columns: number): string => {
+    const before = io.stderr.text.length;
+    io.stderr.columns = columns;
+    io.stderr.emit('resize');
+    return io.stderr.text.slice(before);
+  };
+  const up = (text: string): string[] => text.match(/(?<=\[)\d+(?=A)/g) ?? [];
+  assert.deepEqual(up(resizedTo(80)), [], 'nothing is drawn yet');
+  assert.deepEqual(up(resizedTo(40)), ['3', '2'], '3 rows of 77 columns have become 6');
+  const narrow = resizedTo(20);
+  assert.deepEqual(up(narrow), ['3', '2'], '3 rows of 37 columns have become 6');
+  assert.deepEqual(drawn(narrow), ['a             50%', 'b             50%', 'total 0/2     50%']);
+  assert.deepEqual(up(resizedTo(200)), ['2'], 'no row of 17 columns is broken');
 });

@@ -150,16 +150,42 @@ test('Ctrl-C gives exit code 0 while a download that is done seeds', () => {
   assert.ok(types().includes('seeding'));
 });
 
-test('Ctrl-C ends a seed with 0 even when some of its content is missing', () => {
-  const { run, torrent, ends, events } = play([good('a')], asSeed);
+const many: LoadedSource = { input: 'a', ok: true, kind: 'torrent', metainfo: makeMetainfo('a', [100, 200, 300, 400]) };
+
+test('a seed with a part names what is missing, and at Ctrl-C ends with 0 and with PART, but `ok` for scripts', () => {
+  const { run, torrent, ends, events, results } = play([many], asSeed);
   torrent(0).is({ have: 400, state: 'seeding' });
+  torrent(0).missing = torrent(0).metainfo.files;
   torrent(0).events.started();
   // A seed downloads nothing, so it cannot have more.
   torrent(0).events.done();
   run.interrupt();
   assert.deepEqual(ends, [{ exitCode: 0, clean: true }]);
-  const told = events.flatMap((event) => (event.type === 'seeding' ? [[event.have, event.wanted]] : []));
-  assert.deepEqual(told, [[400, 1000]]);
+  assert.deepEqual(results(), ['a: ok']);
+  const of = (type: RunEvent['type']) => events.filter((event) => event.type === type);
+  assert.deepEqual(
+    [...of('seeding'), ...of('summary')].flatMap((event) => sentencesFor(event, 'normal')),
+    ['a: seeding 40% of 1000 B; missing: file0, file1, file2 and 1 more', 'PART 40% of 1000 B  a'],
+  );
+});
+
+test('a seed with everything names nothing as missing, and ends with OK', () => {
+  const { run, torrent, events } = play([many], asSeed);
+  torrent(0).is({ have: 1000, state: 'seeding' });
+  torrent(0).events.started();
+  torrent(0).events.done();
+  run.interrupt();
+  const lines = events.flatMap((event) => sentencesFor(event, 'normal'));
+  assert.deepEqual(lines.slice(-3), ['a: seeding 1000 B', 'stopping; Ctrl-C again ends at once', 'OK   1000 B  a']);
+});
+
+test('a download of some files that seeds them ends with OK, since it has all that was asked for', () => {
+  const { run, torrent, events } = play([many], seeding);
+  torrent(0).is({ length: 1000, wanted: 300, have: 300, state: 'seeding' });
+  torrent(0).events.done();
+  run.interrupt();
+  const lines = events.flatMap((event) => sentencesFor(event, 'normal'));
+  assert.deepEqual(lines.slice(-3), ['a: seeding 300 B', 'stopping; Ctrl-C again ends at once', 'OK   300 B  a']);
 });
 
 test('a seed without any content on the disk fails with 32', () => {

@@ -2,8 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { abridged, columnsOf, fitTo, jsonLine, printable } from '../../../src/cli/output/escape.js';
-import { formatCount, formatDuration, formatPercent, formatRate, formatSize } from '../../../src/cli/output/format.js';
-import { progressBarLine, progressSentence } from '../../../src/cli/output/progress-line.js';
+import {
+  formatCount,
+  formatDuration,
+  formatPercent,
+  formatRate,
+  formatRatio,
+  formatRatioGoal,
+  formatSize,
+} from '../../../src/cli/output/format.js';
+import { progressSentence } from '../../../src/cli/output/plain-progress.js';
 import { TEXT_COLUMNS } from '../../support/text-columns.js';
 import { makeStatus } from './support/fake-session.js';
 
@@ -196,27 +204,15 @@ test('sizes, rates, durations and counts read well at every boundary', () => {
     [formatPercent(999_999, 1_000_000), formatPercent(0, 0), formatPercent(5, 5)],
     ['99%', '100%', '100%'],
   );
+  const ratios = [0, 0.29, 0.999, 1.9999, 9.999, 10, 99.99, 100, 999.9, 1000, 123_456, 1e9];
+  assert.deepEqual(ratios.map(formatRatio), [
+    ...['0.00', '0.29', '0.99', '1.99', '9.99', '10.0', '99.9', '100', '999', '1k', '123k', '999k'],
+  ]);
+  assert.deepEqual([1, 1.5, 0.25, 1 / 3, 10].map(formatRatioGoal), ['1', '1.5', '0.25', '0.33', '10']);
   assert.deepEqual([formatCount(1, 'peer'), formatCount(1234, 'peer')], ['1 peer', '1,234 peers']);
 });
 
 const status = makeStatus({ wanted: 3 << 20, have: 1 << 20, downRate: 1 << 20, peers: 3, eta: 125 });
-
-test('a bar fits any width, and the name is shortened first', () => {
-  const name = 'a-rather-long-name-of-some-torrent.iso';
-  assert.equal(
-    progressBarLine(name, status, 100),
-    'a-rather-long-name-of-so…  33% [#####-----------]  1 MiB of 3 MiB  down 1 MiB/s  2m05s left  3 peers',
-  );
-  assert.equal(progressBarLine(name, status, 40), 'a-rather-long-n…  33% [#####-----------]');
-  assert.equal(progressBarLine(name, status, 18), 'a-rather-lon…  33%');
-  assert.equal(progressBarLine(name, status, 3), ' 3…');
-  fc.assert(
-    fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 1, max: 150 }), (text, columns) => {
-      const line = progressBarLine(text, status, columns);
-      return columnsOf(line) <= columns && !/\p{Cc}/u.test(line);
-    }),
-  );
-});
 
 test('a progress sentence tells what matters in each state', () => {
   const states = [
@@ -225,6 +221,16 @@ test('a progress sentence tells what matters in each state', () => {
     { ...status, state: 'checking' as const, checked: 512, checkLength: 1024 },
     { ...status, state: 'checking' as const, have: 0, checked: 0, checkLength: 0 },
     { ...status, state: 'seeding' as const, have: 3 << 20, upRate: 2048, uploaded: 1 << 20 },
+    {
+      ...status,
+      state: 'seeding' as const,
+      have: 3 << 20,
+      uploaded: 1 << 20,
+      seedGoal: { ratio: 1.5, timeLeft: 3660 },
+    },
+    { ...status, state: 'seeding' as const, have: 3 << 20, seedGoal: { ratio: null, timeLeft: null } },
+    { ...status, eta: null },
+    { ...status, state: 'paused' as const, waitsFor: { on: 'torrent', message: 'waits for y\x1b' } as const },
   ];
   assert.deepEqual(
     states.map((each) => progressSentence('x\x1b', each)),
@@ -234,6 +240,10 @@ test('a progress sentence tells what matters in each state', () => {
       'x\\x1b: 50%, checking, 512 B of 1 KiB',
       'x\\x1b: 0%, checking',
       'x\\x1b: 100%, seeding, up 2 KiB/s, 3 peers, sent 1 MiB',
+      'x\\x1b: 100%, seeding, up 0 B/s, 3 peers, sent 1 MiB, ratio 0.33 of 1.5, 1h01m left',
+      'x\\x1b: 100%, seeding, up 0 B/s, 3 peers, sent 0 B',
+      'x\\x1b: 33%, 1 MiB of 3 MiB, down 1 MiB/s, 3 peers',
+      'x\\x1b: 33%, 1 MiB of 3 MiB, waits for y\\x1b',
     ],
   );
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { BtgetError } from '../../../../src/base/failure.js';
-import type { CommandSession, CommandTorrent, CreateSession } from '../../../../src/cli/run/session-face.js';
+import type { CommandSession, ContentTorrent, CreateSession } from '../../../../src/cli/run/session-face.js';
 import type { DhtStatus } from '../../../../src/discovery/dht/dht-node.js';
 import type { PortMapping } from '../../../../src/discovery/port-mapping/port-mapper.js';
 import { infoHashV1 } from '../../../../src/metainfo/info-hash.js';
@@ -76,6 +76,7 @@ export function makeStatus(more: Partial<TorrentStatus> = {}): TorrentStatus {
     encrypted: 0,
     reach: { waiting: 0, dialled: 0, refused: 0, silent: 0, turnedAway: 0 },
     eta: null,
+    seedGoal: null,
     diskFailure: null,
     waitsFor: null,
     ...more,
@@ -83,12 +84,13 @@ export function makeStatus(more: Partial<TorrentStatus> = {}): TorrentStatus {
 }
 
 /** A torrent that a test drives. */
-export class FakeTorrent implements CommandTorrent {
+export class FakeTorrent implements ContentTorrent {
   readonly metainfo: Metainfo;
   readonly options: TorrentOptions;
   readonly events: AddedEvents;
   readonly #log: string[];
   current = makeStatus();
+  missing: readonly TorrentFile[] = [];
 
   constructor(metainfo: Metainfo, options: TorrentOptions, events: AddedEvents, log: string[]) {
     this.metainfo = metainfo;
@@ -99,6 +101,10 @@ export class FakeTorrent implements CommandTorrent {
 
   status(): TorrentStatus {
     return this.current;
+  }
+
+  missingFiles(): readonly TorrentFile[] {
+    return this.missing;
   }
 
   stop(answered: () => void): void {
@@ -118,7 +124,7 @@ export class FakeTorrent implements CommandTorrent {
 }
 
 /** A magnet link's torrent that a test drives. */
-export class FakeMagnet implements CommandTorrent {
+export class FakeMagnet implements ContentTorrent {
   readonly link: MagnetLink;
   readonly options: TorrentOptions;
   readonly events: MetadataEvents;
@@ -134,6 +140,10 @@ export class FakeMagnet implements CommandTorrent {
 
   status(): TorrentStatus {
     return this.current;
+  }
+
+  missingFiles(): readonly TorrentFile[] {
+    return [];
   }
 
   stop(answered: () => void): void {
