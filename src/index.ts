@@ -43,7 +43,7 @@ export type { PeerReach } from './swarm/connections/reach-counter.js';
 export type { MetadataEvents, MetadataTorrent } from './torrent/metadata-torrent.js';
 export type { ContentReader, ReadOutcome } from './torrent/reading/content-reader.js';
 export type { ReadersOptions } from './torrent/reading/content-readers.js';
-export type { TorrentEvents, TorrentState, TorrentStatus } from './torrent/status.js';
+export type { SeedGoalStatus, TorrentEvents, TorrentState, TorrentStatus } from './torrent/status.js';
 export type { Torrent } from './torrent/torrent.js';
 export { DEFAULT_TORRENT_OPTIONS, type SeedGoal, type TorrentOptions } from './torrent/torrent-options.js';
 export type { RefusalCode } from './wire/refusal.js';

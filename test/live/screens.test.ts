@@ -247,6 +247,7 @@ test(
       { columns: 30, rows: 24 },
       { columns: 200, rows: 24 },
       { columns: 100, rows: 10 },
+      { columns: 30, rows: 6 },
       { columns: 80, rows: 24 },
     ]) {
       terminal.resize(size);
