@@ -75,8 +75,9 @@ class Stage {
     const place = join(this.dir, `terminal-${size.columns}`);
     mkdirSync(place);
     const terminal = new Terminal(this.#test, place, ['LC_ALL=C.UTF-8'], size);
-    terminal.enter(`cd ${this.dir}; clear`);
-    await terminal.until(() => (terminal.rows().join() === '$' ? true : null));
+    // The new prompt says that the screen is clear. What is typed sooner is echoed before that.
+    terminal.enter(`cd ${this.dir}; PS1='> '; clear`);
+    await terminal.until(() => (terminal.rows().join() === '>' ? true : null));
     terminal.enter(`sh ${name}`);
     return terminal;
   }
@@ -110,11 +111,11 @@ function masked(row: string): string {
 }
 
 /**
- * Rows without why something has stalled, which other tests look at: what stands between the command and the display
- * becomes one row. It may have left the terminal at its top in part.
+ * Rows without why something has stalled, which other tests look at: what stands above the display becomes one row. It
+ * may have left the terminal at its top in part.
  */
 function withoutReasons(rows: readonly string[]): string[] {
-  const isAbove = (row: string): boolean => !/\d%/.test(row) && !/^(\$ sh |and \d+ more$)/.test(row);
+  const isAbove = (row: string): boolean => !/\d%/.test(row) && !/^and \d+ more$/.test(row);
   return rows.flatMap((row, index) => {
     if (!isAbove(row)) return masked(row);
     return index > 0 && isAbove(rows[index - 1] ?? '') ? [] : '(why)';
