@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { encodeMessage, KEEP_ALIVE } from '../../src/wire/message.js';
-import { at, EncoderWorld, USER } from '../support/worlds/encoder-world.js';
+import { at, EncoderWorld, TRACKER } from '../support/worlds/encoder-world.js';
 
 const A = '10.0.0.1';
 const B = '10.0.0.2';
@@ -32,7 +32,7 @@ describe('bytes from a stranger', () => {
           gotFrame: (_connection, frame) => longest.push(frame.length),
         });
         const fake = world.fake(B, 'b');
-        if (weDial) client.encoder.startConnection(at(B), USER, null);
+        if (weDial) client.encoder.startConnection(at(B), TRACKER, null);
         else fake.dial(at(A));
         world.run(10);
         fake.talk.say(fake.talk.handshake().subarray(0, handshakeLength));
