@@ -72,7 +72,7 @@ function parseFile(value: BencodeValue, index: number): RawFile {
   };
 }
 
-export function attributesOf(dictionary: BencodeDictionary): string {
+function attributesOf(dictionary: BencodeDictionary): string {
   return getBytes(dictionary, 'attr')?.toString('latin1') ?? '';
 }
 
@@ -90,7 +90,7 @@ function lengthOf(dictionary: BencodeDictionary, index: number | null): number {
 }
 
 /** The path elements in `value`; undefined unless it is a list of at least one string and nothing else. */
-export function elementsOf(value: BencodeValue | undefined): readonly Buffer[] | undefined {
+function elementsOf(value: BencodeValue | undefined): readonly Buffer[] | undefined {
   const list = asList(value);
   if (list === undefined || list.length === 0) return undefined;
   const elements = list.map(asBytes);
