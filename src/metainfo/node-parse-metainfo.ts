@@ -31,7 +31,17 @@ export const nodeParseMetainfo: ParseTorrent = (bytes, answered) =>
 
 /** Runs in the thread. `bytes` is the .torrent. */
 export function serveParsing(port: MessagePort, bytes: Uint8Array): void {
-  port.postMessage(parse(bufferOf(bytes)));
+  const answer = parse(bufferOf(bytes));
+  port.postMessage(answer, answer.kind === 'parsed' ? memoryOf(answer) : []);
+}
+
+/** The memory of the answer that can be handed over, so that it is not copied. A short Buffer shares its memory. */
+function memoryOf({ files, rest }: Answer & { kind: 'parsed' }): ArrayBuffer[] {
+  const views = [rest.info, rest.pieces, rest.pieceRoots, ...files.map(({ roots }) => roots)];
+  return views.flatMap((view) => {
+    const isWhole = view?.buffer instanceof ArrayBuffer && view.byteLength === view.buffer.byteLength;
+    return isWhole && view.byteLength > 0 ? [view.buffer as ArrayBuffer] : [];
+  });
 }
 
 function parse(bytes: Buffer): Answer {

@@ -251,10 +251,12 @@ function torrentFile(
   piecesRoot: Buffer | null,
 ): TorrentFile {
   const { length, padding, executable, hidden } = file;
-  const parsed: Writable<TorrentFile> = { path, begin, length, padding, executable, hidden, symlink };
+  const parsed: Writable<TorrentFile> =
+    piecesRoot === null
+      ? { path, begin, length, padding, executable, hidden, symlink }
+      : { path, begin, length, padding, executable, hidden, symlink, piecesRoot };
   const exactPath = padding || symlink !== null ? undefined : exactPathOf(path, rawName, file.path);
   if (exactPath !== undefined) parsed.exactPath = exactPath;
-  if (piecesRoot !== null) parsed.piecesRoot = piecesRoot;
   return parsed;
 }
 
