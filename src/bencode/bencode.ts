@@ -22,7 +22,7 @@ export type BencodeDictionary = ReadonlyMap<string, BencodeValue>;
 
 /** The value, where it ends, and the original bytes of what `rules` name. */
 export interface DecodedBencode {
-  /** An empty string stands for the value of `rules.unreadKey`. */
+  /** An empty string stands for each value of `rules.unreadKeys`. */
   readonly value: BencodeValue;
   /** Where the root value ends: `bytes.length`, unless bytes follow and the rules ignore them. */
   readonly end: number;
@@ -30,8 +30,8 @@ export interface DecodedBencode {
   readonly raw: Buffer | null;
   /** Whether `raw` is written in BEP 3's one way. */
   readonly isRawCanonical: boolean;
-  /** A view of the original bytes of the value of `rules.unreadKey`; null when there is no such key. */
-  readonly unread: Buffer | null;
+  /** Views of the original bytes of the values of those of `rules.unreadKeys` that are there. */
+  readonly unread: ReadonlyMap<string, Buffer>;
 }
 
 /**
@@ -47,9 +47,10 @@ export function decodeBencodeParts(bytes: Buffer, rules: BencodeRules): DecodedB
   const scan = scanBencode(bytes, rules);
   if (!scan.ok) throw new BtgetError('not-bencoded', `not bencoded: ${scan.why}, at byte ${scan.at}`);
   const value = fromPackage(bencode.decode(packageInput(bytes.subarray(0, scan.end), scan.oddities)));
-  const viewOf = (span: Span | undefined | null) => (span ? bytes.subarray(span.begin, span.end) : null);
-  const unread = viewOf(scan.oddities.find(({ kind }) => kind === 'unread'));
-  return { value, end: scan.end, raw: viewOf(scan.raw), isRawCanonical: scan.isRawCanonical, unread };
+  const viewOf = ({ begin, end }: Span) => bytes.subarray(begin, end);
+  const unread = new Map([...scan.unread].map(([key, span]) => [key, viewOf(span)]));
+  const raw = scan.raw === null ? null : viewOf(scan.raw);
+  return { value, end: scan.end, raw, isRawCanonical: scan.isRawCanonical, unread };
 }
 
 function fromPackage(value: unknown): BencodeValue {

@@ -23,10 +23,10 @@ export interface BencodeRules {
    */
   readonly rawKey: string | null;
   /**
-   * A key of the dictionary that `rawKey` has: its value is not decoded. For a value of very many parts, which its
-   * reader takes from the bytes. Null for none.
+   * Keys of the dictionary that `rawKey` has: their values are not decoded. For values of very many parts, which their
+   * readers take from the bytes.
    */
-  readonly unreadKey: string | null;
+  readonly unreadKeys: readonly string[];
 }
 
 /** For data that must follow BEP 3 to the letter. */
@@ -36,7 +36,7 @@ export const CANONICAL: BencodeRules = {
   canonical: true,
   trailing: 'refused',
   rawKey: null,
-  unreadKey: null,
+  unreadKeys: [],
 };
 
 /** For what real trackers, peers and torrent files contain: keys in any order, leading zeros, bytes after the end. */
@@ -53,7 +53,7 @@ export interface Span {
  * - 'key': not ASCII, or `__proto__`
  * - 'duplicate': a key that stood in the same dictionary before
  * - 'integer': an integer above 2^53, where numbers lose digits
- * - 'unread': the value of `unreadKey`
+ * - 'unread': the value of one of `unreadKeys`
  */
 export interface Oddity extends Span {
   readonly kind: 'key' | 'duplicate' | 'integer' | 'unread';
@@ -63,13 +63,14 @@ export interface Oddity extends Span {
 export type Scan =
   /**
    * `end` is where the root value ends; `raw` is the value of `rawKey`, or null when it is not there. `isRawCanonical`:
-   * `CANONICAL` would let that value pass.
+   * `CANONICAL` would let that value pass. `unread`: the values of those of `unreadKeys` that are there.
    */
   | {
       readonly ok: true;
       readonly end: number;
       readonly raw: Span | null;
       readonly isRawCanonical: boolean;
+      readonly unread: ReadonlyMap<string, Span>;
       readonly oddities: readonly Oddity[];
     }
   /** `at` is the offset of the wrong byte. `isCutShort`: no byte is wrong, but the end of the value is missing. */
@@ -120,8 +121,9 @@ class Scanner {
   #rawBegin: number | null = null;
   #rawEnd: number | null = null;
   #isRawCanonical = true;
-  /** The value of `unreadKey` that has begun, and how many oddities stood before it. */
-  #unread: { readonly begin: number; readonly oddities: number } | null = null;
+  readonly #unread = new Map<string, Span>();
+  /** A value that stays unread has begun: its key, and how many oddities stood before it. */
+  #unreadBegun: { readonly key: string; readonly begin: number; readonly oddities: number } | null = null;
 
   constructor(bytes: Buffer, rules: BencodeRules) {
     this.#bytes = bytes;
@@ -137,7 +139,8 @@ class Scanner {
       return { ok: false, at: this.#at, why: 'bytes follow the end', isCutShort: false };
     }
     const raw = this.#rawBegin === null || this.#rawEnd === null ? null : { begin: this.#rawBegin, end: this.#rawEnd };
-    return { ok: true, end: this.#at, raw, isRawCanonical: this.#isRawCanonical, oddities: this.#oddities };
+    const [isRawCanonical, unread, oddities] = [this.#isRawCanonical, this.#unread, this.#oddities];
+    return { ok: true, end: this.#at, raw, isRawCanonical, unread, oddities };
   }
 
   get #isInRaw(): boolean {
@@ -201,11 +204,13 @@ class Scanner {
     const open = this.#open.at(-1);
     if (open?.isDictionary) open.awaitsKey = true;
     if (this.#open.length === 1 && this.#rawBegin !== null) this.#rawEnd ??= this.#at;
-    if (this.#open.length === 2 && this.#unread !== null) {
-      const { begin, oddities } = this.#unread;
+    if (this.#open.length === 2 && this.#unreadBegun !== null) {
+      const { key, begin, oddities } = this.#unreadBegun;
+      const span = { begin, end: this.#at };
       this.#oddities.length = oddities;
-      this.#oddities.push({ kind: 'unread', begin, end: this.#at });
-      this.#unread = null;
+      this.#oddities.push({ kind: 'unread', ...span });
+      this.#unread.set(key, span);
+      this.#unreadBegun = null;
     }
   }
 
@@ -268,9 +273,9 @@ class Scanner {
     if (this.#open.length === 1 && this.#rules.rawKey !== null && this.#isText(begin, end, this.#rules.rawKey)) {
       this.#rawBegin = end;
     }
-    if (this.#open.length === 2 && this.#isInRaw && this.#rules.unreadKey !== null) {
-      if (this.#isText(begin, end, this.#rules.unreadKey))
-        this.#unread = { begin: end, oddities: this.#oddities.length };
+    if (this.#open.length === 2 && this.#isInRaw) {
+      const key = this.#rules.unreadKeys.find((unread) => this.#isText(begin, end, unread));
+      if (key !== undefined) this.#unreadBegun = { key, begin: end, oddities: this.#oddities.length };
     }
     if (isDuplicate) this.#oddities.push({ kind: 'duplicate', begin: token, end });
     else if (!this.#isPlain(begin, end)) this.#oddities.push({ kind: 'key', begin: token, end });

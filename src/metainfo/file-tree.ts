@@ -1,6 +1,7 @@
 /** The file tree of version 2 (BEP 52). */
 import { BencodeReader } from '../bencode/reader.js';
 import { MAX_PATH_ELEMENTS, type RawFile } from './file-list.js';
+import { fileProperties } from './file-properties.js';
 import { NODE_LENGTH } from './merkle.js';
 import { invalid } from './metainfo.js';
 
@@ -12,9 +13,11 @@ export interface TreeFile extends RawFile {
 
 /**
  * The files of the tree, in its order: that of the bytes of each path element. `tree` is bencoded and canonical (BEP
- * 3). Throws 'torrent-invalid'. There may be a hundred thousand files: nothing is made of the bytes but these.
+ * 3); null when the torrent has none. Throws 'torrent-invalid'. There may be a hundred thousand files: nothing is made
+ * of the bytes but these.
  */
-export function parseFileTree(tree: Buffer): readonly TreeFile[] {
+export function parseFileTree(tree: Buffer | null): readonly TreeFile[] {
+  if (tree === null) throw invalid('file tree', 'is missing');
   const reader = new BencodeReader(tree);
   if (reader.next() !== 'dictionary') throw invalid('file tree', 'is not a dictionary');
   const files: TreeFile[] = [];
@@ -50,7 +53,8 @@ function addEntry(reader: BencodeReader, path: readonly Buffer[], into: TreeFile
 }
 
 function parseTreeFile(reader: BencodeReader, path: readonly Buffer[]): TreeFile {
-  const { length, attributes, target, root } = readProperties(reader, path);
+  if (reader.next() !== 'dictionary') throw invalid(fieldOf(path), 'does not say what the file is like');
+  const { length, attributes, target, root } = fileProperties(reader);
   if (attributes.includes('p')) throw invalid(fieldOf(path), 'is a pad file, which version 2 does not have');
   const linkTarget = attributes.includes('l') ? target : undefined;
   // BEP 47 does not name the length of a link. Creators leave it out or write 0.
@@ -66,47 +70,6 @@ function parseTreeFile(reader: BencodeReader, path: readonly Buffer[]): TreeFile
     target: isLink ? linkTarget : null,
     root: (length ?? 0) === 0 ? null : checkedRoot(root, path),
   };
-}
-
-/** What the tree says of a file. What is absent, or of another type, is undefined, or empty. */
-interface Properties {
-  length: number | undefined;
-  attributes: string;
-  target: readonly Buffer[] | undefined;
-  root: Buffer | undefined;
-}
-
-function readProperties(reader: BencodeReader, path: readonly Buffer[]): Properties {
-  if (reader.next() !== 'dictionary') throw invalid(fieldOf(path), 'does not say what the file is like');
-  const found: Properties = { length: undefined, attributes: '', target: undefined, root: undefined };
-  reader.open();
-  while (reader.next() !== 'end') {
-    const key = reader.key();
-    const next = reader.next();
-    if (key === 'length' && next === 'integer') found.length = reader.integer();
-    else if (key === 'pieces root' && next === 'string') found.root = reader.string();
-    else if (key === 'attr' && next === 'string') found.attributes = reader.key();
-    else if (key === 'symlink path' && next === 'list') found.target = readElements(reader);
-    else reader.skip();
-  }
-  reader.close();
-  return found;
-}
-
-/** The path elements of the list that comes next; undefined unless it has at least one string and nothing else. */
-function readElements(reader: BencodeReader): readonly Buffer[] | undefined {
-  const elements: Buffer[] = [];
-  let isPath = true;
-  reader.open();
-  while (reader.next() !== 'end') {
-    if (reader.next() === 'string') elements.push(reader.string());
-    else {
-      isPath = false;
-      reader.skip();
-    }
-  }
-  reader.close();
-  return isPath && elements.length > 0 ? elements : undefined;
 }
 
 const NO_ROOT = Buffer.alloc(NODE_LENGTH);

@@ -21,7 +21,7 @@ import { distinctPaths, exactElement, pathElement, SafePaths, torrentName, type 
 import { BLOCK_LENGTH } from './piece-layout.js';
 import { resolveSymlinks } from './symlinks.js';
 
-const RULES: BencodeRules = { ...TOLERANT, rawKey: 'info', unreadKey: 'file tree' };
+const RULES: BencodeRules = { ...TOLERANT, rawKey: 'info', unreadKeys: ['files', 'file tree'] };
 
 /**
  * What the .torrent says. Throws a BtgetError: 'not-bencoded', or 'torrent-invalid' with the field and what is wrong
@@ -48,13 +48,13 @@ export function parseMetainfo(bytes: Buffer): Metainfo {
   return parseInfo(root, info, Buffer.from(raw), isRawCanonical, unread);
 }
 
-/** `raw` is the bencoded `info`, and `fileTree` the bencoded file tree in it, which `info` lacks; null for none. */
+/** `raw` is the bencoded `info`. `unread` has what is bencoded still: the files of both versions, if they are there. */
 function parseInfo(
   root: BencodeDictionary,
   info: BencodeDictionary,
   raw: Buffer,
   isCanonical: boolean,
-  fileTree: Buffer | null,
+  unread: ReadonlyMap<string, Buffer>,
 ): Metainfo {
   const version = versionOf(info, raw, isCanonical);
   const hashes = hashesOf(version, raw);
@@ -63,9 +63,8 @@ function parseInfo(
   if (rawName === undefined) throw invalid('name', 'is not a string');
   const name = torrentName(rawName) ?? infoHash.toString('hex');
   const pieceLength = pieceLengthOf(info, version);
-  if (version !== '1' && fileTree === null) throw invalid('file tree', 'is missing');
-  const tree = version === '1' || fileTree === null ? [] : parseFileTree(fileTree);
-  const rawFiles = version === '2' ? tree : parseFiles(info, rawName);
+  const tree = version === '1' ? [] : parseFileTree(unread.get('file tree') ?? null);
+  const rawFiles = version === '2' ? tree : parseFiles(info, unread.get('files') ?? null, rawName);
   const isFolder = version === '2' ? isFolderTree(tree, rawName) : info.has('files');
   const length = totalLength(rawFiles);
   const begins = beginsOf(rawFiles, version === '2' ? pieceLength : 1);

@@ -17,7 +17,7 @@ function verdicts(texts: readonly string[], rules: BencodeRules): Record<string,
 }
 
 /** A scan that found nothing but where the value ends. */
-const PASSED = { ok: true, raw: null, isRawCanonical: true, oddities: [] };
+const PASSED = { ok: true, raw: null, isRawCanonical: true, unread: new Map(), oddities: [] };
 
 test('canonical values are accepted', () => {
   for (const text of [
@@ -113,7 +113,7 @@ test('the scan says whether the raw value is canonical, whatever stands around i
 });
 
 test('the unread value is that of the key in the raw dictionary alone, and nothing in it is an oddity', () => {
-  const rules = { ...TOLERANT, rawKey: 'info', unreadKey: 'tree' };
+  const rules = { ...TOLERANT, rawKey: 'info', unreadKeys: ['tree', 'list'] };
   const found = (text: string) => {
     const result = scan(text, rules);
     assert.ok(result.ok);
@@ -126,6 +126,12 @@ test('the unread value is that of the key in the raw dictionary alone, and nothi
       ['unread', value],
       ['key', '1:\xfe'],
     ]);
+  const both = scan('d4:infod4:listle4:treedeee', rules);
+  const spans = [
+    ['list', { begin: 14, end: 16 }],
+    ['tree', { begin: 22, end: 24 }],
+  ];
+  assert.deepEqual(both.ok && [...both.unread], spans);
   assert.deepEqual(found('d4:infod1:ad4:treei1eee4:treei1ee'), []);
   assert.deepEqual(found('d4:infold4:treei1eeee'), []);
   assert.equal(scan('d4:infod4:treei1e4:treei1eee', rules).ok, false);
