@@ -200,8 +200,9 @@ export class KnownHashes {
   /** Notes the roots of the files before `end` that are not noted yet. */
   #note(end: number): void {
     for (; this.#noted < end; this.#noted += 1) {
-      const { piecesRoot } = this.#parts.metainfo.files[this.#noted] as TorrentFile;
-      if (piecesRoot === undefined) continue;
+      const { piecesRoot, length } = this.#parts.metainfo.files[this.#noted] as TorrentFile;
+      // A range has two hashes at the least, and the tree of one block has but one.
+      if (piecesRoot === undefined || length <= BLOCK_LENGTH) continue;
       const key = piecesRoot.toString('latin1');
       const first = this.#firstFiles.get(key);
       if (first === undefined) {
