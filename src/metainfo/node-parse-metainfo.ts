@@ -15,7 +15,7 @@ import { type ParseOutcome, type ParseTorrent, type Parsing, parseAtOnce } from 
 const MANY_FILES = 2000;
 /** How many files are packed together, and unpacked in one turn of the event loop. */
 const FILES_A_PART = 2000;
-const YOUNG_MIB = 12;
+const YOUNG_MIB = 6;
 /** The bencoded keys that occur once in each file of a folder's list, and of a file tree. */
 const FILE_KEYS = [Buffer.from('4:path'), Buffer.from('11:pieces root')];
 
