@@ -89,6 +89,10 @@ async function bundle(name, contents) {
   });
   const outside = Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path));
   if (name !== 'version' && outside.length > 0) throw new Error(`${name}.js needs what is not in it: ${outside}`);
+  // One character beyond Latin-1 has Node keep two bytes for each of the whole text. esbuild escapes all but regular
+  // expressions.
+  const beyond = /.{0,40}[^\0-\x7f]/.exec(readFileSync(join(OUT, `${name}.js`), 'utf8'));
+  if (beyond !== null) throw new Error(`${name}.js is not ASCII: ${beyond[0]}`);
   return Object.keys(metafile.inputs);
 }
 

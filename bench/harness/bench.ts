@@ -7,7 +7,10 @@ import { writeNoise } from '../../test/support/noise.js';
 import { findRivals, type Rivals } from './installed.js';
 import { Processes, type Program, type Ran, type RanTogether, type Started } from './processes.js';
 
-const BTGET = fileURLToPath(new URL('../../../bin/btget.js', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+/** What npm publishes, which the build makes. */
+const PUBLISHED = join(ROOT, 'dist/package/btget.js');
+const MODULES = join(ROOT, 'bin/btget.js');
 export const MIB = 1 << 20;
 
 export interface BenchOptions {
@@ -56,9 +59,14 @@ export class Bench {
     this.runs = options.runs;
   }
 
-  /** The btget that was built from this repository. */
+  /** The btget that was built from this repository, as npm publishes it. */
   btget(...args: readonly string[]): Program {
-    return { command: process.execPath, args: [BTGET, ...args] };
+    return { command: process.execPath, args: [PUBLISHED, ...args] };
+  }
+
+  /** The same as it is built, in some hundred modules. */
+  btgetInModules(...args: readonly string[]): Program {
+    return { command: process.execPath, args: [MODULES, ...args] };
   }
 
   /** Noise of this length, made at the first call. Rows share it, so no row may change it. */

@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
 import type { Bench } from '../harness/bench.js';
@@ -15,21 +14,18 @@ import { until } from '../scale/until.js';
 const STARTS = 7;
 const NODE = 'node -e 0';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-/** What npm publishes. */
-const PACKAGE = join(ROOT, 'dist/package/btget.js');
 
 /**
  * Programs that do next to nothing, against the start of Node itself: btget as npm publishes it, in one file, and as it
  * is built, in some hundred modules. At last the size of what npm publishes.
  */
 export const startup: MakeRow = async (bench) => {
-  if (!existsSync(PACKAGE)) throw new Error('dist/package is not there: npm run bundle makes it');
   const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M' });
   const small = await bench.torrent({ length: 1 << 20, pieceLength: '64K' });
   const env = { XDG_CACHE_HOME: bench.emptyDir() };
   const ways: readonly (readonly [string, (...args: readonly string[]) => Program])[] = [
-    ['btget', (...args) => ({ command: process.execPath, args: [PACKAGE, ...args], env })],
-    ['btget in modules', (...args) => ({ ...bench.btget(...args), env })],
+    ['btget', (...args) => ({ ...bench.btget(...args), env })],
+    ['btget in modules', (...args) => ({ ...bench.btgetInModules(...args), env })],
   ];
   const tarball = packed();
   const node = starter(bench, NODE, { command: process.execPath, args: ['-e', '0'] });

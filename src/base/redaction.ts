@@ -205,7 +205,7 @@ function looksLikeKey(word: string): boolean {
 
 /** Whether a value is what redaction has left of a key: a text may pass through redaction more than once. */
 function isShortened(value: string): boolean {
-  return /^[a-z0-9_-]{0,4}(?:…|%E2%80%A6)$/i.test(value);
+  return /^[a-z0-9_-]{0,4}(?:\u2026|%E2%80%A6)$/i.test(value);
 }
 
 /** What we show of a key: its first characters when it is long, else none. */

@@ -5,7 +5,7 @@
 import bencode from 'bencode';
 import { bufferOf } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
-import { type BencodeRules, type Oddity, scanBencode } from './guard.js';
+import { type BencodeRules, type Oddity, type Span, scanBencode } from './guard.js';
 
 /**
  * A decoded value. An integer outside ±(2^53 − 1) is a bigint, so a number is always exact. Lists and dictionaries are
@@ -20,13 +20,18 @@ export type BencodeValue = number | bigint | Buffer | readonly BencodeValue[] | 
  */
 export type BencodeDictionary = ReadonlyMap<string, BencodeValue>;
 
-/** The value, where it ends, and the original bytes of one key. */
+/** The value, where it ends, and the original bytes of what `rules` name. */
 export interface DecodedBencode {
+  /** An empty string stands for each value of `rules.unreadKeys`. */
   readonly value: BencodeValue;
   /** Where the root value ends: `bytes.length`, unless bytes follow and the rules ignore them. */
   readonly end: number;
   /** A view of the original bytes of the value of `rules.rawKey`; null when there is no such key. */
   readonly raw: Buffer | null;
+  /** Whether `raw` is written in BEP 3's one way. */
+  readonly isRawCanonical: boolean;
+  /** Views of the original bytes of the values of those of `rules.unreadKeys` that are there. */
+  readonly unread: ReadonlyMap<string, Buffer>;
 }
 
 /**
@@ -37,13 +42,15 @@ export function decodeBencode(bytes: Buffer, rules: BencodeRules): BencodeValue 
   return decodeBencodeParts(bytes, rules).value;
 }
 
-/** As `decodeBencode`, and says also where the value ends and which bytes stand for the value of `rules.rawKey`. */
+/** As `decodeBencode`, and says also where the value ends and which bytes stand for what `rules` name. */
 export function decodeBencodeParts(bytes: Buffer, rules: BencodeRules): DecodedBencode {
   const scan = scanBencode(bytes, rules);
   if (!scan.ok) throw new BtgetError('not-bencoded', `not bencoded: ${scan.why}, at byte ${scan.at}`);
   const value = fromPackage(bencode.decode(packageInput(bytes.subarray(0, scan.end), scan.oddities)));
-  const raw = scan.raw === null ? null : bytes.subarray(scan.raw.begin, scan.raw.end);
-  return { value, end: scan.end, raw };
+  const viewOf = ({ begin, end }: Span) => bytes.subarray(begin, end);
+  const unread = new Map([...scan.unread].map(([key, span]) => [key, viewOf(span)]));
+  const raw = scan.raw === null ? null : viewOf(scan.raw);
+  return { value, end: scan.end, raw, isRawCanonical: scan.isRawCanonical, unread };
 }
 
 function fromPackage(value: unknown): BencodeValue {
@@ -73,6 +80,7 @@ const DROPPED = '\u0101';
 const LARGE_INTEGER = '\u0102';
 
 const DROPPED_KEY = Buffer.from(string(DROPPED));
+const UNREAD = Buffer.from(string(''));
 const INTEGER_BEGIN = Buffer.from(`d${string(LARGE_INTEGER)}`);
 
 /**
@@ -92,6 +100,7 @@ function packageInput(bytes: Buffer, oddities: readonly Oddity[]): Buffer {
     length += bytes.copy(input, length, copied, begin);
     copied = end;
     if (kind === 'duplicate') length += DROPPED_KEY.copy(input, length);
+    else if (kind === 'unread') length += UNREAD.copy(input, length);
     else if (kind === 'integer') {
       length += INTEGER_BEGIN.copy(input, length);
       length += input.write(`${end - begin - 2}:`, length, 'latin1');
@@ -106,9 +115,10 @@ function packageInput(bytes: Buffer, oddities: readonly Oddity[]): Buffer {
   return input.subarray(0, length);
 }
 
-/** How many bytes an oddity may need in addition to its own: a Latin-1 character becomes two bytes at most. */
+/** How many bytes an oddity may need in addition to its own, or fewer: a Latin-1 character becomes two at most. */
 function growthOf({ kind, begin, end }: Oddity): number {
   if (kind === 'key') return end - begin + ESCAPE.length * 2 + 1;
+  if (kind === 'unread') return UNREAD.length - (end - begin);
   return kind === 'duplicate' ? DROPPED_KEY.length : INTEGER_BEGIN.length + 4;
 }
 

@@ -22,6 +22,11 @@ export interface BencodeRules {
    * the rules are not canonical.
    */
   readonly rawKey: string | null;
+  /**
+   * Keys of the dictionary that `rawKey` has: their values are not decoded. For values of very many parts, which their
+   * readers take from the bytes.
+   */
+  readonly unreadKeys: readonly string[];
 }
 
 /** For data that must follow BEP 3 to the letter. */
@@ -31,6 +36,7 @@ export const CANONICAL: BencodeRules = {
   canonical: true,
   trailing: 'refused',
   rawKey: null,
+  unreadKeys: [],
 };
 
 /** For what real trackers, peers and torrent files contain: keys in any order, leading zeros, bytes after the end. */
@@ -43,19 +49,30 @@ export interface Span {
 }
 
 /**
- * A well-formed token that the bencode package would misread.
+ * A well-formed token that the bencode package would misread, or must not read.
  * - 'key': not ASCII, or `__proto__`
  * - 'duplicate': a key that stood in the same dictionary before
  * - 'integer': an integer above 2^53, where numbers lose digits
+ * - 'unread': the value of one of `unreadKeys`
  */
 export interface Oddity extends Span {
-  readonly kind: 'key' | 'duplicate' | 'integer';
+  readonly kind: 'key' | 'duplicate' | 'integer' | 'unread';
 }
 
 /** What a scan found: the bytes pass, or the first byte that is wrong. */
 export type Scan =
-  /** `end` is where the root value ends; `raw` is the value of `rawKey`, or null when it is not there. */
-  | { readonly ok: true; readonly end: number; readonly raw: Span | null; readonly oddities: readonly Oddity[] }
+  /**
+   * `end` is where the root value ends; `raw` is the value of `rawKey`, or null when it is not there. `isRawCanonical`:
+   * `CANONICAL` would let that value pass. `unread`: the values of those of `unreadKeys` that are there.
+   */
+  | {
+      readonly ok: true;
+      readonly end: number;
+      readonly raw: Span | null;
+      readonly isRawCanonical: boolean;
+      readonly unread: ReadonlyMap<string, Span>;
+      readonly oddities: readonly Oddity[];
+    }
   /** `at` is the offset of the wrong byte. `isCutShort`: no byte is wrong, but the end of the value is missing. */
   | { readonly ok: false; readonly at: number; readonly why: string; readonly isCutShort: boolean };
 
@@ -103,6 +120,10 @@ class Scanner {
   #isCutShort = false;
   #rawBegin: number | null = null;
   #rawEnd: number | null = null;
+  #isRawCanonical = true;
+  readonly #unread = new Map<string, Span>();
+  /** A value that stays unread has begun: its key, and how many oddities stood before it. */
+  #unreadBegun: { readonly key: string; readonly begin: number; readonly oddities: number } | null = null;
 
   constructor(bytes: Buffer, rules: BencodeRules) {
     this.#bytes = bytes;
@@ -118,7 +139,20 @@ class Scanner {
       return { ok: false, at: this.#at, why: 'bytes follow the end', isCutShort: false };
     }
     const raw = this.#rawBegin === null || this.#rawEnd === null ? null : { begin: this.#rawBegin, end: this.#rawEnd };
-    return { ok: true, end: this.#at, raw, oddities: this.#oddities };
+    const [isRawCanonical, unread, oddities] = [this.#isRawCanonical, this.#unread, this.#oddities];
+    return { ok: true, end: this.#at, raw, isRawCanonical, unread, oddities };
+  }
+
+  get #isInRaw(): boolean {
+    return this.#rawBegin !== null && this.#rawEnd === null;
+  }
+
+  /** What stands at offset `at` is not BEP 3's one way to write it. */
+  #notCanonical(why: string, at: number): void {
+    if (this.#rules.canonical) {
+      this.#at = at;
+      this.#fail(why);
+    } else if (this.#isInRaw) this.#isRawCanonical = false;
   }
 
   #fail(why: string, isCutShort = false): void {
@@ -170,6 +204,14 @@ class Scanner {
     const open = this.#open.at(-1);
     if (open?.isDictionary) open.awaitsKey = true;
     if (this.#open.length === 1 && this.#rawBegin !== null) this.#rawEnd ??= this.#at;
+    if (this.#open.length === 2 && this.#unreadBegun !== null) {
+      const { key, begin, oddities } = this.#unreadBegun;
+      const span = { begin, end: this.#at };
+      this.#oddities.length = oddities;
+      this.#oddities.push({ kind: 'unread', ...span });
+      this.#unread.set(key, span);
+      this.#unreadBegun = null;
+    }
   }
 
   #integer(): void {
@@ -188,10 +230,9 @@ class Scanner {
     const count = this.#at - digits;
     if (count === MAX_DIGITS && isDigit(bytes[this.#at])) this.#fail(`an integer has more than ${MAX_DIGITS} digits`);
     else if (count === 0 || bytes[this.#at] !== END) this.#fail('a digit should stand here');
-    else if (this.#rules.canonical && bytes[digits] === ZERO && (negative || count > 1)) {
-      this.#at = digits;
-      this.#fail('an integer begins with zero');
-    } else {
+    else {
+      if (bytes[digits] === ZERO && (negative || count > 1)) this.#notCanonical('an integer begins with zero', digits);
+      if (this.#why !== null) return;
       this.#at += 1;
       if (value > Number.MAX_SAFE_INTEGER) this.#oddities.push({ kind: 'integer', begin, end: this.#at });
       this.#valueEnded();
@@ -212,8 +253,8 @@ class Scanner {
     else if (this.#at === digits) this.#fail('the length of a string should stand here');
     else if (bytes[this.#at] !== COLON) this.#fail('a colon should stand here');
     else if (length > bytes.length - this.#at - 1) this.#fail('a string goes beyond the end', true);
-    else if (this.#rules.canonical && bytes[digits] === ZERO && this.#at - digits > 1) {
-      this.#fail('the length of a string begins with zero');
+    else if (bytes[digits] === ZERO && this.#at - digits > 1) {
+      this.#notCanonical('the length of a string begins with zero', this.#at);
     }
     const content = this.#at + 1;
     if (this.#why === null) this.#at = content + length;
@@ -232,6 +273,10 @@ class Scanner {
     if (this.#open.length === 1 && this.#rules.rawKey !== null && this.#isText(begin, end, this.#rules.rawKey)) {
       this.#rawBegin = end;
     }
+    if (this.#open.length === 2 && this.#isInRaw) {
+      const key = this.#rules.unreadKeys.find((unread) => this.#isText(begin, end, unread));
+      if (key !== undefined) this.#unreadBegun = { key, begin: end, oddities: this.#oddities.length };
+    }
     if (isDuplicate) this.#oddities.push({ kind: 'duplicate', begin: token, end });
     else if (!this.#isPlain(begin, end)) this.#oddities.push({ kind: 'key', begin: token, end });
   }
@@ -242,10 +287,10 @@ class Scanner {
       const [lastBegin = 0, lastEnd = 0] = this.#keys.slice(-2);
       const order = this.#bytes.compare(this.#bytes, lastBegin, lastEnd, begin, end);
       isDuplicate = order === 0;
-      if (order < 0 && this.#rules.canonical) {
-        this.#at = token;
-        this.#fail('a key is out of order');
-      } else if (order < 0) open.seen = this.#keysOf(open);
+      if (order < 0) {
+        this.#notCanonical('a key is out of order', token);
+        open.seen = this.#keysOf(open);
+      }
     }
     if (open.seen !== null) {
       const key = this.#bytes.toString('latin1', begin, end);
@@ -263,7 +308,7 @@ class Scanner {
     const { canonical, rawKey } = this.#rules;
     if (canonical || rawKey === null) return canonical;
     if (this.#open.length === 1) return this.#isText(begin, end, rawKey);
-    return this.#rawBegin !== null && this.#rawEnd === null;
+    return this.#isInRaw;
   }
 
   #keysOf(open: Open): Set<string> {

@@ -1,6 +1,8 @@
 /** The file list of version 1 (BEP 3, BEP 47), and whether it agrees with the tree of version 2 in a hybrid torrent. */
-import { asBytes, asDictionary, asList, getBytes, getInteger } from '../bencode/access.js';
-import type { BencodeDictionary, BencodeValue } from '../bencode/bencode.js';
+import { getBytes, getInteger } from '../bencode/access.js';
+import type { BencodeDictionary } from '../bencode/bencode.js';
+import { BencodeReader } from '../bencode/reader.js';
+import { fileProperties } from './file-properties.js';
 import { invalid } from './metainfo.js';
 
 /** A file as the v1 list names it. Its path is still raw bytes, and unsafe. */
@@ -24,16 +26,17 @@ export const MAX_PATH_ELEMENTS = 255;
 const BITCOMET_PADDING = '_____padding_file_';
 
 /**
- * The files of the v1 list of `info` in their order, with the attributes of BEP 47. A torrent of a single file gives
- * that one file. `name` is the raw name of the torrent. Throws 'torrent-invalid'.
+ * The files of `list`, the bencoded v1 list of `info`, in their order, with the attributes of BEP 47. A torrent of a
+ * single file has no list (null), and gives that one file. `name` is the raw name of the torrent. Throws
+ * 'torrent-invalid'. There may be a hundred thousand files: nothing is made of the bytes but these.
  */
-export function parseFiles(info: BencodeDictionary, name: Buffer): readonly RawFile[] {
-  if (!info.has('files')) {
-    const attributes = attributesOf(info);
+export function parseFiles(info: BencodeDictionary, list: Buffer | null, name: Buffer): readonly RawFile[] {
+  if (list === null) {
+    const attributes = getBytes(info, 'attr')?.toString('latin1') ?? '';
     return [
       {
         path: [name],
-        length: lengthOf(info, null),
+        length: checkedLength(getInteger(info, 'length'), null),
         padding: false,
         executable: attributes.includes('x'),
         hidden: attributes.includes('h'),
@@ -41,23 +44,23 @@ export function parseFiles(info: BencodeDictionary, name: Buffer): readonly RawF
       },
     ];
   }
-  const list = asList(info.get('files'));
-  if (list === undefined) throw invalid('files', 'is not a list');
-  if (list.length === 0) throw invalid('files', 'is empty');
-  return list.map(parseFile);
+  const reader = new BencodeReader(list);
+  if (reader.next() !== 'list') throw invalid('files', 'is not a list');
+  const files: RawFile[] = [];
+  reader.open();
+  while (reader.next() !== 'end') files.push(parseFile(reader, files.length));
+  if (files.length === 0) throw invalid('files', 'is empty');
+  return files;
 }
 
-function parseFile(value: BencodeValue, index: number): RawFile {
-  const file = asDictionary(value);
-  if (file === undefined) throw invalid(fieldOf(index), 'is not a dictionary');
-  const attributes = attributesOf(file);
-  const target = attributes.includes('l') ? elementsOf(file.get('symlink path')) : undefined;
+function parseFile(reader: BencodeReader, index: number): RawFile {
+  if (reader.next() !== 'dictionary') throw invalid(fieldOf(index), 'is not a dictionary');
+  const { attributes, path, hasPath, ...found } = fileProperties(reader);
+  const target = attributes.includes('l') ? found.target : undefined;
   // BEP 47 does not name the length of a link. Creators leave it out or write 0.
-  const length = target !== undefined && !file.has('length') ? 0 : lengthOf(file, index);
-  const path = elementsOf(file.get('path.utf-8')) ?? elementsOf(file.get('path'));
+  const length = target !== undefined && !found.hasLength ? 0 : checkedLength(found.length, index);
   const padding = attributes.includes('p') || (path?.at(-1)?.toString('latin1').startsWith(BITCOMET_PADDING) ?? false);
-  if (path === undefined && (!padding || file.has('path')))
-    throw invalid(`${fieldOf(index)}.path`, 'is not a list of names');
+  if (path === undefined && (!padding || hasPath)) throw invalid(`${fieldOf(index)}.path`, 'is not a list of names');
   if (path !== undefined && path.length > MAX_PATH_ELEMENTS) {
     throw invalid(`${fieldOf(index)}.path`, `has ${path.length} elements, ${MAX_PATH_ELEMENTS} is the most`);
   }
@@ -72,29 +75,16 @@ function parseFile(value: BencodeValue, index: number): RawFile {
   };
 }
 
-export function attributesOf(dictionary: BencodeDictionary): string {
-  return getBytes(dictionary, 'attr')?.toString('latin1') ?? '';
-}
-
 /** The name of the field of the file with this index. It is made only for a fault: there may be very many files. */
 function fieldOf(index: number): string {
   return `files[${index}]`;
 }
 
 /** `index` is null for the one file of a torrent that is no folder. */
-function lengthOf(dictionary: BencodeDictionary, index: number | null): number {
-  const length = getInteger(dictionary, 'length');
+function checkedLength(length: number | undefined, index: number | null): number {
   if (length === undefined || length < 0)
     throw invalid(index === null ? 'length' : `${fieldOf(index)}.length`, 'is not a number of bytes');
   return length;
-}
-
-/** The path elements in `value`; undefined unless it is a list of at least one string and nothing else. */
-export function elementsOf(value: BencodeValue | undefined): readonly Buffer[] | undefined {
-  const list = asList(value);
-  if (list === undefined || list.length === 0) return undefined;
-  const elements = list.map(asBytes);
-  return elements.every((element) => element !== undefined) ? elements : undefined;
 }
 
 /**

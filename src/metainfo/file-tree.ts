@@ -1,7 +1,7 @@
 /** The file tree of version 2 (BEP 52). */
-import { asDictionary, getBytes, getDictionary, getInteger } from '../bencode/access.js';
-import type { BencodeDictionary } from '../bencode/bencode.js';
-import { attributesOf, elementsOf, MAX_PATH_ELEMENTS, type RawFile } from './file-list.js';
+import { BencodeReader } from '../bencode/reader.js';
+import { MAX_PATH_ELEMENTS, type RawFile } from './file-list.js';
+import { fileProperties } from './file-properties.js';
 import { NODE_LENGTH } from './merkle.js';
 import { invalid } from './metainfo.js';
 
@@ -12,58 +12,69 @@ export interface TreeFile extends RawFile {
 }
 
 /**
- * The files of the tree of `info`, in its order: that of the bytes of each path element. Throws 'torrent-invalid'. The
- * caller has made sure that the torrent's keys are in order and that none comes twice.
+ * The files of the tree, in its order: that of the bytes of each path element. `tree` is bencoded and canonical (BEP
+ * 3); null when the torrent has none. Throws 'torrent-invalid'. There may be a hundred thousand files: nothing is made
+ * of the bytes but these.
  */
-export function parseFileTree(info: BencodeDictionary): readonly TreeFile[] {
-  const tree = getDictionary(info, 'file tree');
-  if (tree === undefined) throw invalid('file tree', info.has('file tree') ? 'is not a dictionary' : 'is missing');
-  if (tree.has('')) throw invalid('file tree', 'has a file without a name');
+export function parseFileTree(tree: Buffer | null): readonly TreeFile[] {
+  if (tree === null) throw invalid('file tree', 'is missing');
+  const reader = new BencodeReader(tree);
+  if (reader.next() !== 'dictionary') throw invalid('file tree', 'is not a dictionary');
   const files: TreeFile[] = [];
-  addFiles(tree, [], files);
+  if (addEntry(reader, [], files) === 'file') throw invalid('file tree', 'has a file without a name');
   if (files.length === 0) throw invalid('file tree', 'has no files');
   return files;
 }
 
-/** Adds the files below `folder` to `into`. How deep this goes is bounded by how deep any bencoded bytes may be. */
-function addFiles(folder: BencodeDictionary, path: readonly Buffer[], into: TreeFile[]): void {
-  // A decoded dictionary is not in the order of the bytes: keys that look like numbers come first, as numbers.
-  for (const key of [...folder.keys()].sort()) {
-    const at = [...path, Buffer.from(key, 'latin1')];
-    const entry = asDictionary(folder.get(key));
-    if (entry === undefined) throw invalid(fieldOf(at), 'is not a dictionary');
-    if (!entry.has('')) addFiles(entry, at, into);
-    else if (entry.size > 1) throw invalid(fieldOf(at), 'is a file and a folder at once');
-    else into.push(parseTreeFile(entry, at));
+/**
+ * Reads the dictionary of the file or folder at `path`, and adds the file, or those below the folder, to `into`. How
+ * deep this goes is bounded by how deep any bencoded bytes may be.
+ */
+function addEntry(reader: BencodeReader, path: readonly Buffer[], into: TreeFile[]): 'file' | 'folder' {
+  reader.open();
+  let kind: 'file' | 'folder' = 'folder';
+  while (reader.next() !== 'end') {
+    const name = reader.string();
+    if (kind === 'file') throw invalid(fieldOf(path), 'is a file and a folder at once');
+    // The empty name is the first one of its dictionary.
+    if (name.length === 0) {
+      kind = 'file';
+      // A file without a path is refused anyway.
+      if (path.length === 0) return kind;
+      into.push(parseTreeFile(reader, path));
+    } else {
+      const at = [...path, name];
+      if (reader.next() !== 'dictionary') throw invalid(fieldOf(at), 'is not a dictionary');
+      addEntry(reader, at, into);
+    }
   }
+  reader.close();
+  return kind;
 }
 
-function parseTreeFile(entry: BencodeDictionary, path: readonly Buffer[]): TreeFile {
-  const properties = getDictionary(entry, '');
-  if (properties === undefined) throw invalid(fieldOf(path), 'does not say what the file is like');
-  const length = getInteger(properties, 'length');
-  const attributes = attributesOf(properties);
+function parseTreeFile(reader: BencodeReader, path: readonly Buffer[]): TreeFile {
+  if (reader.next() !== 'dictionary') throw invalid(fieldOf(path), 'does not say what the file is like');
+  const { length, attributes, target, root } = fileProperties(reader);
   if (attributes.includes('p')) throw invalid(fieldOf(path), 'is a pad file, which version 2 does not have');
-  const target = attributes.includes('l') ? elementsOf(properties.get('symlink path')) : undefined;
+  const linkTarget = attributes.includes('l') ? target : undefined;
   // BEP 47 does not name the length of a link. Creators leave it out or write 0.
-  if (length === undefined ? target === undefined : length < 0)
+  if (length === undefined ? linkTarget === undefined : length < 0)
     throw invalid(`${fieldOf(path)}.length`, 'is not a number');
-  const isLink = (length ?? 0) === 0 && target !== undefined && target.length <= MAX_PATH_ELEMENTS;
+  const isLink = (length ?? 0) === 0 && linkTarget !== undefined && linkTarget.length <= MAX_PATH_ELEMENTS;
   return {
     path,
     length: length ?? 0,
     padding: false,
     executable: attributes.includes('x'),
     hidden: attributes.includes('h'),
-    target: isLink ? target : null,
-    root: (length ?? 0) === 0 ? null : rootOf(properties, path),
+    target: isLink ? linkTarget : null,
+    root: (length ?? 0) === 0 ? null : checkedRoot(root, path),
   };
 }
 
 const NO_ROOT = Buffer.alloc(NODE_LENGTH);
 
-function rootOf(properties: BencodeDictionary, path: readonly Buffer[]): Buffer {
-  const root = getBytes(properties, 'pieces root');
+function checkedRoot(root: Buffer | undefined, path: readonly Buffer[]): Buffer {
   const refused = (why: string) => invalid(`${fieldOf(path)}.pieces root`, why);
   if (root === undefined) throw refused('is missing');
   if (root.length !== NODE_LENGTH) throw refused(`has ${root.length} bytes, not 32`);

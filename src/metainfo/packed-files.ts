@@ -65,20 +65,21 @@ export function unpackFiles(packed: PackedFiles, into: TorrentFile[]): void {
   let root = 0;
   for (let i = 0; i < flags.length; i += 1) {
     const has = flags[i] as number;
-    const file: { -readonly [Key in keyof TorrentFile]: TorrentFile[Key] } = {
-      path: paths.next(),
-      begin: begins[i] as number,
-      length: lengths[i] as number,
-      padding: (has & FLAG.padding) !== 0,
-      executable: (has & FLAG.executable) !== 0,
-      hidden: (has & FLAG.hidden) !== 0,
-      symlink: (has & FLAG.symlink) === 0 ? null : symlinks.next(),
-    };
-    if ((has & FLAG.exactPath) !== 0) file.exactPath = exactPaths.next();
-    if ((has & FLAG.root) !== 0) {
-      file.piecesRoot = bytes.subarray(root, root + NODE_LENGTH);
+    const path = paths.next();
+    const [begin, length] = [begins[i] as number, lengths[i] as number];
+    const padding = (has & FLAG.padding) !== 0;
+    const executable = (has & FLAG.executable) !== 0;
+    const hidden = (has & FLAG.hidden) !== 0;
+    const symlink = (has & FLAG.symlink) === 0 ? null : symlinks.next();
+    let file: { -readonly [Key in keyof TorrentFile]: TorrentFile[Key] };
+    if ((has & FLAG.root) === 0) file = { path, begin, length, padding, executable, hidden, symlink };
+    else {
+      const piecesRoot = bytes.subarray(root, root + NODE_LENGTH);
       root += NODE_LENGTH;
+      // An object that gets one more field later has a second object for it.
+      file = { path, begin, length, padding, executable, hidden, symlink, piecesRoot };
     }
+    if ((has & FLAG.exactPath) !== 0) file.exactPath = exactPaths.next();
     into.push(file);
   }
 }

@@ -21,7 +21,7 @@ import { distinctPaths, exactElement, pathElement, SafePaths, torrentName, type 
 import { BLOCK_LENGTH } from './piece-layout.js';
 import { resolveSymlinks } from './symlinks.js';
 
-const RULES: BencodeRules = { ...TOLERANT, rawKey: 'info' };
+const RULES: BencodeRules = { ...TOLERANT, rawKey: 'info', unreadKeys: ['files', 'file tree'] };
 
 /**
  * What the .torrent says. Throws a BtgetError: 'not-bencoded', or 'torrent-invalid' with the field and what is wrong
@@ -31,7 +31,7 @@ export function parseMetainfo(bytes: Buffer): Metainfo {
   if (bytes.length > MAX_TORRENT_LENGTH) {
     throw invalid('the file', `has ${bytes.length} bytes, ${MAX_TORRENT_LENGTH} is the most`);
   }
-  const { value, raw } = decodeBencodeParts(bytes, RULES);
+  const { value, raw, isRawCanonical, unread } = decodeBencodeParts(bytes, RULES);
   const root = asDictionary(value);
   if (root === undefined) throw invalid('the file', 'is not a dictionary');
   const info = getDictionary(root, 'info');
@@ -45,19 +45,26 @@ export function parseMetainfo(bytes: Buffer): Metainfo {
           : 'is missing',
     );
   }
-  return parseInfo(root, info, Buffer.from(raw));
+  return parseInfo(root, info, Buffer.from(raw), isRawCanonical, unread);
 }
 
-function parseInfo(root: BencodeDictionary, info: BencodeDictionary, raw: Buffer): Metainfo {
-  const version = versionOf(info, raw);
+/** `raw` is the bencoded `info`. `unread` has what is bencoded still: the files of both versions, if they are there. */
+function parseInfo(
+  root: BencodeDictionary,
+  info: BencodeDictionary,
+  raw: Buffer,
+  isCanonical: boolean,
+  unread: ReadonlyMap<string, Buffer>,
+): Metainfo {
+  const version = versionOf(info, raw, isCanonical);
   const hashes = hashesOf(version, raw);
   const infoHash = mainHash(hashes);
   const rawName = getBytes(info, 'name.utf-8') ?? getBytes(info, 'name');
   if (rawName === undefined) throw invalid('name', 'is not a string');
   const name = torrentName(rawName) ?? infoHash.toString('hex');
   const pieceLength = pieceLengthOf(info, version);
-  const tree = version === '1' ? [] : parseFileTree(info);
-  const rawFiles = version === '2' ? tree : parseFiles(info, rawName);
+  const tree = version === '1' ? [] : parseFileTree(unread.get('file tree') ?? null);
+  const rawFiles = version === '2' ? tree : parseFiles(info, unread.get('files') ?? null, rawName);
   const isFolder = version === '2' ? isFolderTree(tree, rawName) : info.has('files');
   const length = totalLength(rawFiles);
   const begins = beginsOf(rawFiles, version === '2' ? pieceLength : 1);
@@ -95,7 +102,7 @@ function parseInfo(root: BencodeDictionary, info: BencodeDictionary, raw: Buffer
   };
 }
 
-function versionOf(info: BencodeDictionary, raw: Buffer): Metainfo['version'] {
+function versionOf(info: BencodeDictionary, raw: Buffer, isCanonical: boolean): Metainfo['version'] {
   const hasV1 = info.has('pieces') && (info.has('files') || info.has('length'));
   if (!info.has('meta version')) {
     if (!info.has('file tree') || hasV1) return '1';
@@ -109,8 +116,11 @@ function versionOf(info: BencodeDictionary, raw: Buffer): Metainfo['version'] {
   }
   if (metaVersion === undefined || metaVersion < 1) throw invalid('meta version', 'is not 1 or 2');
   if (metaVersion === 1) return '1';
-  const scan = scanBencode(raw, CANONICAL);
-  if (!scan.ok) throw invalid('info', `is not canonical, as v2 wants it: ${scan.why}, at byte ${scan.at} of it`);
+  if (!isCanonical) {
+    const scan = scanBencode(raw, CANONICAL);
+    const where = scan.ok ? '' : `: ${scan.why}, at byte ${scan.at} of it`;
+    throw invalid('info', `is not canonical, as v2 wants it${where}`);
+  }
   if (info.has('pieces') && !hasV1) throw invalid('files', 'is missing, and so is length: half of a hybrid');
   return hasV1 ? 'hybrid' : '2';
 }
@@ -240,10 +250,12 @@ function torrentFile(
   piecesRoot: Buffer | null,
 ): TorrentFile {
   const { length, padding, executable, hidden } = file;
-  const parsed: Writable<TorrentFile> = { path, begin, length, padding, executable, hidden, symlink };
+  const parsed: Writable<TorrentFile> =
+    piecesRoot === null
+      ? { path, begin, length, padding, executable, hidden, symlink }
+      : { path, begin, length, padding, executable, hidden, symlink, piecesRoot };
   const exactPath = padding || symlink !== null ? undefined : exactPathOf(path, rawName, file.path);
   if (exactPath !== undefined) parsed.exactPath = exactPath;
-  if (piecesRoot !== null) parsed.piecesRoot = piecesRoot;
   return parsed;
 }
 

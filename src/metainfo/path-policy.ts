@@ -156,12 +156,13 @@ export class SafePaths {
   }
 
   of(raw: readonly Buffer[]): readonly string[] {
-    const safe = [this.#name];
     let isShared = true;
-    for (const [i, bytes] of raw.entries()) {
+    const elements = raw.map((bytes, i) => {
       isShared = isShared && this.#raw[i]?.equals(bytes) === true;
-      safe.push(isShared ? (this.#safe[i + 1] as string) : pathElement(bytes));
-    }
+      return isShared ? (this.#safe[i + 1] as string) : pathElement(bytes);
+    });
+    // An array that grows by `push` takes room for more, in each of very many paths.
+    const safe = [this.#name, ...elements];
     this.#raw = raw;
     this.#safe = safe;
     return safe;

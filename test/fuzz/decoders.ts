@@ -860,6 +860,7 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
 /** Functions with a decoder's name that are none of foreign bytes, or only part of one that is listed. */
 export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'bencode/guard.ts scanBencode': 'part of decodeBencode',
+  'bencode/reader.ts BencodeReader': 'part of parseMetainfo',
   'base/bytes.ts readUint32': 'reads one number of a frame whose length is checked',
   'cli/ca-certificates.ts readCaCertificates': 'reads a file that the user names, for OpenSSL',
   'cli/command-line.ts readCommandLine': "the user's own words",

@@ -169,7 +169,7 @@ async function collect(stream: AsyncIterable<Buffer | string>, name: string): Pr
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of stream) {
-    const bytes = Buffer.from(chunk);
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
     length += bytes.length;
     if (length > MAX_TORRENT_LENGTH) throw tooLong(name, 'longer');
     chunks.push(bytes);

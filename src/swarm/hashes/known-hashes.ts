@@ -53,7 +53,7 @@ const FILES_A_TASK = 2_048;
 /** A file's tree. Files with the same bytes share one. */
 interface Tree {
   /** Files with this root, by index; only the first MAX_TWINS. */
-  readonly files: number[];
+  readonly files: readonly number[];
   readonly height: number;
   /** Null until it is made. */
   crown: Subtree | null;
@@ -73,9 +73,14 @@ type Part = 'piece' | 'group' | 'crown';
 export class KnownHashes {
   readonly #parts: KnownHashesParts;
   readonly #pieceLevel: number;
-  readonly #trees = new Map<string, Tree>();
-  /** The roots of so many files are noted in `#trees`. */
+  /** The first file with each root, by the root as Latin-1. There may be very many, of which few are asked for. */
+  readonly #firstFiles = new Map<string, number>();
+  /** By the first file with a root: the files with it, only the first MAX_TWINS; none where it is the only one. */
+  readonly #twins = new Map<number, number[]>();
+  /** The roots of so many files are noted in `#firstFiles`. */
   #noted = 0;
+  /** The trees that were asked for, by the first file. */
+  readonly #trees = new Map<number, Tree>();
   /** Groups and pieces, the latest last: by `g` and the first piece, or `p` and the piece. */
   readonly #cache = new Map<string, Subtree>();
   #cachedCount = 0;
@@ -171,7 +176,16 @@ export class KnownHashes {
 
   #treeOf(root: Buffer): Tree | undefined {
     this.#note(this.#parts.metainfo.files.length);
-    return this.#trees.get(root.toString('latin1'));
+    const first = this.#firstFiles.get(root.toString('latin1'));
+    if (first === undefined) return undefined;
+    let tree = this.#trees.get(first);
+    if (tree === undefined) {
+      const { length } = this.#parts.metainfo.files[first] as TorrentFile;
+      const files = this.#twins.get(first) ?? [first];
+      tree = { files, height: treeHeight(length), crown: null, awaitCrown: [] };
+      this.#trees.set(first, tree);
+    }
+    return tree;
   }
 
   /** Notes the roots of very many files before anyone asks, so that nobody can make us note them all at once. */
@@ -187,12 +201,17 @@ export class KnownHashes {
   #note(end: number): void {
     for (; this.#noted < end; this.#noted += 1) {
       const { piecesRoot, length } = this.#parts.metainfo.files[this.#noted] as TorrentFile;
-      if (piecesRoot === undefined) continue;
+      // A range has two hashes at the least, and the tree of one block has but one.
+      if (piecesRoot === undefined || length <= BLOCK_LENGTH) continue;
       const key = piecesRoot.toString('latin1');
-      const known = this.#trees.get(key);
-      if (known === undefined)
-        this.#trees.set(key, { files: [this.#noted], height: treeHeight(length), crown: null, awaitCrown: [] });
-      else if (known.files.length < MAX_TWINS) known.files.push(this.#noted);
+      const first = this.#firstFiles.get(key);
+      if (first === undefined) {
+        this.#firstFiles.set(key, this.#noted);
+        continue;
+      }
+      const twins = this.#twins.get(first) ?? [first];
+      if (twins.length < MAX_TWINS) twins.push(this.#noted);
+      this.#twins.set(first, twins);
     }
   }
 

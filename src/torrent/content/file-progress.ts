@@ -1,5 +1,5 @@
 import type { TorrentFile } from '../../metainfo/metainfo.js';
-import { type PieceIndex, type PieceLayout, type PieceRun, piecesOfFile } from '../../metainfo/piece-layout.js';
+import { type PieceIndex, type PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
 
 /**
  * Counts which files are whole. Files that are neighbours may share the piece at their border. A pad file never becomes
@@ -8,21 +8,36 @@ import { type PieceIndex, type PieceLayout, type PieceRun, piecesOfFile } from '
 export class FileProgress {
   /** Files without pieces, which are whole from the start: empty files and links. Indices in the metainfo. */
   readonly wholeAtOnce: readonly number[];
-  /** Files with pieces in the order of their bytes, so that neither `first` nor `end` ever decreases. */
-  readonly #tracked: readonly TrackedFile[];
+  /** Files with pieces in the order of their bytes: their indices in the metainfo. There may be very many. */
+  readonly #tracked: Uint32Array;
+  /** By place in `#tracked`: the first piece, and the one behind the last. Neither ever decreases. */
+  readonly #first: Uint32Array;
+  readonly #end: Uint32Array;
+  /** By place in `#tracked`: how many pieces are not verified. */
+  readonly #missing: Uint32Array;
   #unfinishedCount: number;
 
   constructor(files: readonly TorrentFile[], layout: PieceLayout) {
     const wholeAtOnce: number[] = [];
-    const tracked: TrackedFile[] = [];
+    const tracked: number[] = [];
+    const first: number[] = [];
+    const end: number[] = [];
     for (const [index, file] of files.entries()) {
       if (file.padding) continue;
-      const { first, end } = piecesOfFile(file, layout);
-      if (first === end) wholeAtOnce.push(index);
-      else tracked.push({ file: index, first, end, missing: end - first });
+      const pieces = piecesOfFile(file, layout);
+      if (pieces.first === pieces.end) {
+        wholeAtOnce.push(index);
+        continue;
+      }
+      tracked.push(index);
+      first.push(pieces.first);
+      end.push(pieces.end);
     }
     this.wholeAtOnce = wholeAtOnce;
-    this.#tracked = tracked;
+    this.#tracked = Uint32Array.from(tracked);
+    this.#first = Uint32Array.from(first);
+    this.#end = Uint32Array.from(end);
+    this.#missing = this.#end.map((behind, at) => behind - (this.#first[at] as number));
     this.#unfinishedCount = tracked.length;
   }
 
@@ -37,21 +52,15 @@ export class FileProgress {
    */
   pieceVerified(piece: PieceIndex): readonly number[] {
     const whole: number[] = [];
-    this.#eachAt(piece, (tracked) => {
-      if (tracked.missing === 0) throw new Error(`piece ${piece} of file ${tracked.file} is counted twice`);
-      tracked.missing -= 1;
-      if (tracked.missing === 0) whole.push(tracked.file);
-    });
+    for (let at = this.#firstEndingAfter(piece); (this.#first[at] ?? Infinity) <= piece; at += 1) {
+      const file = this.#tracked[at] as number;
+      const missing = this.#missing[at] as number;
+      if (missing === 0) throw new Error(`piece ${piece} of file ${file} is counted twice`);
+      this.#missing[at] = missing - 1;
+      if (missing === 1) whole.push(file);
+    }
     this.#unfinishedCount -= whole.length;
     return whole;
-  }
-
-  #eachAt(piece: PieceIndex, visit: (tracked: TrackedFile) => void): void {
-    for (let index = this.#firstEndingAfter(piece); index < this.#tracked.length; index += 1) {
-      const tracked = this.#tracked[index] as TrackedFile;
-      if (tracked.first > piece) return;
-      visit(tracked);
-    }
   }
 
   #firstEndingAfter(piece: PieceIndex): number {
@@ -59,17 +68,9 @@ export class FileProgress {
     let high = this.#tracked.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#tracked[middle] as TrackedFile).end > piece) high = middle;
+      if ((this.#end[middle] as number) > piece) high = middle;
       else low = middle + 1;
     }
     return low;
   }
-}
-
-/** A file on the disk that has pieces. */
-interface TrackedFile extends PieceRun {
-  /** Index in the metainfo. */
-  readonly file: number;
-  /** How many of its pieces are not verified. */
-  missing: number;
 }

@@ -102,6 +102,24 @@ test('the result says where the value ends, and has the original bytes of the va
   );
 });
 
+test('what the rules leave unread comes as its bytes, and an empty string stands in its place', () => {
+  const tree = 'd1:\xffi9007199254740993e9:__proto__lee';
+  const text = `d4:infod1:ai1e4:tree${tree}1:ui2e1:\xfei3eee`;
+  const rules = { ...TOLERANT, rawKey: 'info', unreadKeys: ['tree', 'list'] };
+  const { value, raw, unread, isRawCanonical } = decodeBencodeParts(bytes(text), rules);
+  assert.deepEqual(unread, new Map([['tree', bytes(tree)]]));
+  assert.equal(raw?.toString('latin1'), text.slice('d4:info'.length, -1));
+  assert.equal(isRawCanonical, false);
+  const info = new Map<string, BencodeValue>([
+    ['a', 1],
+    ['tree', bytes('')],
+    ['u', 2],
+    ['\xfe', 3],
+  ]);
+  assert.deepEqual(value, new Map([['info', info]]));
+  assert.equal(decodeBencodeParts(bytes('d4:infodee'), rules).unread.size, 0);
+});
+
 test('bytes that are not bencode throw an error that names the offset', () => {
   assert.throws(
     () => decode('d1:ai1e1:b'),

@@ -16,6 +16,9 @@ function verdicts(texts: readonly string[], rules: BencodeRules): Record<string,
   );
 }
 
+/** A scan that found nothing but where the value ends. */
+const PASSED = { ok: true, raw: null, isRawCanonical: true, unread: new Map(), oddities: [] };
+
 test('canonical values are accepted', () => {
   for (const text of [
     'i0e',
@@ -28,7 +31,7 @@ test('canonical values are accepted', () => {
     'li1e3:fooli2eed1:xi1eee',
     'd0:i1e1:ai2ee',
   ]) {
-    assert.deepEqual(scan(text, CANONICAL), { ok: true, end: text.length, raw: null, oddities: [] }, text);
+    assert.deepEqual(scan(text, CANONICAL), { ...PASSED, end: text.length }, text);
   }
 });
 
@@ -80,7 +83,7 @@ test('bencode that is not canonical is refused by canonical rules, and by no oth
 });
 
 test('the scan says where the root value ends, so that bytes after it can be used', () => {
-  assert.deepEqual(scan('d1:ai1eeTRAILING', TOLERANT), { ok: true, end: 8, raw: null, oddities: [] });
+  assert.deepEqual(scan('d1:ai1eeTRAILING', TOLERANT), { ...PASSED, end: 8 });
 });
 
 test('the raw value is that of the key in the root dictionary, also when the key stands elsewhere too', () => {
@@ -88,12 +91,51 @@ test('the raw value is that of the key in the root dictionary, also when the key
   const result = scan(text, { ...TOLERANT, rawKey: 'info' });
   assert.ok(result.ok && result.raw !== null);
   assert.equal(text.slice(result.raw.begin, result.raw.end), 'd1:xi1ee');
-  assert.deepEqual(scan('d1:ad4:infoi1eee', { ...TOLERANT, rawKey: 'info' }), {
-    ok: true,
-    end: 16,
-    raw: null,
-    oddities: [],
-  });
+  assert.deepEqual(scan('d1:ad4:infoi1eee', { ...TOLERANT, rawKey: 'info' }), { ...PASSED, end: 16 });
+});
+
+test('the scan says whether the raw value is canonical, whatever stands around it', () => {
+  const raws = {
+    'd1:ai1e1:bli0e2:xxee': true,
+    i0e: true,
+    'd1:ai01ee': false,
+    'd1:ai-0ee': false,
+    'l01:ae': false,
+    'd1:bi1e1:ai1ee': false,
+    'd1:ad1:bi1e1:ai1eee': false,
+  };
+  for (const [raw, isCanonical] of Object.entries(raws)) {
+    const result = scan(`d1:zi01e4:info${raw}1:ai-0ee`, { ...TOLERANT, rawKey: 'info' });
+    assert.equal(scan(raw, CANONICAL).ok, isCanonical, raw);
+    assert.ok(result.ok);
+    assert.equal(result.isRawCanonical, isCanonical, raw);
+  }
+});
+
+test('the unread value is that of the key in the raw dictionary alone, and nothing in it is an oddity', () => {
+  const rules = { ...TOLERANT, rawKey: 'info', unreadKeys: ['tree', 'list'] };
+  const found = (text: string) => {
+    const result = scan(text, rules);
+    assert.ok(result.ok);
+    return result.oddities.map(({ kind, begin, end }) => [kind, text.slice(begin, end)]);
+  };
+  const tree = 'd1:\xffd4:treei1ee1:\xfei9007199254740992ee';
+  for (const value of [tree, 'i9007199254740992e', 'le', '0:'])
+    assert.deepEqual(found(`d4:infod1:\xffi1e4:tree${value}1:\xfei1ee4:treei1ee`), [
+      ['key', '1:\xff'],
+      ['unread', value],
+      ['key', '1:\xfe'],
+    ]);
+  const both = scan('d4:infod4:listle4:treedeee', rules);
+  const spans = [
+    ['list', { begin: 14, end: 16 }],
+    ['tree', { begin: 22, end: 24 }],
+  ];
+  assert.deepEqual(both.ok && [...both.unread], spans);
+  assert.deepEqual(found('d4:infod1:ad4:treei1eee4:treei1ee'), []);
+  assert.deepEqual(found('d4:infold4:treei1eeee'), []);
+  assert.equal(scan('d4:infod4:treei1e4:treei1eee', rules).ok, false);
+  assert.equal(scan('d4:infod4:tree', rules).ok, false);
 });
 
 test('the raw key and all keys inside its value must be unique, even under tolerant rules', () => {

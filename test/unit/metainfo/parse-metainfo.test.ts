@@ -226,6 +226,10 @@ test('the message says which field is wrong and why', () => {
     [folder([7]), 'torrent-invalid: files[0] is not a dictionary'],
     [folder([file(['a'], 1), file([], 1)]), 'torrent-invalid: files[1].path is not a list of names'],
     [folder([file(['a'], 1), dictionary({ length: 1 })]), 'torrent-invalid: files[1].path is not a list of names'],
+    [
+      folder([file(['a'], 1), dictionary({ length: 1, attr: 'p', path: 'a' })]),
+      'torrent-invalid: files[1].path is not a list of names',
+    ],
     [folder([file(['a'], -1)]), 'torrent-invalid: files[0].length is not a number of bytes'],
     [folder([file(Array(256).fill('a'), 1)]), 'torrent-invalid: files[0].path has 256 elements, 255 is the most'],
     [folder([file(['a'], 2 ** 53 - 1), file(['b'], 1)]), 'torrent-invalid: length is beyond 2^53 bytes in all'],

@@ -44,6 +44,39 @@ test('the files of a tree are in the order of the bytes of their names, also of 
   );
 });
 
+test('what a tree says of a file is read whatever else stands there, and does not count when it is of another kind', () => {
+  const more = { abc: dictionary({ '': 1 }), nix: ['x', 2], zzz: 'end' };
+  const link = { length: undefined, 'pieces root': undefined, attr: 'l', 'symlink path': ['a'] };
+  const tree = dictionary({
+    a: leaf({ ...more, attr: 'hx' }),
+    b: leaf({ ...more, attr: 7, 'symlink path': 'a' }),
+    c: dictionary({}),
+    d: leaf(link),
+    e: leaf({ ...link, length: 0, 'symlink path': ['a', 7] }),
+    f: leaf({ length: 0, 'pieces root': undefined }),
+  });
+  assert.deepEqual(
+    parseMetainfo(torrentOf(tree)).files.map((file) => [
+      file.path.join('/'),
+      file.length,
+      file.executable,
+      file.hidden,
+      file.symlink?.join('/') ?? null,
+      file.piecesRoot?.equals(ROOT) ?? null,
+    ]),
+    [
+      ['top/a', 10, true, true, null, true],
+      ['top/b', 10, false, false, null, true],
+      ['top/d', 0, false, false, 'top/a', null],
+      ['top/e', 0, false, false, null, null],
+      ['top/f', 0, false, false, null, null],
+    ],
+  );
+  refuses(torrentOf(dictionary({ a: leaf({ length: 2n ** 53n }) })), /file tree\[a\]\.length is not a number/);
+  refuses(torrentOf(dictionary({ a: leaf({ 'pieces root': 7 }) })), /pieces root is missing/);
+  refuses(torrentOf(dictionary({ a: leaf({ ...link, 'symlink path': [] }) })), /length is not a number/);
+});
+
 test('a tree is sorted element by element, so that a folder stands where its own name does', () => {
   const paths = ['top/a-b', 'top/a/b', 'top/a.c', 'top/a0'];
   const { metainfo } = v2Torrent(

@@ -149,6 +149,25 @@ describe('the hashes that we know', () => {
     });
   }
 
+  it('come from any file with the same bytes of which we have the piece', () => {
+    const content = Buffer.alloc(3 * BLOCK, 7);
+    const same = ['a', 'b', 'c'].map((name) => ({ path: `top/${name}`, length: content.length, content }));
+    const sample = v2Torrent(same, 4 * BLOCK, '2');
+    const { timeline, parts, source } = sharingWorld(sample, leavesOfSample(sample));
+    const root = sample.metainfo.files[0]?.piecesRoot as Buffer;
+    for (const had of [0, 1, 2]) {
+      source.have = { has: (piece) => piece === had };
+      const known = new KnownHashes(parts);
+      const found = known.find({ root, base: 0, index: 0, length: 2, proof: 0 });
+      assert.ok(found !== undefined);
+      const answers: (Buffer | null)[] = [];
+      known.give(found, '10.0.0.1', (hashes) => answers.push(hashes));
+      timeline.run(20);
+      assert.deepEqual(answers, [Buffer.concat(sample.leavesOf(0).slice(0, 2))]);
+    }
+    assert.deepEqual(source.asked, [0, 1, 2]);
+  });
+
   for (const [blocks, width] of [
     [1_100, 1],
     [4_400, 4],
