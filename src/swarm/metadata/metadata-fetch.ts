@@ -66,6 +66,8 @@ export interface MetadataFetchParts {
 const SWEEP_INTERVAL = 100;
 /** How many pieces of one column we hash at once. They take a millisecond. */
 const SLICE = 64;
+/** When so much of the memory is taken, bytes that are in the way are hashed, and leave it. */
+const FULL = 7 / 8;
 
 export class MetadataFetch implements Extension {
   readonly name: string = UT_METADATA;
@@ -291,21 +293,34 @@ export class MetadataFetch implements Extension {
     const { claim, peer } = source;
     if (claim.apartSince !== null && !source.hasTurn) return;
     const now = this.#parts.timers.now();
-    while (source.mayBeAsked(now)) {
+    if (!source.mayBeAsked(now)) return;
+    // All in one write: a write for each would cost more than all else that we do for a piece.
+    const requests: Buffer[] = [];
+    while (source.hasRoom) {
       const piece = claim.take(source, now);
-      if (piece === undefined) return;
-      peer.send(UT_METADATA, encodeMetadataMessage({ type: 'request', piece }));
+      if (piece === undefined) break;
+      requests.push(encodeMetadataMessage({ type: 'request', piece }));
     }
+    if (requests.length > 0) peer.send(UT_METADATA, ...requests);
   }
 
-  /** While too much is in memory, forgets bytes: first those of the peer that has sent nothing new for longest. */
+  /**
+   * While too much is in memory, forgets bytes: first those of the peer that has sent nothing new for longest. Before
+   * that, while there is still some room, such bytes are hashed, so that they need not come again to be judged.
+   */
   #boundMemory(): void {
-    while (this.heldLength > this.#options.maxMemory) {
-      let slowest: MetadataSource | undefined;
-      for (const source of this.#sources.values()) {
-        if (source.column.canForget && (slowest === undefined || source.newAt < slowest.newAt)) slowest = source;
-      }
+    const { maxMemory } = this.#options;
+    if (this.heldLength <= maxMemory * FULL) return;
+    const sources = [...this.#sources.values()];
+    if (!sources.some(({ column }) => column.isDraining)) {
+      const slowest = slowestOf(sources, ({ canUnkeep }) => canUnkeep);
+      if (slowest?.claim.mix) this.#goApart(slowest.claim);
+      slowest?.column.unkeep();
+      this.#hashLater();
+    }
+    while (this.heldLength > maxMemory) {
       // The bytes that are too many came from a peer that is still here, so there is always something to forget.
+      const slowest = slowestOf(sources, ({ canForget }) => canForget);
       if (slowest === undefined) return;
       if (slowest.claim.mix !== null) this.#goApart(slowest.claim);
       else slowest.column.forget();
@@ -329,6 +344,17 @@ export class MetadataFetch implements Extension {
     }
     for (const claim of [...this.#claims.values()]) this.#assign(claim);
   }
+}
+
+/** Of those whose column is as `is` says, the one that has sent nothing new for longest. */
+function slowestOf(
+  sources: readonly MetadataSource[],
+  is: (column: MetadataColumn) => boolean,
+): MetadataSource | undefined {
+  let slowest: MetadataSource | undefined;
+  for (const source of sources)
+    if (is(source.column) && (slowest === undefined || source.newAt < slowest.newAt)) slowest = source;
+  return slowest;
 }
 
 function malformed(payload: Buffer): Judgement {

@@ -51,8 +51,15 @@ export class MetadataSource<Claim> {
     this.#window = options.firstWindow;
   }
 
+  /** Whether we may ask it now: for some pieces at once, since each write costs much. */
   mayBeAsked(now: Millis): boolean {
-    return !this.isStalled && this.owed.size < this.#window && this.#pausedUntil <= now;
+    const room = this.#window - this.owed.size;
+    return !this.isStalled && room > 0 && room >= this.#window >> 2 && this.#pausedUntil <= now;
+  }
+
+  /** Whether it may owe us one piece more. */
+  get hasRoom(): boolean {
+    return this.owed.size < this.#window;
   }
 
   isPaused(now: Millis): boolean {
