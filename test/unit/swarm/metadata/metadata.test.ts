@@ -83,6 +83,7 @@ class World {
     this.fetch = new MetadataFetch(
       {
         timers: this.timeline,
+        random: seededRandom(1),
         hashes,
         gotInfo: (info) => {
           this.info = info;
