@@ -218,16 +218,18 @@ export class RequestBook<Asker extends object> {
 
   /**
    * `asker` will not answer any of its requests (choke, snub, disconnect). Call this even when it has none, because it
-   * must give up the pieces on parole that it holds.
+   * must give up the pieces on parole that it holds. Returns the requests that are given back.
    */
-  giveBackAll(asker: Asker): void {
+  giveBackAll(asker: Asker): readonly BlockSpan[] {
     const requests = this.#requestsOf(asker);
-    for (const span of requests.spans()) this.#withdraw(asker, requests, span);
+    const owed = [...requests.spans()];
+    for (const span of owed) this.#withdraw(asker, requests, span);
     for (const piece of this.#parole) {
       const blocks = this.#started.get(piece);
       if (blocks !== undefined) this.#letGo(asker, blocks);
     }
     requests.current = undefined;
+    return owed;
   }
 
   howManyAsked(asker: Asker): number {

@@ -111,6 +111,7 @@ export class MetadataTorrent {
     this.#fetch = new MetadataFetch(
       {
         timers: context,
+        random: parts.random,
         hashes: link,
         gotInfo: (info) => this.#gotInfo(info),
         ban: (connection) => this.#encoder.ban(connection, { kind: 'wrong-metadata' }),

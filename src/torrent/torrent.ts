@@ -376,6 +376,7 @@ export class Torrent implements HandoverTarget {
         layout: this.#layout,
         store,
         setDeadlines: (due, late, isUndue) => downloader.setDeadlines(due, late, isUndue),
+        rate: () => downloader.rate,
         discard: (piece) => downloader.discard(piece),
         forget: (piece) => {
           downloader.forget(piece);

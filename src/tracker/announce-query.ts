@@ -1,5 +1,4 @@
 /** Reads and checks what a client says in its announce. Over HTTP that is a query of binary strings. */
-import { hostKey } from '../net/host-key.js';
 import { isLinkLocal, isLoopback, isPrivate, isUnicast, parseIp } from '../net/ip-address.js';
 import { reachesAsFar, reachOfAddress } from '../net/reach.js';
 
@@ -13,8 +12,8 @@ export interface AnnounceQuery {
   readonly port: number;
   /** The peer's address, an IP literal: the sender of the request, or what `ip` says when we can believe it. */
   readonly host: string;
-  /** The host that sent the request (`hostKey`). The tracker counts shares by it. */
-  readonly source: string;
+  /** The address that sent the request. The tracker counts shares by it. */
+  readonly remoteHost: string;
   /** Nothing is left to fetch. */
   readonly complete: boolean;
   readonly event: 'started' | 'completed' | 'stopped' | null;
@@ -88,7 +87,7 @@ export function readAnnounce(fields: QueryFields, remoteHost: string): AnnounceQ
     peerId,
     port,
     host: hostOf(remoteHost, text('ip')),
-    source: hostKey(remoteHost),
+    remoteHost,
     complete: wholeNumber(text('left')) === 0,
     // An event that BEP 3 does not know, such as `paused` of BEP 21, is a plain announce.
     event: event === 'started' || event === 'completed' || event === 'stopped' ? event : null,

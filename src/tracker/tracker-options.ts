@@ -22,6 +22,8 @@ export interface TrackerOptions {
   readonly maxPeersPerTorrent: number;
   /** The most peers that one host may have in one torrent: many homes may share an address. */
   readonly maxPeersOfHost: number;
+  /** So many hosts of a /48 of IPv6 count one by one, as in HostCrowds. */
+  readonly maxHostsOfSite: number;
   /** The most peers of all torrents together. */
   readonly maxPeers: number;
   /** The most torrents in the statistics, on the page, and in a scrape that names none. */
@@ -45,6 +47,7 @@ export const DEFAULT_TRACKER_OPTIONS: TrackerOptions = {
   maxTorrents: 10_000,
   maxPeersPerTorrent: 10_000,
   maxPeersOfHost: 256,
+  maxHostsOfSite: 256,
   maxPeers: 200_000,
   maxListed: 1_000,
   natCheckTries: 0,

@@ -1,6 +1,7 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { Random } from '../base/random.js';
 import type { Encodable } from '../bencode/encode.js';
+import { HostCrowds } from '../net/host-crowds.js';
 import { encodeCompact, type IpFamily, parseIp } from '../net/ip-address.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import { isServicePort } from '../net/reach-rule.js';
@@ -57,6 +58,7 @@ export class Tracker {
   readonly #parts: TrackerParts;
   readonly #options: TrackerOptions;
   readonly #table: TorrentTable;
+  readonly #crowds: HostCrowds;
   #sweep: Task | null = null;
   #saving: Task | null = null;
   readonly #completions = new Completions();
@@ -67,6 +69,7 @@ export class Tracker {
     this.#parts = parts;
     this.#options = options;
     this.#table = new TorrentTable(options);
+    this.#crowds = new HostCrowds(parts.timers, options.maxHostsOfSite);
     this.#beganAt = parts.timers.now();
   }
 
@@ -132,10 +135,11 @@ export class Tracker {
       if (known !== undefined) this.#table.remove(known);
       return { ...this.countsOf(infoHash), peers: [] };
     }
-    const peer = known ?? newPeer(query, this.#parts.timers.now());
-    const torrent = this.#place(peer, query);
+    const source = this.#crowds.keyOf(query.remoteHost);
+    const peer = known ?? newPeer(query, source, this.#parts.timers.now());
+    const torrent = this.#place(peer, infoHash, source);
     const isNews = query.event === 'completed' && known?.complete !== true;
-    if (isNews && this.#completions.counts(infoHash, peerId, query.source)) {
+    if (isNews && this.#completions.counts(infoHash, peerId, source)) {
       torrent.downloaded += 1;
       this.#counts.completions += 1;
     }
@@ -194,7 +198,7 @@ export class Tracker {
   }
 
   /** Puts the peer into its torrent as its youngest peer, and returns that torrent. */
-  #place(peer: TrackedPeer, { infoHash, source }: AnnounceQuery): TorrentPeers {
+  #place(peer: TrackedPeer, infoHash: Buffer, source: string): TorrentPeers {
     peer.lastHit = this.#parts.timers.now();
     // A peer that announces from another host counts there from now on.
     if (peer.source !== source) {
@@ -283,8 +287,8 @@ export class Tracker {
   }
 }
 
-function newPeer(query: AnnounceQuery, now: number): TrackedPeer {
-  const { peerId, source, host, port, key, complete } = query;
+function newPeer(query: AnnounceQuery, source: string, now: number): TrackedPeer {
+  const { peerId, host, port, key, complete } = query;
   return {
     peerId,
     family: parseIp(host)?.family ?? 4,

@@ -99,7 +99,7 @@ function readUdpAnnounce(request: UdpAnnounce, remoteHost: string): AnnounceQuer
     peerId: Buffer.from(peerId),
     port,
     host: hostOf(remoteHost, ip ?? undefined),
-    source: hostKey(remoteHost),
+    remoteHost,
     complete: left === 0,
     event,
     numwant,

@@ -408,7 +408,7 @@ test('the loop is not held while what is shown of 200,000 torrents with hostile 
     const infoHash = Buffer.alloc(20);
     infoHash.writeUInt32BE(number);
     const host = `${20 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}.1`;
-    const peer = { infoHash, peerId: randomBytes(20), port: 6881, host, source: host, complete: false };
+    const peer = { infoHash, peerId: randomBytes(20), port: 6881, host, remoteHost: host, complete: false };
     const query = { ...peer, event: null, numwant: 0, key: '', compact: true, withPeerIds: false };
     assert.notEqual(typeof tracker.announce(query, 4, 0), 'string');
   }

@@ -237,6 +237,24 @@ describe('a torrent that is read while it is fetched', () => {
     world.swarm.stop();
   });
 
+  for (const [count, upload, limit] of [
+    [1, 16_000, 10_000],
+    [4, 16_000, 20_000],
+    [20, 20_000, 45_000],
+  ] as const) {
+    it(`reads 24 MiB of a seed within ${limit / 1000} s beside ${count} that drip ${upload} bytes a second`, (t) => {
+      const world = new World(FILM, [...new Array(count).fill({ upload, latency: 25 }), LINE]);
+      const begun = world.swarm.timeline.now();
+      const reading = world.read(0, 24 * MIB);
+      world.until(() => reading.isDone);
+      const took = Math.round(world.swarm.timeline.now() - begun);
+      t.diagnostic(`${took} ms; the seed alone needs 7 s`);
+      assert.ok(took <= limit, `${took} ms`);
+      assert.ok(reading.bytes.equals(film(FILM, 0, 24 * MIB)));
+      world.swarm.stop();
+    });
+  }
+
   it('reads from a web seed, whose run ends with a seek', () => {
     const url = 'http://mirror.example/';
     const mirror = new Mirror(FILM, url, LINE.upload);

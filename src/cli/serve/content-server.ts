@@ -1,6 +1,6 @@
 /** Serves the files of a torrent to players on this machine, over HTTP with ranges. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
@@ -8,7 +8,7 @@ import type { ByteRun } from '../../metainfo/padding.js';
 import type { ReadableTorrent } from '../run/reading-run.js';
 import { type AskedRange, askedRange } from './asked-range.js';
 import { mediaTypeOf } from './media-type.js';
-import { isOurHost, isOurOrigin } from './own-host.js';
+import { isOurHost, isOurOrigin, isOurPage } from './own-host.js';
 
 /** Players on this machine alone are served. */
 const HOST = '127.0.0.1';
@@ -35,6 +35,8 @@ export class ContentServer {
   readonly #server: Server;
   /** What is open for a reader that may hang up. */
   readonly #readers = new Set<{ close(): void }>();
+  /** The connections over which a file is sent. */
+  readonly #busy = new WeakSet<Socket>();
 
   constructor(torrent: ReadableTorrent, metainfo: Metainfo, files: readonly ServedFile[]) {
     this.#torrent = torrent;
@@ -64,6 +66,8 @@ export class ContentServer {
     this.#server.once('error', failed);
     this.#server.listen(port, HOST, () => {
       this.#server.off('error', failed);
+      // The system could not accept a connection. That is the loss of who dials.
+      this.#server.on('error', () => undefined);
       const base = `http://${HOST}:${(this.#server.address() as AddressInfo).port}`;
       const urls = this.#files.map((each) => base + this.#pathOf(each));
       answered(urls.length === 1 ? urls : [...urls, `${base}/torrents/${this.#infoHash}/playlist.m3u8`]);
@@ -88,7 +92,11 @@ export class ContentServer {
     const { method = '', url = '' } = request;
     if (!isOurHost(request.headers.host)) refuse(response, 421, 'this server has another name');
     else if (!isOurOrigin(request.headers.origin, request.headers.host)) refuse(response, 403, 'not for other pages');
-    else if (method !== 'GET' && method !== 'HEAD') {
+    else if (!isOurPage(request.headers)) refuse(response, 403, 'not for other pages');
+    else if (this.#busy.has(request.socket)) {
+      // It has sent more requests ahead. Each would have a reader and memory of its own, and could have hundreds.
+      refuse(response, 503, 'one file at a time over a connection');
+    } else if (method !== 'GET' && method !== 'HEAD') {
       response.setHeader('Allow', 'GET, HEAD');
       refuse(response, 405, 'only GET and HEAD');
     } else {
@@ -118,13 +126,14 @@ export class ContentServer {
     response.setHeader('Accept-Ranges', 'bytes');
     response.setHeader('ETag', tag);
     const { headers } = request;
-    if (headers['if-none-match']?.split(',').some((each) => each.trim() === tag || each.trim() === '*') === true) {
+    if (isNoneOf(headers['if-none-match'], tag)) {
       response.writeHead(304).end();
       return;
     }
     const ifRange = headers['if-range'];
-    const isSame = ifRange === undefined || ifRange === tag;
-    const asked: AskedRange = isSame ? askedRange(headers.range, length) : { kind: 'whole' };
+    // RFC 9110, 14.2: "For this specification, GET is the only method for which range handling is defined."
+    const isForRange = request.method === 'GET' && (ifRange === undefined || ifRange === tag);
+    const asked: AskedRange = isForRange ? askedRange(headers.range, length) : { kind: 'whole' };
     if (asked.kind === 'unsatisfiable') {
       response.setHeader('Content-Range', `bytes */${length}`);
       refuse(response, 416, `the file has ${length} bytes`);
@@ -142,9 +151,12 @@ export class ContentServer {
   /** Writes the bytes. The next ones are read when the player has taken the ones before. */
   #pump({ index }: ServedFile, run: ByteRun, response: ServerResponse): void {
     const reader = this.#torrent.openReader(index, run, true);
+    const { socket } = response;
     this.#readers.add(reader);
+    if (socket !== null) this.#busy.add(socket);
     response.once('close', () => {
       this.#readers.delete(reader);
+      if (socket !== null) this.#busy.delete(socket);
       reader.close();
     });
     // The player gets the head before the first piece is here.
@@ -162,6 +174,11 @@ export class ContentServer {
       });
     next();
   }
+}
+
+/** Whether the player has what `tag` names: If-None-Match compares weakly, so `W/` says nothing (RFC 9110, 13.1.2). */
+function isNoneOf(header: string | undefined, tag: string): boolean {
+  return header?.split(',').some((each) => ['*', tag].includes(each.trim().replace(/^W\//, ''))) === true;
 }
 
 function refuse(response: ServerResponse, status: number, sentence: string): void {

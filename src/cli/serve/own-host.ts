@@ -17,3 +17,14 @@ export function isOurOrigin(origin: string | undefined, host: string | undefined
   const page = /^https?:\/\/(.*)$/i.exec(origin)?.[1];
   return page === undefined || (host !== undefined && page.toLowerCase() === host.toLowerCase());
 }
+
+/**
+ * Whether a request comes of no page of another site. A page may show a film of ours without naming its origin, and
+ * learn how long it is. Browsers say in Sec-Fetch-Site (Fetch Metadata) who asks; other players say nothing. The user
+ * may follow a link that leads here.
+ */
+export function isOurPage(headers: Readonly<Record<string, string | readonly string[] | undefined>>): boolean {
+  const site = headers['sec-fetch-site'];
+  if (site === undefined || site === 'none' || site === 'same-origin') return true;
+  return headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
+}

@@ -67,7 +67,8 @@ export interface Incoming {
 /** How a connection begins. Who makes the socket of a dial also says our handshake over it. */
 export type Beginning =
   | { readonly kind: 'dial'; readonly address: PeerAddress }
-  | ({ readonly kind: 'external' } & Incoming);
+  /** `hostKey`: the host for which it counts, as HostCrowds says. */
+  | ({ readonly kind: 'external'; readonly hostKey: string } & Incoming);
 
 type ConnectionOptions = Pick<EncoderOptions, 'connectDeadline' | 'handshakeDeadline' | 'maxMessageLength'>;
 
@@ -119,7 +120,7 @@ export class Connection implements PeerConnection, PeerDialOwner {
   ) {
     const dialling = beginning.kind === 'dial';
     this.address = beginning.address;
-    this.hostKey = hostKey(beginning.address.host);
+    this.hostKey = beginning.kind === 'dial' ? hostKey(beginning.address.host) : beginning.hostKey;
     this.locallyInitiated = dialling;
     this.#owner = owner;
     this.#timers = timers;

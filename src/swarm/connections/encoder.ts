@@ -5,6 +5,7 @@
  */
 import type { Millis } from '../../base/clock.js';
 import { adoptSocket } from '../../net/cipher-socket.js';
+import { HostCrowds } from '../../net/host-crowds.js';
 import { hostKey } from '../../net/host-key.js';
 import type { PeerAddress, SingleSocket } from '../../net/raw-server.js';
 import type { AddressSource } from '../../net/reach-rule.js';
@@ -44,6 +45,7 @@ export class Encoder implements ConnectionOwner {
   readonly #dialling: Dialling;
   readonly #liveness: Liveness;
   readonly #bans = new Bans();
+  readonly #crowds: HostCrowds;
   readonly #namesakes: Namesakes;
   readonly #probation: Probation;
   readonly #refusals = new RefusalLog();
@@ -54,6 +56,7 @@ export class Encoder implements ConnectionOwner {
     this.#parts = parts;
     this.#events = events;
     this.#identity = parts.identity;
+    this.#crowds = new HostCrowds(parts.rawServer, parts.options.maxHostsOfSite);
     this.#dialling = new Dialling(parts, {
       identity: () => this.#identity,
       isFull: () => this.isFull,
@@ -134,7 +137,7 @@ export class Encoder implements ConnectionOwner {
 
   /** Takes over a socket from outside whose handshake has named this torrent. */
   externalConnectionMade(socket: SingleSocket, incoming: Incoming): void {
-    const host = hostKey(incoming.address.host);
+    const host = this.#crowds.keyOf(incoming.address.host);
     const reason = this.#reasonAgainst(host) ?? this.#makeRoom(host);
     if (reason !== undefined) {
       socket.close();
@@ -142,7 +145,7 @@ export class Encoder implements ConnectionOwner {
       return;
     }
     const { rawServer } = this.#parts;
-    this.#begin({ kind: 'external', ...incoming }, (handler) => {
+    this.#begin({ kind: 'external', hostKey: host, ...incoming }, (handler) => {
       adoptSocket(rawServer, socket, handler);
       return socket;
     });

@@ -9,7 +9,10 @@ import type { Refusal } from '../../wire/refusal.js';
 /** A connection whose handshake is finished. */
 export interface PeerConnection {
   readonly address: PeerAddress;
-  /** The host for which the connection counts (`hostKey`): an IPv4 address, or a /64 of IPv6. */
+  /**
+   * The host for which the connection counts: an IPv4 address, or a /64 of IPv6 (`hostKey`), or when very many of a /48
+   * have come from outside the /48 (HostCrowds).
+   */
   readonly hostKey: string;
   /** The id that the peer has said, 20 bytes. */
   readonly peerId: Buffer;

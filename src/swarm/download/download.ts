@@ -89,7 +89,7 @@ export interface DownloadOwner {
    * The blocks that we asked this peer for will not come; other peers may be asked for them. Called even when nothing
    * was asked, because the peer may hold pieces.
    */
-  giveBackAll(download: Download): void;
+  giveBackAll(download: Download): readonly BlockSpan[];
   /** The peer says that it will not send a block. The numbers come from the peer and are not checked. */
   blockRejected(download: Download, span: Span): BlockSpan | 'late' | 'unasked';
   /** Gives back the requests that this peer has dropped without a word, and returns them, the oldest first. */
@@ -350,9 +350,21 @@ export class Download implements RateWaiter, BlockAsker {
   reviewDeadlines(): void {
     const undue = this.#owner.giveBackUndue(this);
     if (undue.length === 0) return;
-    for (const { length } of undue) this.#owner.limiter.spend(-length);
-    this.connection.send(undue.map((span) => encodeMessage({ type: 'cancel', ...span })));
+    this.#cancel(undue);
     this.requestMore();
+  }
+
+  /** A reader has waited for this peer in vain: others are asked for all that it owes. What comes late is welcome. */
+  rest(): void {
+    // First the download joins the others that wait, at the end: so others are woken first for what it gives back.
+    this.#owner.gotNothing(this);
+    this.#cancel(this.#owner.giveBackAll(this));
+  }
+
+  #cancel(spans: readonly BlockSpan[]): void {
+    if (spans.length === 0) return;
+    for (const { length } of spans) this.#owner.limiter.spend(-length);
+    this.connection.send(spans.map((span) => encodeMessage({ type: 'cancel', ...span })));
   }
 
   connectionLost(): void {

@@ -296,7 +296,7 @@ export class Downloader implements DownloadOwner {
 
   take(download: Download): BlockSpan | undefined {
     const { askable } = download;
-    if (askable === null || this.#rests(download)) return undefined;
+    if (askable === null || this.#isResting(download)) return undefined;
     const { requests } = this.#parts;
     const { suggested } = download.fast ?? {};
     const giveWay = (): BlockSpan | undefined =>
@@ -314,9 +314,10 @@ export class Downloader implements DownloadOwner {
     return this.#parts.requests.howManyAsked(download);
   }
 
-  giveBackAll(download: Download): void {
-    this.#parts.requests.giveBackAll(download);
+  giveBackAll(download: Download): readonly BlockSpan[] {
+    const owed = this.#parts.requests.giveBackAll(download);
     this.#wakeSoon();
+    return owed;
   }
 
   blockRejected(download: Download, { piece, begin, length }: Span): BlockSpan | 'late' | 'unasked' {
@@ -357,7 +358,7 @@ export class Downloader implements DownloadOwner {
     this.#measure.add(block.length, this.now());
     this.#parts.blame.blockCameIn(asker.sender, arrival.span.piece, begin);
     this.#parts.store.storeBlock(arrival.span.piece, begin, block);
-    if (arrival.laggard !== null) this.#laggards.set(arrival.laggard, this.now() + this.options.lagRest);
+    if (arrival.laggard !== null) this.#lagged(arrival.laggard);
     for (const other of arrival.alsoAskedOf) other.blockCameFromElsewhere(arrival.span);
     return 'wanted';
   }
@@ -411,9 +412,17 @@ export class Downloader implements DownloadOwner {
   }
 
   /** Readers would wait for what a slow peer is asked for. After its rest it may show whether it is faster now. */
-  #rests(download: Download): boolean {
-    const until = this.#laggards.get(download);
+  #isResting(source: BlockAsker): boolean {
+    const until = this.#laggards.get(source);
     return until !== undefined && this.now() < until;
+  }
+
+  #lagged(source: BlockAsker): void {
+    // What it was asked for before its rest is no new fault.
+    if (this.#isResting(source)) return;
+    this.#laggards.set(source, this.now() + this.options.lagRest);
+    // Readers would wait for each of the blocks that it owes, one after the other.
+    for (const download of this.#downloads.values()) if (download === source) download.rest();
   }
 
   #ban(guilty: BlockSender, evidence: Evidence & { readonly piece: PieceIndex }): void {

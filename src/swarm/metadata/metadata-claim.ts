@@ -14,6 +14,7 @@ import { METADATA_PIECE_LENGTH } from '../../wire/metadata-message.js';
 import type { ExtendedPeer } from '../extensions/extensions.js';
 import { MetadataColumn } from './metadata-column.js';
 import { type MetadataSourceOptions, MetadataSource as Source } from './metadata-source.js';
+import type { MetadataTurns } from './metadata-turns.js';
 import { MetadataVersions, type PieceVersion } from './metadata-versions.js';
 
 /** A peer that claims this size. */
@@ -33,8 +34,8 @@ export class MetadataClaim {
   readonly sources = new Set<MetadataSource>();
   /** What the peers send together; null once it was wrong or was given up. */
   #mix: MetadataColumn | null;
-  /** When the peers began to send a whole each; null before that, and once the metadata is proven. */
-  #apartSince: Millis | null = null;
+  /** Who sends a whole of its own; null while they send one together, and once the metadata is proven. */
+  #turns: MetadataTurns | null = null;
   /** The right pieces, once they are known. */
   #proven: MetadataColumn | null = null;
   readonly #pieceCount: number;
@@ -67,8 +68,9 @@ export class MetadataClaim {
     return this.#mix;
   }
 
-  get apartSince(): Millis | null {
-    return this.#apartSince;
+  /** Who sends a whole of its own; null while they send one together, and once the metadata is proven. */
+  get turns(): MetadataTurns | null {
+    return this.#turns;
   }
 
   join(peer: ExtendedPeer, options: MetadataSourceOptions): MetadataSource {
@@ -85,7 +87,7 @@ export class MetadataClaim {
 
   /** The next piece to ask `source` for. From then on `source` owes it. Undefined when there is none. */
   take(source: MetadataSource, now: Millis): number | undefined {
-    const piece = this.#apartSince === null ? this.#takeWanted(source) : this.#takeOwn(source);
+    const piece = this.#turns === null ? this.#takeWanted(source) : this.#takeOwn(source);
     if (piece !== undefined) source.asked(piece, now);
     return piece;
   }
@@ -109,6 +111,7 @@ export class MetadataClaim {
     const isNew = this.#mix === null ? !column.has(piece) : !this.#mix.has(piece);
     if (!column.has(piece)) this.#mixIn(piece, column.put(piece, data));
     source.sent(data.length, isNew, now);
+    if (isNew) this.#turns?.came(data.length);
     return 'kept';
   }
 
@@ -131,18 +134,18 @@ export class MetadataClaim {
     }
   }
 
-  /** The mix is wrong, or there is no memory for it. From now on each peer sends a whole of its own. */
-  goApart(now: Millis): void {
+  /** The mix is wrong, or there is no memory for it. From now on each peer sends a whole of its own, as `turns` say. */
+  goApart(turns: MetadataTurns): void {
     this.#mix?.clear();
     this.#mix = null;
-    this.#apartSince = now;
+    this.#turns = turns;
   }
 
   /** `column` is right. Nothing else is kept, and we ask again for those of its pieces whose bytes are gone. */
   prove(column: MetadataColumn, now: Millis): void {
     column.keep();
     this.#proven = column;
-    this.#apartSince = null;
+    this.#turns = null;
     if (this.#mix !== column) this.#mix?.clear();
     this.#mix = null;
     this.#wanted.clear();

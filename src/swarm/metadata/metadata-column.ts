@@ -1,4 +1,3 @@
-import { sha1 } from '../../base/digest.js';
 import { InfoProof, type NamedHashes } from '../../metainfo/named-hashes.js';
 import type { MetadataVersions, PieceVersion } from './metadata-versions.js';
 
@@ -34,9 +33,19 @@ export class MetadataColumn {
     return this.#hashed;
   }
 
+  /** Whether `unkeep` would free something, at once or when more is hashed. */
+  get canUnkeep(): boolean {
+    return this.#keepsData && this.#count > 0;
+  }
+
   /** Whether `forget` would free something. */
   get canForget(): boolean {
     return this.#count > (this.#keepsData ? 0 : this.#hashed);
+  }
+
+  /** Whether its bytes leave memory as they are hashed, and some that can be hashed are still there. */
+  get isDraining(): boolean {
+    return !this.#keepsData && this.canAdvance;
   }
 
   /** Whether the piece that is hashed next is here. */
@@ -58,11 +67,16 @@ export class MetadataColumn {
     return this.#pieces[piece];
   }
 
-  /** Adds a piece that the column lacks. `data` is copied. */
+  /**
+   * Adds a piece that the column lacks. `data` is copied, unless nothing needs it longer: when the bytes need not stay
+   * in memory, a piece whose turn it is is hashed at once.
+   */
   put(piece: number, data: Buffer): PieceVersion {
     const version = this.#versions.hold(piece, data, this.#keepsData);
     this.#pieces[piece] = version;
     this.#count += 1;
+    if (this.#keepsData || piece !== this.#hashed) this.#versions.store(version, data);
+    else this.#hash(data);
     return version;
   }
 
@@ -83,19 +97,27 @@ export class MetadataColumn {
         this.#drop(this.#hashed);
         return count;
       }
-      this.#proof.update(version.data);
-      this.#hashed += 1;
+      this.#hash(version.data);
       if (!this.#keepsData) this.#versions.forgetUnkept(version);
     }
     return most;
   }
 
-  /** From now on its bytes need not stay in memory. The pieces that are not hashed yet are dropped. */
-  forget(): void {
-    for (let piece = this.#hashed; piece < this.#pieces.length; piece += 1) this.#drop(piece);
+  /** From now on its bytes need not stay in memory: each piece stays until it is hashed. */
+  unkeep(): void {
     if (!this.#keepsData) return;
     this.#keepsData = false;
-    for (const version of this.#pieces) if (version !== undefined) this.#versions.unkeep(version);
+    for (const [piece, version] of this.#pieces.entries()) {
+      if (version === undefined) continue;
+      this.#versions.unkeep(version);
+      if (piece < this.#hashed) this.#versions.forgetUnkept(version);
+    }
+  }
+
+  /** As `unkeep`, but the pieces that are not hashed yet are dropped at once. */
+  forget(): void {
+    for (let piece = this.#hashed; piece < this.#pieces.length; piece += 1) this.#drop(piece);
+    this.unkeep();
   }
 
   /** From now on its bytes must stay in memory: those that are here, and those that come. */
@@ -108,14 +130,17 @@ export class MetadataColumn {
   /** The bytes of a piece have come again. Returns false when they are not the same as before. */
   restore(piece: number, data: Buffer): boolean {
     const version = this.#pieces[piece];
-    if (version === undefined || !version.is(data, () => sha1(data))) return false;
-    if (version.data === null) this.#versions.restore(version, data);
-    return true;
+    return version !== undefined && this.#versions.restore(version, data);
   }
 
   /** Drops all pieces. */
   clear(): void {
     for (const piece of this.#pieces.keys()) this.#drop(piece);
+  }
+
+  #hash(data: Buffer): void {
+    this.#proof.update(data);
+    this.#hashed += 1;
   }
 
   #drop(piece: number): void {

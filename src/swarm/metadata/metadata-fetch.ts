@@ -11,6 +11,7 @@
  * the bytes of the peer that has sent nothing new for longest.
  */
 import type { Millis, Task, Timers } from '../../base/clock.js';
+import type { Random } from '../../base/random.js';
 import type { NamedHashes } from '../../metainfo/named-hashes.js';
 import { decodeMetadataMessage, encodeMetadataMessage, UT_METADATA } from '../../wire/metadata-message.js';
 import type { PeerConnection } from '../connections/peer-connection.js';
@@ -19,8 +20,9 @@ import { FINE, JUNK, type Judgement, refuse } from '../judgement.js';
 import { MetadataClaim, type MetadataSource } from './metadata-claim.js';
 import type { MetadataColumn } from './metadata-column.js';
 import type { MetadataSourceOptions } from './metadata-source.js';
+import { MetadataTurns, type MetadataTurnsOptions } from './metadata-turns.js';
 
-export interface MetadataFetchOptions extends MetadataSourceOptions {
+export interface MetadataFetchOptions extends MetadataSourceOptions, MetadataTurnsOptions {
   /** We ignore a peer that claims more bytes of metadata than this. */
   readonly maxSize: number;
   /** We keep at most this many bytes of what peers have sent. */
@@ -33,9 +35,6 @@ export interface MetadataFetchOptions extends MetadataSourceOptions {
   readonly answerTime: Millis;
   /** Bytes per second. A peer that sends as fast as this is fast enough, however long the metadata is. */
   readonly fairRate: number;
-  /** So many peers at once send a whole of their own at first; twice as many after each `turnsDouble`. */
-  readonly firstTurns: number;
-  readonly turnsDouble: Millis;
 }
 
 export const DEFAULT_METADATA_FETCH_OPTIONS: MetadataFetchOptions = {
@@ -50,10 +49,14 @@ export const DEFAULT_METADATA_FETCH_OPTIONS: MetadataFetchOptions = {
   fairRate: 1024 * 1024,
   firstTurns: 4,
   turnsDouble: 200,
+  richTime: 2_000,
+  richTurnsDouble: 4_000,
 };
 
 export interface MetadataFetchParts {
   readonly timers: Timers;
+  /** Decides between peers of which we know nothing. */
+  readonly random: Random;
   /** The metadata is right when it has each of these hashes. */
   readonly hashes: NamedHashes;
   /** The info dictionary is here, and its hashes are right. Called once, in a task of its own. */
@@ -66,6 +69,8 @@ export interface MetadataFetchParts {
 const SWEEP_INTERVAL = 100;
 /** How many pieces of one column we hash at once. They take a millisecond. */
 const SLICE = 64;
+/** When so much of the memory is taken, bytes that are in the way are hashed, and leave it. */
+const FULL = 7 / 8;
 
 export class MetadataFetch implements Extension {
   readonly name: string = UT_METADATA;
@@ -181,7 +186,7 @@ export class MetadataFetch implements Extension {
   #advance(claim: MetadataClaim, column: MetadataColumn): void {
     claim.mix?.advance(SLICE);
     if (claim.mix !== null && claim.mix.isRight !== null) this.#judgeMix(claim, claim.mix);
-    if (claim.apartSince !== null) column.advance(SLICE);
+    if (claim.turns !== null) column.advance(SLICE);
     if (this.#done || claim.isProven) return;
     if (column.isRight !== null) this.#judgeColumn(claim, column);
     else if (column.canAdvance || claim.mix?.canAdvance === true) this.#hashLater();
@@ -192,7 +197,7 @@ export class MetadataFetch implements Extension {
       this.#hashTask = null;
       for (const source of [...this.#sources.values()]) {
         const { claim, column, peer } = source;
-        const isBehind = column.canAdvance && claim.apartSince !== null;
+        const isBehind = column.canAdvance && claim.turns !== null;
         if (!isBehind && claim.mix?.canAdvance !== true) continue;
         if (claim.isProven || !this.#sources.has(peer.connection)) continue;
         this.#advance(claim, column);
@@ -255,7 +260,8 @@ export class MetadataFetch implements Extension {
   }
 
   #goApart(claim: MetadataClaim): void {
-    claim.goApart(this.#parts.timers.now());
+    const { timers, random } = this.#parts;
+    claim.goApart(new MetadataTurns(random, claim.size, this.#options, timers.now()));
     this.#assign(claim);
     this.#hashLater();
   }
@@ -263,49 +269,45 @@ export class MetadataFetch implements Extension {
   /** Asks each peer for as much as it may owe. The peers that we have never asked come first. */
   #assign(claim: MetadataClaim): void {
     if (this.#done) return;
-    this.#giveTurns(claim);
     const sources = [...claim.sources];
+    claim.turns?.give(sources, this.#parts.timers.now());
     for (const source of sources) if (source.askedAt === null) this.#ask(source);
     for (const source of sources) this.#ask(source);
     this.#sweepTask ??= this.#parts.timers.addTask(() => this.#sweep(), SWEEP_INTERVAL);
   }
 
-  /** While each peer sends its own whole, more and more peers get a turn. Those that had none yet come first. */
-  #giveTurns({ apartSince, sources }: MetadataClaim): void {
-    if (apartSince === null) return;
-    const { firstTurns, turnsDouble } = this.#options;
-    const now = this.#parts.timers.now();
-    let free = firstTurns * 2 ** Math.floor((now - apartSince) / turnsDouble);
-    for (const source of sources) if (source.hasTurn) free -= 1;
-    for (const isNew of [true, false]) {
-      for (const source of sources) {
-        if (free <= 0) return;
-        if (source.hasTurn || (source.askedAt === null) !== isNew || !source.mayBeAsked(now)) continue;
-        source.hasTurn = true;
-        free -= 1;
-      }
-    }
-  }
-
   #ask(source: MetadataSource): void {
     const { claim, peer } = source;
-    if (claim.apartSince !== null && !source.hasTurn) return;
+    if (claim.turns !== null && !source.hasTurn) return;
     const now = this.#parts.timers.now();
-    while (source.mayBeAsked(now)) {
+    if (!source.mayBeAsked(now)) return;
+    // All in one write: a write for each would cost more than all else that we do for a piece.
+    const requests: Buffer[] = [];
+    while (source.hasRoom) {
       const piece = claim.take(source, now);
-      if (piece === undefined) return;
-      peer.send(UT_METADATA, encodeMetadataMessage({ type: 'request', piece }));
+      if (piece === undefined) break;
+      requests.push(encodeMetadataMessage({ type: 'request', piece }));
     }
+    if (requests.length > 0) peer.send(UT_METADATA, ...requests);
   }
 
-  /** While too much is in memory, forgets bytes: first those of the peer that has sent nothing new for longest. */
+  /**
+   * While too much is in memory, forgets bytes: first those of the peer that has sent nothing new for longest. Before
+   * that, while there is still some room, such bytes are hashed, so that they need not come again to be judged.
+   */
   #boundMemory(): void {
-    while (this.heldLength > this.#options.maxMemory) {
-      let slowest: MetadataSource | undefined;
-      for (const source of this.#sources.values()) {
-        if (source.column.canForget && (slowest === undefined || source.newAt < slowest.newAt)) slowest = source;
-      }
+    const { maxMemory } = this.#options;
+    if (this.heldLength <= maxMemory * FULL) return;
+    const sources = [...this.#sources.values()];
+    if (!sources.some(({ column }) => column.isDraining)) {
+      const slowest = slowestOf(sources, ({ canUnkeep }) => canUnkeep);
+      if (slowest?.claim.mix) this.#goApart(slowest.claim);
+      slowest?.column.unkeep();
+      this.#hashLater();
+    }
+    while (this.heldLength > maxMemory) {
       // The bytes that are too many came from a peer that is still here, so there is always something to forget.
+      const slowest = slowestOf(sources, ({ canForget }) => canForget);
       if (slowest === undefined) return;
       if (slowest.claim.mix !== null) this.#goApart(slowest.claim);
       else slowest.column.forget();
@@ -329,6 +331,17 @@ export class MetadataFetch implements Extension {
     }
     for (const claim of [...this.#claims.values()]) this.#assign(claim);
   }
+}
+
+/** Of those whose column is as `is` says, the one that has sent nothing new for longest. */
+function slowestOf(
+  sources: readonly MetadataSource[],
+  is: (column: MetadataColumn) => boolean,
+): MetadataSource | undefined {
+  let slowest: MetadataSource | undefined;
+  for (const source of sources)
+    if (is(source.column) && (slowest === undefined || source.newAt < slowest.newAt)) slowest = source;
+  return slowest;
 }
 
 function malformed(payload: Buffer): Judgement {

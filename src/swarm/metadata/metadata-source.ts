@@ -3,6 +3,7 @@ import type { Millis } from '../../base/clock.js';
 import { METADATA_PIECE_LENGTH } from '../../wire/metadata-message.js';
 import type { ExtendedPeer } from '../extensions/extensions.js';
 import type { MetadataColumn } from './metadata-column.js';
+import type { TurnTaker } from './metadata-turns.js';
 
 export interface MetadataSourceOptions {
   /** At first a peer may owe us this many pieces at once: one round trip for each piece would be slow. */
@@ -17,7 +18,7 @@ export interface MetadataSourceOptions {
 
 const MAX_DOUBLINGS = 6;
 
-export class MetadataSource<Claim> {
+export class MetadataSource<Claim> implements TurnTaker {
   readonly peer: ExtendedPeer;
   readonly claim: Claim;
   readonly column: MetadataColumn;
@@ -51,8 +52,19 @@ export class MetadataSource<Claim> {
     this.#window = options.firstWindow;
   }
 
+  get hostKey(): string {
+    return this.peer.connection.hostKey;
+  }
+
+  /** Whether we may ask it now: for some pieces at once, since each write costs much. */
   mayBeAsked(now: Millis): boolean {
-    return !this.isStalled && this.owed.size < this.#window && this.#pausedUntil <= now;
+    const room = this.#window - this.owed.size;
+    return !this.isStalled && room > 0 && room >= this.#window >> 2 && this.#pausedUntil <= now;
+  }
+
+  /** Whether it may owe us one piece more. */
+  get hasRoom(): boolean {
+    return this.owed.size < this.#window;
   }
 
   isPaused(now: Millis): boolean {

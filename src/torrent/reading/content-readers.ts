@@ -31,10 +31,12 @@ const MAX_DUE = 1024;
 const STEPS = 16;
 
 /**
- * When a reader waits, and no block of its piece has come for so long, another peer is asked for the same blocks. A
- * piece whose blocks come is not late, however long it takes.
+ * When a reader waits, and no block of its piece has come for so long, another peer is asked for the same blocks. So it
+ * is when blocks come, but one by one: when the reader has waited for as long, and for twice the time that the piece
+ * takes at the rate of the whole download. Peers that drip must not hold up the others.
  */
 const LATE_AFTER: Millis = 1_000;
+const SLOW = 2;
 
 export interface ContentReadersParts {
   readonly timers: Timers;
@@ -42,6 +44,8 @@ export interface ContentReadersParts {
   readonly store: Pick<StorageWrapper, 'have' | 'readBlocks' | 'forgets' | 'lastBlockAt'>;
   /** As `Downloader.setDeadlines`. */
   readonly setDeadlines: (due: Iterable<PieceIndex>, late: Iterable<PieceIndex>, isUndue: boolean) => void;
+  /** At which rate blocks come, in bytes per second. */
+  readonly rate: () => number;
   /** Drops what has come of a piece that is not whole. */
   readonly discard: (piece: PieceIndex) => void;
   /** A verified piece is not needed any more; its room may be used. Only where the storage can forget. */
@@ -185,7 +189,7 @@ export class ContentReaders implements ReaderOwner {
   #watch(reader: ContentReader, place: Place, delay: Millis): void {
     place.late = this.#parts.timers.addTask(() => {
       const quiet = this.#quietTime(reader, place);
-      if (quiet >= LATE_AFTER) this.#setDeadlines();
+      if (this.#isLate(reader, place)) this.#setDeadlines();
       // A clock may not tell two moments apart that are closer than that.
       this.#watch(reader, place, quiet >= LATE_AFTER ? LATE_AFTER : Math.max(1, LATE_AFTER - quiet));
     }, delay);
@@ -197,6 +201,13 @@ export class ContentReaders implements ReaderOwner {
     if (waitsSince === null || piece === undefined) return 0;
     const cameAt = this.#parts.store.lastBlockAt(piece) ?? waitsSince;
     return this.#parts.timers.now() - Math.max(waitsSince, cameAt);
+  }
+
+  #isLate(reader: ContentReader, place: Place): boolean {
+    if (place.waitsSince === null) return false;
+    const { timers, rate, layout } = this.#parts;
+    const enough = LATE_AFTER + (SLOW * layout.pieceLength * 1000) / Math.max(1, rate());
+    return timers.now() - place.waitsSince >= enough || this.#quietTime(reader, place) >= LATE_AFTER;
   }
 
   #pieceAt(offset: number): number {
@@ -253,7 +264,7 @@ export class ContentReaders implements ReaderOwner {
     this.#due = due;
     const late = readers.flatMap(([reader, place]) => {
       const piece = layout.pieceIndex(this.#pieceAt(reader.position));
-      return piece !== undefined && this.#quietTime(reader, place) >= LATE_AFTER ? [piece] : [];
+      return piece !== undefined && this.#isLate(reader, place) ? [piece] : [];
     });
     this.#parts.setDeadlines(due, late, undue.length > 0);
     // In files the blocks that have come stay of use. In a cache they would take room from pieces that are needed.

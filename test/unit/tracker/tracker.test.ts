@@ -634,3 +634,17 @@ test('the state is saved from time to time and at the end, and a restart goes on
   assert.equal(second.announce('c')['downloaded'], 1);
   assert.match(String(reason(second.announce('a', { key: 'x' }))), /another key/);
 });
+
+test('a crowd that announces from ever new networks of one /48 does not push out the peers of others', () => {
+  const { announce, told } = setUp({ maxPeers: 60, maxHostsOfSite: 8 });
+  for (const name of ['a', 'b', 'c']) announce(name);
+  announce('d', {}, '2001:db8:1:1::1');
+  for (let number = 0; number < 500; number += 1) {
+    const site = number % 2 === 0 ? '2001:db8:2' : '2001:db8:3';
+    announce(`x${number}`, infoHash(number % 200), `${site}:${number.toString(16)}::1`);
+  }
+  assert.deepEqual(
+    told('e', { numwant: 200 }).filter((name) => !name.startsWith('x')),
+    ['a', 'b', 'c', 'd'],
+  );
+});

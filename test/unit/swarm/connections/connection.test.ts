@@ -185,6 +185,7 @@ describe('a connection', () => {
       DEFAULT_ENCODER_OPTIONS,
       {
         kind: 'external',
+        hostKey: B,
         address: at(B),
         infoHash: INFO_HASH,
         reserved: encodeReserved([]),

@@ -398,4 +398,25 @@ describe('banning', () => {
     visit(world, '2001:db8:2::9', 'f', A6);
     assert.equal(client.peers, 'f');
   });
+
+  it('counts the sixteen hosts of a /48 that came first one by one, and the others as one', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A6, 'a');
+    const made = (): number => client.log.filter((line) => line.startsWith('made')).length;
+    for (let number = 1; number <= 40; number += 1) {
+      const before = made();
+      visit(world, `2001:db8:1:${number.toString(16)}::1`, 'b', A6);
+      if (made() > before) banLast(client);
+    }
+    // Of the one host each new id is a liar, and its third has it banned.
+    assert.equal(made(), 17);
+    for (const letter of 'cdef') {
+      const before = made();
+      visit(world, '2001:db8:1:ff::1', letter, A6);
+      if (made() > before) banLast(client);
+    }
+    assert.equal(made(), 19);
+    visit(world, '2001:db8:2:1::1', 'g', A6);
+    assert.equal(client.peers, 'g');
+  });
 });

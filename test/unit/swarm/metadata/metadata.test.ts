@@ -39,6 +39,8 @@ class FakeMetadataPeer implements ExtendedPeer {
   readonly connection: RecordedConnection;
   handshake;
   readonly asked: MetadataMessage[] = [];
+  /** In how many writes. */
+  writes = 0;
   readonly #world: World;
   readonly #answer: Answer;
 
@@ -49,11 +51,14 @@ class FakeMetadataPeer implements ExtendedPeer {
     this.#answer = answer;
   }
 
-  send(_name: string, payload: Payload): boolean {
-    const message = decodeMetadataMessage(Buffer.isBuffer(payload) ? payload : Buffer.concat(payload));
-    assert.ok(message !== undefined);
-    this.asked.push(message);
-    this.#answer(message, this.#world, this);
+  send(_name: string, ...payloads: readonly Payload[]): boolean {
+    this.writes += 1;
+    for (const payload of payloads) {
+      const message = decodeMetadataMessage(Buffer.isBuffer(payload) ? payload : Buffer.concat(payload));
+      assert.ok(message !== undefined);
+      this.asked.push(message);
+      this.#answer(message, this.#world, this);
+    }
     return true;
   }
 
@@ -78,6 +83,7 @@ class World {
     this.fetch = new MetadataFetch(
       {
         timers: this.timeline,
+        random: seededRandom(1),
         hashes,
         gotInfo: (info) => {
           this.info = info;
@@ -174,6 +180,22 @@ describe('the metadata of a magnet link', () => {
     assert.equal(asked.flat().length, PIECES);
     assert.equal(world.timeline.now(), 200);
     assert.equal(world.timeline.pending, 0);
+  });
+
+  test('is asked for in few writes, however many its pieces are', () => {
+    const info = seededRandom(1).bytes(600 * METADATA_PIECE_LENGTH);
+    const world = new World({}, { infoHashV1: sha1(info), infoHashV2: null });
+    const one: Answer = (message, _world, peer) => {
+      if (message.type !== 'request') return;
+      const { piece } = message;
+      const data = info.subarray(piece * METADATA_PIECE_LENGTH, (piece + 1) * METADATA_PIECE_LENGTH);
+      peer.say({ type: 'data', piece, totalSize: info.length, data }, 100);
+    };
+    const peer = world.join('honest', one, info.length);
+    world.timeline.runUntil(() => world.info !== null, 10_000);
+    assert.deepEqual(world.info, info);
+    assert.equal(peer.asked.length, 600);
+    assert.ok(peer.writes <= 60, `${peer.writes} writes`);
   });
 
   test('is not believed when its hash is wrong, and the peer that sent all of it is banned', () => {
