@@ -57,6 +57,8 @@ export class Torrent implements HandoverTarget {
   readonly #handover: MetadataHandover | null;
   /** Null for a torrent that only seeds, because it changes nothing on the disk. */
   readonly #kept: KeptMetadata | null;
+  /** Files that were not on the disk when a seed was checked. */
+  #absent: ReadonlySet<number> = new Set();
   #stage: 'new' | 'checking' | 'running' | 'stopping' | 'ended' = 'new';
   /** The answers to `stop` that wait for the end. */
   readonly #whenEnded: (() => void)[] = [];
@@ -252,7 +254,7 @@ export class Torrent implements HandoverTarget {
   /** The wanted files that lack a byte, in the order of the torrent, as well as verified pieces can tell. */
   missingFiles(): TorrentFile[] {
     const { files } = this.metainfo;
-    const missing = missingFiles(files, this.#layout, this.#swarm.store.have);
+    const missing = missingFiles(files, this.#layout, this.#swarm.store.have, this.#absent);
     return missing.flatMap((index) => (this.#content.files.has(index) ? (files[index] ?? []) : []));
   }
 
@@ -318,8 +320,9 @@ export class Torrent implements HandoverTarget {
   }
 
   /** The check is over. We have the pieces that are right, and may ask peers for the others. */
-  #run({ verified, unfinished, whole }: ExistingDataFound): void {
+  #run({ verified, unfinished, whole, absent }: ExistingDataFound): void {
     this.#stage = 'running';
+    if (this.#options.mode === 'seed') this.#absent = absent;
     const { store, encoder, connecter } = this.#swarm;
     for (const piece of verified) if (!store.have.has(piece)) this.#pieceFound(piece);
     beginPieces(this.#swarm, this.#layout, this.#content, unfinished, this.#options.mode);

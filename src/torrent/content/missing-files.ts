@@ -5,12 +5,14 @@ import { type PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
  * The files that lack a byte, by index in the metainfo, as well as verified pieces can tell. Pad files never count.
  *
  * A piece at the border of two files fails for both when one of them is missing, and does not tell which. A file that
- * lacks a piece of its own is the cause. Where there is no such file, each one at the border counts.
+ * lacks a piece of its own is the cause, and so is one of `absent`, which are not on the disk at all. Where there is no
+ * such file, each one at the border counts.
  */
 export function missingFiles(
   files: readonly TorrentFile[],
   layout: PieceLayout,
   have: { has(piece: number): boolean },
+  absent: { has(file: number): boolean },
 ): number[] {
   const runs = files.flatMap((file, index) => (file.padding ? [] : { index, ...piecesOfFile(file, layout) }));
   const filesAt = new Uint32Array(layout.pieceCount);
@@ -20,7 +22,8 @@ export function missingFiles(
   const explained = new Uint8Array(layout.pieceCount);
   const certain = new Set<number>();
   for (const { index, first, end } of runs) {
-    if (!someFrom(first, end, isCertain)) continue;
+    const isAbsent = absent.has(index) && someFrom(first, end, (piece) => !have.has(piece));
+    if (!isAbsent && !someFrom(first, end, isCertain)) continue;
     certain.add(index);
     explained.fill(1, first, end);
   }

@@ -51,6 +51,8 @@ export interface ExistingDataFound {
   readonly unfinished: UnfinishedPieces;
   /** Files that are whole and have their final name. */
   readonly whole: ReadonlySet<number>;
+  /** Files that were not on the disk under any of their names. */
+  readonly absent: ReadonlySet<number>;
 }
 
 export type ExistingDataOutcome = ExistingDataFound | { readonly ok: false; readonly failure: BtgetError };
@@ -195,7 +197,13 @@ export class ExistingData {
     const whole = new Set<number>();
     for (const [file, verdict] of verdicts.entries()) if (verdict === 'whole') whole.add(file);
     const { unfinished } = data;
-    const outcome: ExistingDataFound = { ok: true, verified: [...data.verified], unfinished, whole };
+    const outcome: ExistingDataFound = {
+      ok: true,
+      verified: [...data.verified],
+      unfinished,
+      whole,
+      absent: new Set(survey.files.flatMap(({ found }, file) => (found === 'absent' ? [file] : []))),
+    };
     if (options.mode === 'seed') {
       this.#answer(outcome);
       return;

@@ -4,8 +4,11 @@ import fc from 'fast-check';
 import { missingFiles } from '../../../../src/torrent/content/missing-files.js';
 import { sampleTorrent } from '../../../support/sample-torrent.js';
 
-/** The files of these lengths that are named when the bytes of the files `gone` are not there, with pieces of 10 bytes. */
-function named(lengths: readonly number[], gone: readonly number[]): number[] {
+/**
+ * The files of these lengths that are named when the bytes of the files `gone` are not there, with pieces of 10 bytes.
+ * The files `absent` are known not to be on the disk.
+ */
+function named(lengths: readonly number[], gone: readonly number[], absent: readonly number[] = []): number[] {
   const { metainfo, layout } = sampleTorrent(
     lengths.map((length, index) => ({ path: `t/${index}`, length })),
     10,
@@ -15,7 +18,7 @@ function named(lengths: readonly number[], gone: readonly number[]): number[] {
     const { begin, length } = metainfo.files[index]!;
     for (let at = begin; at < begin + length; at += 1) failed.add(Math.floor(at / 10));
   }
-  return missingFiles(metainfo.files, layout, { has: (piece) => !failed.has(piece) });
+  return missingFiles(metainfo.files, layout, { has: (piece) => !failed.has(piece) }, new Set(absent));
 }
 
 test('a file that is gone is named, and its neighbours, which share a piece with it, are not', () => {
@@ -29,6 +32,13 @@ test('when only a shared piece has failed, all files in it are named, since each
   assert.deepEqual(named([3, 3, 4, 40], [1]), [0, 1, 2]);
   assert.deepEqual(named([0, 10, 0], [1]), [1], 'an empty file lacks nothing');
   assert.deepEqual(named([25, 3, 2, 30, 3, 3, 4], [0, 5]), [0, 4, 5, 6], 'one border explains nothing elsewhere');
+});
+
+test('a file that is not on the disk is named though its only piece is shared, and its neighbours are not', () => {
+  assert.deepEqual(named([3, 3, 3, 40], [1], [1]), [1]);
+  assert.deepEqual(named([40, 25, 1], [1, 2], [1, 2]), [1, 2]);
+  assert.deepEqual(named([40, 25, 1], [1, 2]), [1], 'else the file with a piece of its own explains it');
+  assert.deepEqual(named([10, 0, 10], [0], [0, 1]), [0], 'an empty file lacks nothing');
 });
 
 test('each failed piece has a file that is named, and a named file has a failed piece', () => {

@@ -64,7 +64,14 @@ function run({ torrent, elsewhere, reuse = ['old'], select = [], found = {}, cop
   const progress: [number, number][] = [];
   let end: ExistingDataFound | undefined;
   let ends = 0;
-  const before: ExistingDataFound = { ok: true, verified: [], unfinished: new Map(), whole: new Set(), ...found };
+  const before: ExistingDataFound = {
+    ok: true,
+    verified: [],
+    unfinished: new Map(),
+    whole: new Set(),
+    absent: new Set(),
+    ...found,
+  };
   const reusing = new Reuse(
     {
       ...{ timers, metainfo, layout, content, storage },
