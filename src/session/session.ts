@@ -17,6 +17,7 @@ import { KeptMetadata } from '../resume/kept-metadata.js';
 import { chooseMethod, DialWays, type EncryptionPolicy } from '../swarm/connections/dial-ways.js';
 import type { Encoder } from '../swarm/connections/encoder.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../swarm/connections/half-open.js';
+import { MAX_UNANSWERED, UnansweredDials } from '../swarm/connections/unanswered-dials.js';
 import { NodePorts } from '../swarm/extensions/node-ports.js';
 import { DEFAULT_RATE_LIMITER_OPTIONS, RateLimiter } from '../swarm/rate-limiter.js';
 import { DEFAULT_SEND_MEMORY_OPTIONS, SendMemory } from '../swarm/upload/send-memory.js';
@@ -117,6 +118,7 @@ export class Session {
       claims: new ContentClaims(),
       takenJournals: new Set(),
       halfOpen: new HalfOpen(MAX_HALF_OPEN),
+      unanswered: new UnansweredDials(MAX_UNANSWERED),
       encryption: { ways: new DialWays(options.encryption), makeKeyPair: parts.makeKeyPair, random },
       work: new WorkBudget(rawServer, DEFAULT_WORK_OPTIONS),
       uploadLimiter: new RateLimiter(rawServer, options.maxUpload, DEFAULT_RATE_LIMITER_OPTIONS),

@@ -251,7 +251,16 @@ function joinLeafSource(
 export function createEncoder(
   parts: Pick<
     SwarmParts,
-    'context' | 'identity' | 'options' | 'halfOpen' | 'work' | 'ownAddresses' | 'ownNetworks' | 'port' | 'encryption'
+    | 'context'
+    | 'identity'
+    | 'options'
+    | 'halfOpen'
+    | 'unanswered'
+    | 'work'
+    | 'ownAddresses'
+    | 'ownNetworks'
+    | 'port'
+    | 'encryption'
   >,
   events: PeerEvents,
 ): Encoder {
@@ -266,6 +275,7 @@ export function createEncoder(
         maxInitiate: Math.max(1, Math.ceil(maxPeers / 2)),
       },
       halfOpen: parts.halfOpen,
+      unanswered: parts.unanswered,
       work: parts.work,
       ownNetworks: parts.ownNetworks,
       encryption: parts.encryption,

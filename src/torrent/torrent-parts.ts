@@ -14,6 +14,7 @@ import type { DialEncryption } from '../swarm/connections/dial-ways.js';
 import type { Encoder } from '../swarm/connections/encoder.js';
 import type { HalfOpen } from '../swarm/connections/half-open.js';
 import type { Identity } from '../swarm/connections/identity.js';
+import type { UnansweredDials } from '../swarm/connections/unanswered-dials.js';
 import type { NodePorts } from '../swarm/extensions/node-ports.js';
 import type { HashFetch } from '../swarm/hashes/hash-fetch.js';
 import type { Successor } from '../swarm/metadata/metadata-peers.js';
@@ -57,6 +58,7 @@ export interface TorrentParts extends WorldParts {
   /** Tells peers of our node in the DHT; null when we have no node. A private torrent does not use it. */
   readonly nodePorts: NodePorts | null;
   readonly halfOpen: HalfOpen;
+  readonly unanswered: UnansweredDials;
   readonly encryption: DialEncryption;
   readonly work: WorkBudget;
   readonly uploadLimiter: RateLimiter;

@@ -20,6 +20,7 @@ import { type PeerReach, ReachCounter } from './reach-counter.js';
 import { Redialling, Spares, type Turn } from './spares.js';
 import { type Teller, Tellers } from './tellers.js';
 import { Turnover } from './turnover.js';
+import type { HostDialler, UnansweredDials } from './unanswered-dials.js';
 
 /** The objects that are handed to a Dialling. */
 export interface DiallingParts {
@@ -28,6 +29,8 @@ export interface DiallingParts {
   readonly options: EncoderOptions;
   /** The places for dials, shared by all torrents. */
   readonly halfOpen: HalfOpen;
+  /** The unanswered dials to each host, of all torrents. */
+  readonly unanswered: UnansweredDials;
   /** Where strangers may not lead us. */
   readonly ownNetworks: OwnNetworks;
   /** How we dial, in plain or encrypted. All torrents of a session share it. */
@@ -58,7 +61,7 @@ export interface DiallingOwner {
   readonly events: () => PeerEvents;
 }
 
-export class Dialling implements Dialler {
+export class Dialling implements Dialler, HostDialler {
   readonly #parts: DiallingParts;
   readonly #owner: DiallingOwner;
   readonly #tellers: Tellers;
@@ -157,7 +160,9 @@ export class Dialling implements Dialler {
   }
 
   /** The peer has said its handshake. */
-  answered({ locallyInitiated, address, peerId, isV2 }: Connection): void {
+  answered(connection: Connection): void {
+    const { locallyInitiated, address, peerId, isV2 } = connection;
+    this.#isAnswered(connection);
     if (locallyInitiated) this.#spares.answered(address, peerId, isV2 ? 'v2' : 'v1');
   }
 
@@ -169,6 +174,7 @@ export class Dialling implements Dialler {
   /** Must be called while those above still know the connection. `refill` must follow. */
   ended(connection: Connection, ending: Ending): void {
     this.gotThrough(connection);
+    this.#isAnswered(connection);
     this.#dials.ended(connection, ending);
     if (!this.#closed) this.#redialling.ended(connection, ending, this.#now(), this.#owner.events());
   }
@@ -189,10 +195,18 @@ export class Dialling implements Dialler {
     this.#retry?.cancel();
     this.#turnover.stop();
     this.#parts.halfOpen.withdraw(this);
+    this.#parts.unanswered.withdraw(this);
   }
 
   placeFree(): void {
     this.#parts.rawServer.addTask(() => this.refill(), 0);
+  }
+
+  roomAt(host: string): void {
+    this.#parts.rawServer.addTask(() => {
+      this.refill();
+      if (!this.#closed) this.#parts.unanswered.passOn(host);
+    }, 0);
   }
 
   giveWay(): void {
@@ -233,7 +247,10 @@ export class Dialling implements Dialler {
   /** What to dial next. On the way we drop addresses that we need not dial any more. */
   #nextTurn(): Turn | undefined {
     for (;;) {
-      const turn = this.#spares.next(this.#now(), ({ address }) => this.#owner.hasRoomFor(hostKey(address.host)));
+      const turn = this.#spares.next(this.#now(), ({ address }) => {
+        const host = hostKey(address.host);
+        return this.#owner.hasRoomFor(host) && this.#parts.unanswered.hasRoom(host, this);
+      });
       if (turn === undefined || this.#isWanted(turn.spare.address, turn.spare.peerId)) return turn;
       this.#spares.drop(turn.spare);
     }
@@ -283,6 +300,11 @@ export class Dialling implements Dialler {
     this.#reach.dialled();
     const connection = this.#owner.begin(address, (owner) => dialByWays({ ...this.#parts, address, greetings }, owner));
     this.#dials.begun(connection, teller);
+    this.#parts.unanswered.begun(hostKey(address.host));
+  }
+
+  #isAnswered(connection: Connection): void {
+    if (this.#dials.answered(connection)) this.#parts.unanswered.ended(hostKey(connection.address.host));
   }
 
   /** Whether it makes sense to dial the address. `peerId`: whom its source has named, or null. */

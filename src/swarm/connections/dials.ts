@@ -22,6 +22,7 @@ const NO_FAULT_OF_THE_TELLER: ReadonlySet<RefusalCode> = new Set([
 interface Dial {
   readonly teller: Teller;
   isHalfOpen: boolean;
+  isAnswered: boolean;
   isProven: boolean;
 }
 
@@ -56,7 +57,7 @@ export class Dials {
   begun(connection: Connection, teller: Teller): void {
     teller.take('unproven');
     this.#tellers.served(teller);
-    this.#all.set(connection, { teller, isHalfOpen: true, isProven: false });
+    this.#all.set(connection, { teller, isHalfOpen: true, isAnswered: false, isProven: false });
   }
 
   /** The dial has got through, or has ended. Returns true for the first of the two. */
@@ -64,6 +65,14 @@ export class Dials {
     const dial = this.#all.get(connection);
     if (dial?.isHalfOpen !== true) return false;
     dial.isHalfOpen = false;
+    return true;
+  }
+
+  /** The peer has said its handshake, or the dial has ended. Returns true for the first of the two. */
+  answered(connection: Connection): boolean {
+    const dial = this.#all.get(connection);
+    if (dial === undefined || dial.isAnswered) return false;
+    dial.isAnswered = true;
     return true;
   }
 

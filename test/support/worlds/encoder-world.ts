@@ -17,6 +17,7 @@ import {
   type PeerEvents,
   type Side,
 } from '../../../src/swarm/connections/peer-connection.js';
+import { MAX_UNANSWERED, UnansweredDials } from '../../../src/swarm/connections/unanswered-dials.js';
 import { DEFAULT_WORK_OPTIONS, WorkBudget } from '../../../src/swarm/work-budget.js';
 import type { RefusalCode } from '../../../src/wire/refusal.js';
 import { FakePeer } from '../fakes/fake-peer.js';
@@ -40,6 +41,7 @@ export interface ClientOptions {
   readonly hashes: WireHashes;
   readonly options: Partial<EncoderOptions>;
   readonly halfOpen: HalfOpen;
+  readonly unanswered: UnansweredDials;
   readonly work: WorkBudget;
   readonly ownNetworks: OwnNetworks;
   readonly rawServer: RawServer;
@@ -95,6 +97,7 @@ export class Client implements PeerEvents {
         options: { ...DEFAULT_ENCODER_OPTIONS, ...overrides.options },
         ownNetworks: overrides.ownNetworks ?? NO_OWN_NETWORKS,
         halfOpen: overrides.halfOpen ?? new HalfOpen(MAX_HALF_OPEN),
+        unanswered: overrides.unanswered ?? new UnansweredDials(MAX_UNANSWERED),
         work: overrides.work ?? new WorkBudget(rawServer, DEFAULT_WORK_OPTIONS),
         encryption: overrides.encryption ?? NO_ENCRYPTION,
         rank: overrides.rank ?? (() => 0),

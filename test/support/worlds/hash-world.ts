@@ -4,6 +4,7 @@ import { NO_OWN_NETWORKS } from '../../../src/net/reach-rule.js';
 import { Encoder } from '../../../src/swarm/connections/encoder.js';
 import { DEFAULT_ENCODER_OPTIONS } from '../../../src/swarm/connections/encoder-options.js';
 import { HalfOpen, MAX_HALF_OPEN } from '../../../src/swarm/connections/half-open.js';
+import { MAX_UNANSWERED, UnansweredDials } from '../../../src/swarm/connections/unanswered-dials.js';
 import { Extensions } from '../../../src/swarm/extensions/extensions.js';
 import { DEFAULT_HASH_FETCH_OPTIONS, HashFetch } from '../../../src/swarm/hashes/hash-fetch.js';
 import { HashMessages, KNOWS_NO_HASHES } from '../../../src/swarm/hashes/hash-messages.js';
@@ -69,6 +70,7 @@ export class HashWorld {
         options: { ...DEFAULT_ENCODER_OPTIONS, maxConnections: 200, maxInitiate: 100 },
         ownNetworks: NO_OWN_NETWORKS,
         halfOpen: new HalfOpen(MAX_HALF_OPEN),
+        unanswered: new UnansweredDials(MAX_UNANSWERED),
         work: new WorkBudget(rawServer, DEFAULT_WORK_OPTIONS),
         encryption: NO_ENCRYPTION,
         rank: () => 0,

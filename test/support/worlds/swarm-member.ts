@@ -15,6 +15,7 @@ import { DEFAULT_ENCODER_OPTIONS } from '../../../src/swarm/connections/encoder-
 import { HalfOpen, MAX_HALF_OPEN } from '../../../src/swarm/connections/half-open.js';
 import { isOurs } from '../../../src/swarm/connections/identity.js';
 import type { PeerConnection } from '../../../src/swarm/connections/peer-connection.js';
+import { MAX_UNANSWERED, UnansweredDials } from '../../../src/swarm/connections/unanswered-dials.js';
 import { Blame, DEFAULT_BLAME_OPTIONS } from '../../../src/swarm/download/blame.js';
 import type { BlockAsker, BlockSender } from '../../../src/swarm/download/block-asker.js';
 import {
@@ -207,6 +208,7 @@ export class SwarmMember {
         options: DEFAULT_ENCODER_OPTIONS,
         ownNetworks: NO_OWN_NETWORKS,
         halfOpen: new HalfOpen(MAX_HALF_OPEN),
+        unanswered: new UnansweredDials(MAX_UNANSWERED),
         work: new WorkBudget(host, DEFAULT_WORK_OPTIONS),
         encryption: NO_ENCRYPTION,
         rank: () => 0,
