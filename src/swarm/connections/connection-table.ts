@@ -1,4 +1,5 @@
 import type { Millis } from '../../base/clock.js';
+import { hostKey } from '../../net/host-key.js';
 import type { Connection } from './connection.js';
 import { type EncoderOptions, placesForDials } from './encoder-options.js';
 import { addressKey } from './spares.js';
@@ -6,7 +7,10 @@ import { addressKey } from './spares.js';
 /** The connections of one torrent, half-open ones included, found by their addresses, hosts and peer ids. */
 export class ConnectionTable {
   readonly #all = new Set<Connection>();
-  /** By host and peer id, the connections whose handshake is finished, in the order in which they finished it. */
+  /**
+   * By the `hostKey` of the address and the peer id, the connections whose handshake is finished, in the order in which
+   * they finished it. A crowd counts as one host, but is not one peer.
+   */
   readonly #complete = new Map<string, Set<Connection>>();
   #completeCount = 0;
   /** The addresses that we dialled. The port of an external peer does not say where it listens. */
@@ -56,7 +60,7 @@ export class ConnectionTable {
     this.#all.delete(connection);
     this.#count(host, locallyInitiated, -1);
     if (locallyInitiated) this.#dialled.delete(addressKey(address));
-    const key = peerKey(host, connection.peerId);
+    const key = peerKey(hostKey(address.host), connection.peerId);
     const namesakes = this.#complete.get(key);
     if (namesakes?.delete(connection) !== true) return;
     this.#completeCount -= 1;
@@ -65,13 +69,13 @@ export class ConnectionTable {
 
   /** The handshake of `connection` is finished. */
   completed(connection: Connection): void {
-    const key = peerKey(connection.hostKey, connection.peerId);
+    const key = peerKey(hostKey(connection.address.host), connection.peerId);
     const namesakes = this.#complete.get(key) ?? new Set();
     this.#complete.set(key, namesakes.add(connection));
     this.#completeCount += 1;
   }
 
-  /** The complete connections with this host under this peer id, the oldest first. */
+  /** The complete connections with the host of this `hostKey` under this peer id, the oldest first. */
   namesakes(host: string, peerId: Buffer): readonly Connection[] {
     return [...(this.#complete.get(peerKey(host, peerId)) ?? [])];
   }

@@ -14,6 +14,7 @@
  * stand side by side, up to three. Then a silent one gives way to a newcomer.
  */
 import type { Millis, Task, Timers } from '../../base/clock.js';
+import { hostKey } from '../../net/host-key.js';
 import type { Refusal } from '../../wire/refusal.js';
 import type { Merits, PeerConnection } from './peer-connection.js';
 
@@ -28,7 +29,7 @@ export interface NamesakesParts {
   /** Our peer id. */
   readonly myId: Buffer;
   readonly merits: (connection: PeerConnection) => Merits;
-  /** The complete connections with this host under this peer id. */
+  /** The complete connections with the host of this `hostKey` under this peer id. */
   readonly withId: (host: string, peerId: Buffer) => readonly Namesake[];
 }
 
@@ -117,7 +118,9 @@ export class Namesakes {
   }
 
   #othersOf(connection: Namesake): Namesake[] {
-    return this.#parts.withId(connection.hostKey, connection.peerId).filter((other) => other !== connection);
+    return this.#parts
+      .withId(hostKey(connection.address.host), connection.peerId)
+      .filter((other) => other !== connection);
   }
 
   #isYoung({ completeSince }: Namesake): boolean {

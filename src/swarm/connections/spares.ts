@@ -103,15 +103,17 @@ export class Spares {
     }
     const attempt = this.#attempts.get(key);
     if (attempt !== undefined && !attempt.worthRetrying) return;
+    const once = attempt?.tellers.filter(namesOnce) ?? [];
+    const tellers = once.includes(teller) ? once : [...once, teller];
     this.#keep(key, {
       address,
       // How the peer has answered counts for more than what others say of it.
       found: attempt?.peerId == null ? found : attempt.found,
       peerId,
-      notBefore: attempt === undefined ? now : attempt.at + this.#pause(attempt.failures, [teller]),
+      notBefore: attempt === undefined ? now : attempt.at + this.#pause(attempt.failures, tellers),
       failures: attempt?.failures ?? 0,
       rank: this.#rank(address),
-      tellers: [teller],
+      tellers,
     });
   }
 
@@ -346,13 +348,16 @@ export class Spares {
     if (attempt !== undefined) this.#attempts.set(key, { ...attempt, ...change });
   }
 
-  /** Forgets only what is older than the retry interval, except in a flood: the rest keeps attempts apart. */
+  /**
+   * Except in a flood, forgets only what is older than the retry interval: the rest keeps attempts apart. What the user
+   * or a link has named stays too, or it would not be tried again when its connection ends.
+   */
   #forgetOldAttempts(now: Millis): void {
     const { maxSpares, retryInterval } = this.#options;
     for (const [key, attempt] of this.#attempts) {
       const isFlood = this.#attempts.size > MAX_ATTEMPTS_A_SPARE * maxSpares;
       if (!isFlood && (this.#attempts.size <= maxSpares || now - attempt.at < retryInterval)) return;
-      this.#attempts.delete(key);
+      if (isFlood || !attempt.tellers.some(namesOnce)) this.#attempts.delete(key);
     }
   }
 }

@@ -419,4 +419,65 @@ describe('banning', () => {
     visit(world, '2001:db8:2:1::1', 'g', A6);
     assert.equal(client.peers, 'g');
   });
+
+  describe('in a crowd of one /48', () => {
+    const network = (number: number): string => `2001:db8:1:${number.toString(16)}::1`;
+
+    /** Sixteen hosts have come and gone, so the others of the /48 are a crowd. */
+    function withCrowd(letter: string, parts: Parameters<EncoderWorld['client']>[2] = {}) {
+      const world = new EncoderWorld();
+      const client: Client = world.client(A6, letter, parts);
+      for (let number = 1; number <= 16; number += 1) visit(world, network(number), 'b', A6).hangUp();
+      world.run(1_000);
+      assert.equal(client.peers, '');
+      return { world, client };
+    }
+
+    it('ends those of it that have sent nothing yet, and neither those that came before it nor those that we dial', () => {
+      const { world, client } = withCrowd('a', {
+        merits: ({ peerId }) => ({ hasEarned: peerId.equals(idOf('e')) }),
+      });
+      visit(world, network(1), 'w', A6);
+      visit(world, network(0x50), 'e', A6);
+      visit(world, network(0x51), 'n', A6);
+      for (const [number, letter] of [...'xyz'].entries()) {
+        visit(world, network(0x60 + number), letter, A6);
+        banLast(client);
+      }
+      world.run(1_000);
+      assert.equal(client.peers, 'we');
+      assert.ok(visit(world, network(0x51), 'n', A6).lost);
+      world.polite(network(0x51), 'n');
+      client.encoder.startConnection(at(network(0x51)), USER, null);
+      world.run(MINUTE);
+      assert.equal(client.peers, 'wen');
+    });
+
+    it('lets them in again when no crowd has come for an hour', () => {
+      const { world, client } = withCrowd('a');
+      for (const letter of 'xyz') {
+        visit(world, network(0x60), letter, A6);
+        banLast(client);
+      }
+      assert.ok(visit(world, network(0x51), 'n', A6).lost);
+      world.run(61 * MINUTE);
+      visit(world, network(0x51), 'n', A6);
+      assert.equal(client.peers, 'n');
+    });
+
+    it('knows a peer that we have dialled when it comes from outside', () => {
+      const { world, client } = withCrowd('z');
+      world.polite(network(0x50), 'n');
+      client.encoder.startConnection(at(network(0x50)), USER, null);
+      world.run(MINUTE);
+      assert.ok(visit(world, network(0x50), 'n', A6).lost);
+      assert.equal(client.peers, 'n');
+    });
+
+    it('takes peers of many networks under one id for as many peers', () => {
+      const { world, client } = withCrowd('a');
+      for (const number of [0x50, 0x51, 0x52, 0x53, 0x54]) visit(world, network(number), 'n', A6);
+      assert.equal(client.peers, 'nnnnn');
+    });
+  });
 });

@@ -121,6 +121,32 @@ describe('the spares', () => {
     }
   });
 
+  it('that the user or a link has named stay theirs when another source names them after they were parted from', () => {
+    for (const source of [{ kind: 'user' }, { kind: 'link' }] as const) {
+      const book = spares();
+      book.name(at(1), 0, source);
+      assert.deepEqual(dialAll(book, 0), [1]);
+      book.name(at(1), MINUTE);
+      for (let now = MINUTE; now <= 3 * 60 * MINUTE; now += MINUTE)
+        for (const _port of dialAll(book, now)) book.failed(at(1), now);
+      assert.equal(book.count, 1);
+    }
+  });
+
+  it('that the user or a link has named are tried again, however many others were dialled since', () => {
+    for (const source of [{ kind: 'user' }, { kind: 'link' }] as const) {
+      const book = spares();
+      book.name(at(1), 0, source);
+      assert.deepEqual(dialAll(book, 0), [1]);
+      for (let port = 2; port < 100; port += 1) {
+        book.name(at(port), port * MINUTE);
+        assert.deepEqual(dialAll(book, port * MINUTE), [port]);
+      }
+      book.failed(at(1), 100 * MINUTE);
+      assert.equal(book.count, 1);
+    }
+  });
+
   it('wait as long as before when their dials led nowhere, and do not fail by that', () => {
     const book = spares();
     const attempts: number[] = [];
