@@ -474,11 +474,13 @@ export const DOCTOR_OPTIONS = {
   caCertificate: OPTIONS.caCertificate,
   proxy: OPTIONS.proxy,
   noProxy: OPTIONS.noProxy,
+  peers: OPTIONS.peers,
   trackers: OPTIONS.trackers,
   noTrackers: OPTIONS.noTrackers,
   noDht: OPTIONS.noDht,
   dhtNodes: OPTIONS.dhtNodes,
   blocklists: OPTIONS.blocklists,
+  encryption: OPTIONS.encryption,
   noPortMapping: OPTIONS.noPortMapping,
   json: OPTIONS.json,
 } as const;

@@ -9,7 +9,7 @@ import type { DhtStatus } from '../discovery/dht/dht-node.js';
 import { OwnAddresses } from '../discovery/own-addresses.js';
 import type { PortMapping } from '../discovery/port-mapping/port-mapper.js';
 import { bothHashes, swarmsOf, type WireHashes, wireHashes } from '../metainfo/info-hash.js';
-import { type MagnetLink, nameOfLink } from '../metainfo/magnet.js';
+import { linkOf, type MagnetLink, nameOfLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { selectFiles } from '../metainfo/selection.js';
 import type { Blocklist } from '../net/blocklist.js';
@@ -218,6 +218,15 @@ export class Session {
    */
   fetchMetadata(link: MagnetLink, options: TorrentOptions, events: MetadataEvents): MetadataTorrent {
     return this.#begin(subjectOf(link), (parts) => new MetadataTorrent(parts, link, null, options, events));
+  }
+
+  /**
+   * Looks for the peers of a torrent, and wants no content of them. As `fetchMetadata` but that the .torrent is here:
+   * of a private one the trackers alone name peers. Throws 'target-busy' when the session has this torrent already.
+   */
+  findPeers(metainfo: Metainfo, options: TorrentOptions, events: MetadataEvents): MetadataTorrent {
+    const subject = { ...metainfo, hashes: wireHashes(metainfo) };
+    return this.#begin(subject, (parts) => new MetadataTorrent(parts, linkOf(metainfo), metainfo, options, events));
   }
 
   /** Stops one torrent and forgets it. When `answered` is called, the same torrent may be added again. */

@@ -65,7 +65,9 @@ describe('the doctor', { concurrency: true }, () => {
         dht: 'skipped',
         'port-mapping': 'skipped',
         tracker: 'ok',
+        peers: 'ok',
       });
+      assert.equal(found.of('peers')[0]?.message, '1 peer of this torrent connected');
       assert.match(
         found.of('tracker')[0]?.message ?? '',
         /: 1 seed, 0 downloading \(v1\); 1 seed, 0 downloading \(v2\)$/,

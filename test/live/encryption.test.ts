@@ -163,3 +163,37 @@ test('require and a peer that speaks in plain alone: the stall says why', OPTION
   await leech.until((output) => /"type":"stalled"[^\n]*"code":"encryption"/.exec(output));
   assert.equal(await leech.ended, 2);
 });
+
+test(
+  'the doctor says that a peer demands encryption when the user forbids it, and is fine when he does not',
+  OPTIONS,
+  async (t) => {
+    const rival = ENCRYPTING_RIVALS.find(({ installed }) => installed);
+    if (rival === undefined) return t.skip('no client that demands encryption is installed');
+    const { dir, torrent } = await makeSample(t, { 'data/one.bin': MiB });
+    const task = { torrent, dir: join(dir, 'seed'), host: HOSTS.rival, peers: [], encryption: 'required' } as const;
+    const seed = await rival.start(t, task);
+    await seed.complete();
+    const options = [
+      '--bind',
+      HOSTS.btget,
+      '--no-trackers',
+      '--no-dht',
+      '--no-port-mapping',
+      '--peer',
+      seed.address,
+      '--json',
+    ];
+    const peersBy = async (policy: string, code: number): Promise<{ state: string; message: string }> => {
+      const doctor = await btgetEnds(t, code, 'doctor', torrent, ...options, '--encryption', policy);
+      const findings = doctor.events() as unknown as { check: string; state: string; message: string }[];
+      return findings.find(({ check }) => check === 'peers') ?? assert.fail('nothing is said of peers');
+    };
+    const off = await peersBy('off', 6);
+    assert.equal(off.state, 'failed');
+    assert.match(off.message, /peers may demand encryption, and --encryption off forbids it/);
+    assert.equal((await peersBy('allow', 0)).state, 'ok');
+    const require = await peersBy('require', 0);
+    assert.equal(require.message, '1 peer of this torrent connected, 1 of them encrypted');
+  },
+);

@@ -4,10 +4,12 @@ import { test } from 'node:test';
 import { verifyEd25519 } from '../../src/base/system-ed25519.js';
 import { DhtNode } from '../../src/discovery/dht/dht-node.js';
 import { DEFAULT_DHT_OPTIONS } from '../../src/discovery/dht/dht-options.js';
+import type { PeerSource } from '../../src/discovery/peer-source.js';
 import { parseNetwork } from '../../src/net/ip-address.js';
 import type { PeerAddress } from '../../src/net/raw-server.js';
 import { NO_OWN_NETWORKS } from '../../src/net/reach-rule.js';
 import type { DhtAdapters, KeptBytes } from '../../src/session/session-dht.js';
+import { DEFAULT_TORRENT_OPTIONS } from '../../src/torrent/torrent-options.js';
 import { encodeHandshake } from '../../src/wire/handshake.js';
 import { announces } from '../../src/wire/reserved.js';
 import type { SampleTorrent } from '../support/sample-torrent.js';
@@ -159,6 +161,33 @@ for (const [name, dht] of [
     assert.equal(swarm.timeline.pending, 0);
   });
 }
+
+test('who only looks for the peers of a torrent asks the DHT and the own network, but for a private one', () => {
+  const metainfo = { ...SAMPLE.metainfo, private: true };
+  const { swarm, start } = dhtSwarm({ ...SAMPLE, metainfo });
+  let asked = 0;
+  const local = (): PeerSource => {
+    asked += 1;
+    return {
+      begin: () => undefined,
+      completed: () => undefined,
+      stop: (answered) => swarm.timeline.addTask(answered, 0),
+    };
+  };
+  const { session, rawServer } = start(['10.0.0.2'], { peerSources: [local] });
+  const ignored = (): void => undefined;
+  const events = { gotMetadata: ignored, trackerAnswered: ignored, warned: ignored, failed: assert.fail };
+  const options = { ...DEFAULT_TORRENT_OPTIONS, useTorrentTrackers: false };
+  session.findPeers({ ...metainfo, infoHash: Buffer.alloc(20, 1) }, options, events);
+  swarm.timeline.run(10 * MINUTE);
+  assert.deepEqual([rawServer.datagramTotals, session.dhtStatus(), asked], [{ opened: 0, sent: 0 }, null, 0]);
+  session.findPeers({ ...metainfo, infoHash: Buffer.alloc(20, 2), private: false }, options, events);
+  swarm.timeline.run(MINUTE);
+  assert.notEqual(session.dhtStatus(), null);
+  assert.equal(asked, 1);
+  swarm.stop();
+  assert.equal(swarm.timeline.pending, 0);
+});
 
 test('the handshake announces the DHT, but for a private torrent', () => {
   const announced = [false, true].map((isPrivate) => {

@@ -8,17 +8,24 @@ import { contentLength } from '../../metainfo/metainfo.js';
 import { behindGate } from '../../net/listed-gate.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../net/node-raw-server.js';
 import { behindProxy } from '../../net/proxy/proxied-loop.js';
-import type { RawServer } from '../../net/raw-server.js';
+import type { PeerAddress, RawServer } from '../../net/raw-server.js';
 import { namedBy, type SourcedUrl } from '../../net/url-rule.js';
 import type { ReadBlocklist } from '../../session/node-blocklists.js';
 import { UNHEARD } from '../../session/node-proxy.js';
-import { createNodeSession, createNodeTrackers, type NodeTrackers } from '../../session/node-session.js';
+import {
+  createNodeSession,
+  createNodeTrackers,
+  type NodeSession,
+  type NodeTrackers,
+} from '../../session/node-session.js';
 import { openWayOut, type WayOut, type WayOutOptions } from '../../session/node-way-out.js';
-import { createPeerId, type Session } from '../../session/session.js';
+import { createPeerId } from '../../session/session.js';
 import { NO_PORT } from '../../session/session-options.js';
+import { DEFAULT_TORRENT_OPTIONS } from '../../torrent/torrent-options.js';
 import { checkBlocklist } from '../doctor/blocklist-check.js';
 import { type Finding, failed, failureOf, findingJson, findingLine, warning } from '../doctor/finding.js';
 import { checkDescriptors, checkDisk } from '../doctor/machine-checks.js';
+import { checkPeers, type PeerSearch } from '../doctor/peer-check.js';
 import { checkProxy } from '../doctor/proxy-check.js';
 import { checkRoutes } from '../doctor/route-checks.js';
 import { checkSession, type ProbedSession } from '../doctor/session-checks.js';
@@ -26,7 +33,9 @@ import { checkTrackers, checkUdp } from '../doctor/tracker-checks.js';
 import { exitCodeOf, failureMessage, firstExitCode } from '../exit-code.js';
 import { type CliIo, onInterrupt } from '../io.js';
 import { DOCTOR_OPTIONS, type Values } from '../options.js';
-import { loadSource } from '../source/load-source.js';
+import { dhtNews } from '../output/stall-reasons.js';
+import { type LoadedMagnet, type LoadedTorrent, loadSource } from '../source/load-source.js';
+import { resolvePeers } from '../source/resolve-peers.js';
 import { readWayOut } from '../way-out.js';
 import { defineCommand } from './command.js';
 import { readBlocklistOf, sourceReaders, userAgent } from './node-deps.js';
@@ -39,10 +48,10 @@ export const doctor = defineCommand(
   {
     name: 'doctor',
     arguments: '[source]',
-    summary: 'Says what works from here and what does not, and why. With a source, asks its trackers too.',
+    summary: 'Says what works from here and what does not, and why. With a source, tries its trackers and peers too.',
     examples: [
       ['btget doctor', 'the port, the network, the DHT, the gateway, the disk'],
-      ['btget doctor debian.torrent', 'the trackers of this torrent too'],
+      ['btget doctor debian.torrent', 'the trackers and peers of this torrent too'],
     ],
     notes: ['Exit code 0 when nothing failed. With --json: one object a line, check, state, code, message and hint.'],
     options: DOCTOR_OPTIONS,
@@ -85,7 +94,7 @@ class Examination {
   readonly #rawServer: NodeRawServer;
   readonly #proxied: RawServer;
   readonly #trackers: NodeTrackers;
-  readonly #session: Session;
+  readonly #session: NodeSession;
   readonly #interrupted: Promise<null>;
   /** Ends `run` early, with the findings so far. */
   interrupt: () => void = () => undefined;
@@ -101,9 +110,11 @@ class Examination {
     const { proxy } = this.#wayOut;
     this.#proxied = behindProxy(this.#rawServer, proxy === null ? null : { proxy, listens: false });
     this.#trackers = createNodeTrackers(behindGate(this.#proxied, blocklist), userAgent(), this.#wayOut);
-    const { port, dhtNodes, noDht, noPortMapping } = values;
+    const { port, dhtNodes, noDht, noPortMapping, encryption } = values;
     const network = { ...options, port, blocklist, dhtNodes, useDht: !noDht, usePortMapping: !noPortMapping };
-    this.#session = createNodeSession({ ...network, userAgent: userAgent(), gotException });
+    // No packet goes to all of a network.
+    const own = { encryption, useLsd: false, userAgent: userAgent(), gotException };
+    this.#session = createNodeSession({ ...network, ...own });
     this.#interrupted = new Promise((resolve) => {
       this.interrupt = () => resolve(null);
     });
@@ -118,18 +129,44 @@ class Examination {
   async #examine(input: string | undefined): Promise<void> {
     const source = input === undefined ? null : await this.#load(input);
     const { dir } = this.#values;
+    const peers = await resolvePeers(this.#values.peers, this.#options);
     this.#tell(await checkDisk(dir, source?.length ?? null), await checkDescriptors());
     const port = await this.#examineNetwork();
     if (source === null) return;
     if (source.trackers.length === 0)
-      this.#tell(warning('tracker', `${source.input} names no tracker`, 'peers come from the DHT, or from --peer'));
+      this.#tell(
+        warning('tracker', `${source.loaded.input} names no tracker`, 'peers come from the DHT, or from --peer'),
+      );
     const question = {
       client: this.#trackers.client,
       swarms: source.swarms,
       peerId: createPeerId(systemRandom),
       port,
     };
+    const looking = checkPeers(this.#peerSearch(source, peers), this.#io.timers);
+    // Awaited below; until then its exception would pass for one that nobody heard of.
+    looking.catch(() => undefined);
     this.#tell(...(await checkTrackers(source.trackers, question)));
+    this.#tell(await looking);
+  }
+
+  #peerSearch({ loaded, trackers }: Examined, peers: readonly PeerAddress[]): PeerSearch {
+    const session = this.#session;
+    const { noTrackers, encryption } = this.#values;
+    const linkPeers = loaded.kind === 'magnet' ? loaded.peers : [];
+    const own = { peers, linkPeers, trackers: this.#values.trackers, useTorrentTrackers: !noTrackers };
+    const options = { ...DEFAULT_TORRENT_OPTIONS, ...own };
+    const isPrivate = loaded.kind === 'torrent' && loaded.metainfo.private;
+    return {
+      begin: (events) =>
+        loaded.kind === 'torrent'
+          ? session.findPeers(loaded.metainfo, options, events)
+          : session.fetchMetadata(loaded.link, options, events),
+      trackers: trackers.length,
+      limits: { maxDownload: null, maxPeers: options.maxPeers, encryption },
+      dht: () => (isPrivate ? { use: 'private' } : dhtNews(session.dhtStatus())),
+      proxyTrouble: () => session.proxyTrouble(),
+    };
   }
 
   /** Resolves to the port that trackers are told. */
@@ -178,7 +215,7 @@ class Examination {
     const others = new Set(noTrackers ? [] : torrent.trackers.flat());
     for (const url of trackers) others.delete(url);
     const asked = [...namedBy('user', new Set(trackers)), ...namedBy('torrent-tracker', others)];
-    return { input: source.input, swarms: swarmsOf(bothHashes(torrent)), length, trackers: asked };
+    return { loaded: source, swarms: swarmsOf(bothHashes(torrent)), length, trackers: asked };
   }
 
   #tell(...findings: readonly Finding[]): void {
@@ -191,8 +228,7 @@ class Examination {
 
 /** What the checks need to know of a source. */
 interface Examined {
-  /** The source as the user gave it, without secrets. */
-  readonly input: string;
+  readonly loaded: LoadedTorrent | LoadedMagnet;
   readonly swarms: Swarms;
   /** Bytes of the content; null when a link does not tell it. */
   readonly length: number | null;

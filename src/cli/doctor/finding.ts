@@ -12,6 +12,7 @@ export interface Finding {
     | 'dht'
     | 'port-mapping'
     | 'tracker'
+    | 'peers'
     | 'source'
     | 'blocklist'
     | 'proxy'

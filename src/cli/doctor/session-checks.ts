@@ -66,9 +66,14 @@ function until(timers: Timers, holds: () => boolean): Promise<void> {
   });
 }
 
-/** That a router answers is not enough: the nodes that it names may be silent. We wait for a node that answers. */
+/**
+ * That a router answers is not enough: the nodes that it names may be silent. We wait for a node that answers, unless
+ * nobody is asked.
+ */
 function dhtIsKnown(status: DhtStatus | null): boolean {
-  return status === null || dhtStanding(status).nodes > 0;
+  if (status === null) return true;
+  const { nodes, routersAsked } = dhtStanding(status);
+  return nodes > 0 || routersAsked === 0;
 }
 
 function describeDht(status: DhtStatus | null): Finding {

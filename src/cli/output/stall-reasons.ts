@@ -148,7 +148,7 @@ function webSeedReasons({ webSeeds: { known, inUse, fault } }: TorrentStatus): S
 }
 
 /** Peers hang up before their first byte, and the user lets us dial them in one way alone. */
-function encryptionReasons({ reach: { turnedAway } }: TorrentStatus, { encryption }: UserLimits): StallReason[] {
+export function encryptionReasons({ reach: { turnedAway } }: TorrentStatus, { encryption }: UserLimits): StallReason[] {
   if (turnedAway === 0) return [];
   const hungUp = `${formatCount(turnedAway, 'dial')} ended by the peer before it answered`;
   const hint = '--encryption allow dials in both ways';

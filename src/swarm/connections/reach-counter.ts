@@ -5,6 +5,7 @@ import type { Ending } from './connection.js';
 export interface PeerReach {
   /** How many addresses wait to be dialled now. */
   readonly waiting: number;
+  /** Dials to ourselves do not count. */
   readonly dialled: number;
   /** Dials to a port on which no program listens. */
   readonly refused: number;
@@ -29,7 +30,9 @@ export class ReachCounter {
   failed(ending: Ending): void {
     const code = ending.by === 'us' ? ending.reason.code : ending.failure.code;
     if (code === 'shutting-down') return;
-    if (code === 'refused') this.#refused += 1;
+    // Trackers name us to ourselves.
+    if (code === 'own-peer-id') this.#dialled -= 1;
+    else if (code === 'refused') this.#refused += 1;
     else if (code === 'connect-timeout' || code === 'unreachable' || code === 'forbidden') this.#silent += 1;
     else this.#turnedAway += 1;
   }

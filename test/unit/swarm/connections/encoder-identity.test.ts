@@ -24,6 +24,8 @@ describe('the identity of a peer', () => {
     assert.deepEqual([...client.encoder.refusals], [['own-peer-id', client.refused.length]]);
     assert.ok(client.refused.length <= 2);
     assert.equal(client.encoder.everIncoming, false);
+    const { dialled, turnedAway } = client.encoder.reach;
+    assert.deepEqual([dialled, turnedAway], [0, 0], 'nobody has hung up');
   });
 
   it('may differ from what the tracker said, even when the peer that the tracker named is connected', () => {
