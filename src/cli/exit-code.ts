@@ -54,5 +54,5 @@ export function failureMessage(failure: unknown): string {
 }
 
 function knownFailure(failure: unknown): BtgetError | null {
-  return failure instanceof BtgetError ? failure : machineFailure(failure);
+  return machineFailure(failure) ?? (failure instanceof BtgetError ? failure : null);
 }

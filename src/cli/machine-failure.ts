@@ -2,6 +2,7 @@
  * Recognises errors that say what the machine lacks: open files, threads, memory. They may come up anywhere: when a
  * module loads, when a thread starts, when a buffer is made. No code expects them there, but they are no bug of ours.
  */
+import { getSystemErrorName } from 'node:util';
 import { BtgetError, type FailureCode } from '../base/failure.js';
 
 type Lack = readonly [code: FailureCode, what: string, help: string];
@@ -23,8 +24,13 @@ const LACKS: Readonly<Record<string, Lack>> = {
 /** How the messages of errors without a code begin. */
 const MEMORY_WORDS = /^(?:Array buffer allocation failed|Invalid array buffer length|Failed to allocate memory)/;
 
-/** `error` as a failure that names what the machine lacks; null when this does not explain `error`. */
+/**
+ * `error` as a failure that names what the machine lacks; null when this does not explain `error`. When a file or a
+ * port could not be opened for that, neither is at fault.
+ */
 export function machineFailure(error: unknown): BtgetError | null {
+  if (error instanceof BtgetError)
+    return error.code === 'cannot-open' || error.code === 'network' ? machineFailure(error.cause) : null;
   if (!(error instanceof Error)) return null;
   const code = codeOf(error);
   const lack = lackOf(error);
@@ -39,20 +45,20 @@ export function machineFailure(error: unknown): BtgetError | null {
   return null;
 }
 
-/** What the user can do about `error` when the machine lacks something; else null. */
-export function machineHelp(error: unknown): string | null {
-  return (error instanceof Error ? lackOf(error)?.[2] : null) ?? null;
-}
-
 function lackOf(error: Error): Lack | null {
   const code = codeOf(error);
   if (Object.hasOwn(LACKS, code)) return LACKS[code] ?? null;
   return MEMORY_WORDS.test(error.message) ? MEMORY : null;
 }
 
-/** When a thread cannot start, the system's code is only in the message: `Worker initialization failure: EMFILE`. */
+/**
+ * When a thread cannot start, the system's code is only in the message: `Worker initialization failure: EMFILE`. When
+ * the interfaces cannot be listed, only its number is there, in `info`.
+ */
 function codeOf(error: Error): string {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (code === 'ERR_SYSTEM_ERROR' && 'errno' in error && Number(error.errno) !== 0)
+    return getSystemErrorName(-Math.abs(Number(error.errno)));
   if (code !== 'ERR_WORKER_INIT_FAILED') return code;
   return /: (E[A-Z0-9]+)$/.exec(error.message)?.[1] ?? 'EAGAIN';
 }

@@ -16,7 +16,7 @@ import { LOOPBACK } from '../support/btget-process.js';
 import { HANGS_AFTER } from '../support/hang.js';
 import { writeNoise } from '../support/noise.js';
 
-const BTGET = fileURLToPath(new URL('../../../bin/btget.js', import.meta.url));
+const BTGET = fileURLToPath(new URL('../../package/btget.js', import.meta.url));
 const MIB = 1024 * 1024;
 const root = mkdtempSync(join(tmpdir(), 'btget-cat-'));
 after(() => rmSync(root, { recursive: true }));

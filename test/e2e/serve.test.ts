@@ -14,7 +14,7 @@ import type { AddedTorrent } from '../../src/session/session.js';
 import { LOOPBACK } from '../support/btget-process.js';
 import { HANGS_AFTER } from '../support/hang.js';
 
-const BTGET = fileURLToPath(new URL('../../../bin/btget.js', import.meta.url));
+const BTGET = fileURLToPath(new URL('../../package/btget.js', import.meta.url));
 const MIB = 1024 * 1024;
 const root = mkdtempSync(join(tmpdir(), 'btget-serve-'));
 after(() => rmSync(root, { recursive: true }));

@@ -2,7 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-export const BTGET = fileURLToPath(new URL('../../../bin/btget.js', import.meta.url));
+export const BTGET = fileURLToPath(new URL('../../package/btget.js', import.meta.url));
 /** The folder of the fixtures, with their torrents. */
 export const FIXTURES = fileURLToPath(new URL('../../../fixtures', import.meta.url));
 /** Options with which no packet leaves the machine and the system chooses the port. */

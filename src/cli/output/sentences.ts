@@ -1,6 +1,6 @@
 /** Makes lines for people of the events that matter. */
 import { BtgetError, type FailureCode } from '../../base/failure.js';
-import { machineHelp } from '../machine-failure.js';
+import { machineFailure } from '../machine-failure.js';
 import { abridged, printable } from './escape.js';
 import type { RunEvent, SourceResult } from './events.js';
 import { formatCount, formatDuration, formatPercent, formatRate, formatSize } from './format.js';
@@ -137,7 +137,7 @@ const NEXT_STEPS: Readonly<Partial<Record<string, string>>> = {
 export function nextStep(failure: unknown): string | null {
   // The message of any other exception asks for a report.
   if (!(failure instanceof BtgetError)) return null;
-  // When too many files are open, a file cannot be opened, and its permissions are not at fault.
-  const lack = failure.code === 'cannot-open' ? machineHelp(failure.cause) : null;
-  return failure.hint ?? lack ?? NEXT_STEPS[failure.code] ?? null;
+  // The message of the failure says already what to do about that.
+  if (machineFailure(failure) !== null) return null;
+  return failure.hint ?? NEXT_STEPS[failure.code] ?? null;
 }

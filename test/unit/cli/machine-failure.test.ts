@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { constants } from 'node:os';
 import { test } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import { exitCodeOf, failureCode, failureMessage } from '../../../src/cli/exit-code.js';
@@ -13,6 +14,7 @@ test('an error that shows what the machine lacks is no bug, and its message says
     withCode('ENFILE'),
     withCode('ERR_WORKER_INIT_FAILED', 'Worker initialization failure: EMFILE'),
     withCode('ERR_WORKER_INIT_FAILED', 'Worker initialization failure: EAGAIN'),
+    Object.assign(withCode('ERR_SYSTEM_ERROR', 'Unknown system error 24'), { errno: constants.errno.EMFILE }),
     withCode('ERR_WORKER_OUT_OF_MEMORY'),
     new RangeError('Array buffer allocation failed'),
     withCode('ENOENT', 'ENOENT: no such file or directory, uv_cwd', 'uv_cwd'),
@@ -24,19 +26,28 @@ test('an error that shows what the machine lacks is no bug, and its message says
     [16, 'too many files are open on this machine (ENFILE); end other programs'],
     [16, files],
     [1, 'no process or thread can be started (EAGAIN); raise the limit with ulimit -u'],
+    [16, files],
     [1, `there is too little memory (ERR_WORKER_OUT_OF_MEMORY); ${memory}`],
     [1, `there is too little memory (Array buffer allocation failed); ${memory}`],
     [16, 'the current folder has been removed; change to another one'],
   ]);
 });
 
-test('when a torrent fails because too many files are open, the hint is to raise the limit', () => {
+test('what cannot be opened because too many files are open says so instead, with what to do', () => {
   const failure = (cause: string) => new BtgetError('cannot-open', 'cannot open x', { cause: withCode(cause) });
   assert.deepEqual([failure('EMFILE'), failure('ENFILE'), failure('EACCES'), withCode('EMFILE')].map(nextStep), [
-    'raise the limit with ulimit -n',
-    'end other programs',
+    null,
+    null,
     'check the permissions, or choose another folder with -d',
     null,
+  ]);
+  const said = [failure('EMFILE'), failure('ENFILE'), failure('EACCES')].map(
+    (each) => `${exitCodeOf(each)} ${failureCode(each)} ${failureMessage(each)}`,
+  );
+  assert.deepEqual(said, [
+    '16 cannot-open too few files may be open at once (EMFILE); raise the limit with ulimit -n',
+    '16 cannot-open too many files are open on this machine (ENFILE); end other programs',
+    '16 cannot-open cannot open x',
   ]);
 });
 

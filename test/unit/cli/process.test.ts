@@ -21,7 +21,7 @@ import { decodeUdpAnswer } from '../../../src/wire/udp-tracker-answer.js';
 import { encodeUdpRequest, type UdpTrackerRequest } from '../../../src/wire/udp-tracker-request.js';
 import { HANGS_AFTER } from '../../support/hang.js';
 
-const BTGET = fileURLToPath(new URL('../../../../bin/btget.js', import.meta.url));
+const BTGET = fileURLToPath(new URL('../../../package/btget.js', import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), 'btget-process-'));
 after(() => rmSync(dir, { recursive: true }));
 
