@@ -29,8 +29,12 @@ const MEMORY_WORDS = /^(?:Array buffer allocation failed|Invalid array buffer le
  * port could not be opened for that, neither is at fault.
  */
 export function machineFailure(error: unknown): BtgetError | null {
-  if (error instanceof BtgetError)
-    return error.code === 'cannot-open' || error.code === 'network' ? machineFailure(error.cause) : null;
+  if (error instanceof BtgetError) {
+    if (error.code !== 'cannot-open' && error.code !== 'network') return null;
+    // Where no exception was thrown, the cause is the code alone.
+    const { cause } = error;
+    return machineFailure(typeof cause === 'string' ? Object.assign(new Error(cause), { code: cause }) : cause);
+  }
   if (!(error instanceof Error)) return null;
   const code = codeOf(error);
   const lack = lackOf(error);

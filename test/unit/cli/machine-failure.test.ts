@@ -41,12 +41,14 @@ test('what cannot be opened because too many files are open says so instead, wit
     'check the permissions, or choose another folder with -d',
     null,
   ]);
-  const said = [failure('EMFILE'), failure('ENFILE'), failure('EACCES')].map(
+  const port = new BtgetError('network', 'cannot listen', { cause: 'EMFILE' });
+  const said = [failure('EMFILE'), failure('ENFILE'), port, failure('EACCES')].map(
     (each) => `${exitCodeOf(each)} ${failureCode(each)} ${failureMessage(each)}`,
   );
   assert.deepEqual(said, [
     '16 cannot-open too few files may be open at once (EMFILE); raise the limit with ulimit -n',
     '16 cannot-open too many files are open on this machine (ENFILE); end other programs',
+    '16 cannot-open too few files may be open at once (EMFILE); raise the limit with ulimit -n',
     '16 cannot-open cannot open x',
   ]);
 });
