@@ -6,6 +6,8 @@
  * stack. It also misreads some well-formed tokens; the scan lists them as `oddities`.
  */
 
+import { COLON, DICTIONARY, END, INTEGER, LIST, MINUS, ZERO } from './characters.js';
+
 /** Which bytes count as bencode. Every field is required; `CANONICAL` and `TOLERANT` are the usual sets. */
 export interface BencodeRules {
   /** How many lists and dictionaries may be open at once. */
@@ -81,14 +83,7 @@ export function scanBencode(bytes: Buffer, rules: BencodeRules): Scan {
   return new Scanner(bytes, rules).scan();
 }
 
-const ZERO = 0x30;
 const NINE = 0x39;
-const MINUS = 0x2d;
-const COLON = 0x3a;
-const DICTIONARY = 0x64;
-const END = 0x65;
-const INTEGER = 0x69;
-const LIST = 0x6c;
 const ASCII_END = 0x80;
 
 /** 2^64 has 20 digits. Clients write counters of that size; no honest client writes a longer integer. */

@@ -1,12 +1,6 @@
 /** Reads bencoded bytes from front to back, for what is too large to be decoded to values first. */
 
-const ZERO = 0x30;
-const MINUS = 0x2d;
-const COLON = 0x3a;
-const DICTIONARY = 0x64;
-const END = 0x65;
-const INTEGER = 0x69;
-const LIST = 0x6c;
+import { COLON, DICTIONARY, END, INTEGER, LIST, MINUS, ZERO } from './characters.js';
 
 export type BencodeKind = 'dictionary' | 'list' | 'integer' | 'string' | 'end';
 
