@@ -4,12 +4,11 @@
  * foreign file in the way of a download ends it before anything on the disk is changed.
  */
 import { BtgetError } from '../../base/failure.js';
-import type { AdoptedFile, FileIdentity, FileSurvey } from '../../disk/storage.js';
+import type { FileIdentity, FileSurvey } from '../../disk/storage.js';
 import type { TorrentFile } from '../../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
 import { SharedPieces } from '../../metainfo/shared-pieces.js';
 import type { UnfinishedPieces } from '../../resume/journal-format.js';
-import { claimOf } from '../../resume/own-journal.js';
 import { proveBlocks } from '../../resume/prove-blocks.js';
 import type { Resume } from '../../resume/resume.js';
 import { chooseFinalNames } from '../content/final-names.js';
@@ -18,7 +17,8 @@ import { asBegun, asUnselected, judgeFiles, type Verdict } from './adoption.js';
 import { findBlankFiles } from './blank-files.js';
 import { type CheckedData, DataCheck, type DataCheckParts, type SurveyedFiles } from './data-check.js';
 import { judgeLinkedFiles } from './linked-files.js';
-import { Takeover, type TakeoverParts, type TakeoverPlan } from './takeover.js';
+import { type JudgedFiles, planTakeover } from './plan-takeover.js';
+import { Takeover, type TakeoverParts } from './takeover.js';
 
 /** Looks for the torrent's files one folder too high. Answers once: the options that find them there, or null. */
 export type LookAbove = (answered: (place: string | null) => void) => void;
@@ -192,52 +192,22 @@ export class ExistingData {
   }
 
   #judge(survey: SurveyedFiles, data: CheckedData, verdicts: readonly Verdict[]): void {
-    const { metainfo, layout, content, options } = this.#parts;
+    const { options, content, isAnothers } = this.#parts;
     const verified: ReadonlySet<number> = data.verified;
-    const whole = new Set<number>();
-    for (const [file, verdict] of verdicts.entries()) if (verdict === 'whole') whole.add(file);
-    const { unfinished } = data;
-    const outcome: ExistingDataFound = {
-      ok: true,
-      verified: [...data.verified],
-      unfinished,
-      whole,
-      absent: new Set(survey.files.flatMap(({ found }, file) => (found === 'absent' ? [file] : []))),
-    };
+    const found = foundOf(survey, data, verdicts);
     if (options.mode === 'seed') {
-      this.#answer(outcome);
+      this.#answer(found);
       return;
     }
-    const { isAnothers } = this.#parts;
-    const kept = new Set<number>();
-    for (const [file, verdict] of verdicts.entries())
-      if ((verdict === 'demote' || verdict === 'foreign') && content.files.has(file) && isAnothers(file))
-        kept.add(file);
-    const differing = metainfo.files.find((file, index) => {
-      if (!kept.has(index) || !this.#parts.prepares) return false;
-      return (
-        survey.files[index]?.length !== file.length ||
-        verdicts[index] === 'foreign' ||
-        piecesWithin(file, layout).some((piece) => data.lookedAt.has(piece) && !verified.has(piece))
-      );
-    });
-    if (differing !== undefined) {
-      const message = `${filePath(differing, options)} is another torrent's of this run, and not the same here`;
-      this.#answer({ ok: false, failure: new BtgetError('foreign-file', message) });
-      return;
-    }
-    const foreign = verdicts.indexOf('foreign');
-    if (foreign !== -1 && !options.overwrite) {
-      const path = filePath(metainfo.files[foreign] as TorrentFile, options);
-      const isPart = survey.files[foreign]?.found === 'part';
-      const message = `${isPart ? `${path}.part` : path} exists and shares nothing with the torrent`;
-      const other = isPart ? (this.#parts.resume.othersJournal ?? null) : null;
-      this.#answer({ ok: false, failure: new BtgetError('foreign-file', message, hintOf(other)) });
-      return;
-    }
-    const blocked = this.#blocked(verdicts);
-    if (blocked !== null && !options.overwrite) {
-      this.#answer({ ok: false, failure: new BtgetError('foreign-file', blocked) });
+    const kept = new Set(
+      verdicts.flatMap((verdict, file) =>
+        (verdict === 'demote' || verdict === 'foreign') && content.files.has(file) && isAnothers(file) ? [file] : [],
+      ),
+    );
+    const judged: JudgedFiles = { survey, data, verdicts, kept };
+    const refusal = this.#refusalOf(judged);
+    if (refusal !== null) {
+      this.#answer({ ok: false, failure: refusal });
       return;
     }
     const linked = judgeLinkedFiles({
@@ -252,61 +222,42 @@ export class ExistingData {
       this.#answer(linked);
       return;
     }
-    const copied = new Set(linked.toCopy);
-    const incomplete = verdicts.flatMap((verdict, file) => (verdict === 'demote' && !copied.has(file) ? [file] : []));
-    // The journal records each file as it was before this start. Of a file with skipped pieces it records only that the
-    // file is ours, so that the next start hashes these pieces. So it does of a part that stays: nothing else tells the
-    // next start that it is ours.
-    const files = survey.files.map(({ identity }, file) => {
-      const part = this.#staying.get(file);
-      if (part !== undefined) return claimOf(part);
-      if (!isOurs(verdicts[file])) return null;
-      return identity !== null && data.skipped.has(file) ? claimOf(identity) : identity;
-    });
-    const staleParts = [...this.#beside].flatMap(([file, whose]) =>
-      whose === 'ours' && content.files.has(file) ? [file] : [],
-    );
-    const isForeignPart = (file: number): boolean =>
-      (verdicts[file] === 'foreign' && survey.files[file]?.found === 'part') ||
-      (content.files.has(file) && this.#beside.get(file) === 'strange' && verdicts[file] !== 'whole');
-    const foreignParts = verdicts.flatMap((_, file) => (isForeignPart(file) ? [file] : []));
-    const strange = new Set(foreignParts);
-    // The download may make its own copy under the part name, beside the file with the final name. That copy is ours
-    // too.
-    const makesOwn = (file: number): boolean =>
-      verdicts[file] === 'unproved' || copied.has(file) || kept.has(file) || this.#beside.has(file);
-    const absent = survey.files.flatMap(({ found }, file) =>
-      content.files.has(file) && (found === 'absent' || (found === 'part' ? strange.has(file) : makesOwn(file)))
-        ? [file]
-        : [],
-    );
-    const grown = new Set(incomplete.filter((file) => !kept.has(file)));
-    const adopted = survey.files.flatMap(({ found, identity, length, linked: link }, file): AdoptedFile[] => {
-      const isPart = found === 'part' && content.files.has(file) && verdicts[file] === 'ours';
-      if (!(isPart || grown.has(file)) || link !== undefined || identity === null) return [];
-      const wanted = metainfo.files[file] as TorrentFile;
-      const isWritten = grown.has(file) || length !== wanted.length || !isVerified(wanted, layout, verified);
-      return [{ file, identity, isWritten }];
-    });
-    const { unflushed } = data;
-    const { hasBorderFile } = survey;
-    const plan: TakeoverPlan = {
-      survey,
-      findings: { files, absent, verified: outcome.verified, unfinished, unflushed, hasBorderFile },
-      whole,
-      adopted,
-      staleParts,
-      foreignParts,
-      beside: this.#beside,
-      toCopy: linked.toCopy,
-      toDemote: incomplete,
-      kept,
-    };
+    const names = { beside: this.#beside, staying: this.#staying, toCopy: linked.toCopy };
+    const plan = planTakeover(this.#parts, judged, { ...names, whole: found.whole });
     this.#takeover = new Takeover(this.#parts, plan, (taken) => {
-      if (taken.ok) this.#takeFromElsewhere({ ...outcome, verified: taken.verified });
+      if (taken.ok) this.#takeFromElsewhere({ ...found, verified: taken.verified });
       else this.#answer(taken);
     });
     this.#takeover.begin();
+  }
+
+  /** Why the download may not take the files over; null when it may. */
+  #refusalOf({ survey, data, verdicts, kept }: JudgedFiles): BtgetError | null {
+    const { metainfo, layout, options, prepares } = this.#parts;
+    const verified: ReadonlySet<number> = data.verified;
+    const differing = metainfo.files.find((file, index) => {
+      if (!kept.has(index) || !prepares) return false;
+      return (
+        survey.files[index]?.length !== file.length ||
+        verdicts[index] === 'foreign' ||
+        piecesWithin(file, layout).some((piece) => data.lookedAt.has(piece) && !verified.has(piece))
+      );
+    });
+    if (differing !== undefined) {
+      const message = `${filePath(differing, options)} is another torrent's of this run, and not the same here`;
+      return new BtgetError('foreign-file', message);
+    }
+    if (options.overwrite) return null;
+    const foreign = verdicts.indexOf('foreign');
+    if (foreign !== -1) {
+      const path = filePath(metainfo.files[foreign] as TorrentFile, options);
+      const isPart = survey.files[foreign]?.found === 'part';
+      const message = `${isPart ? `${path}.part` : path} exists and shares nothing with the torrent`;
+      const other = isPart ? (this.#parts.resume.othersJournal ?? null) : null;
+      return new BtgetError('foreign-file', message, hintOf(other));
+    }
+    const blocked = this.#blocked(verdicts);
+    return blocked === null ? null : new BtgetError('foreign-file', blocked);
   }
 
   /** The journal says by now which files are ours, so a kill in the middle of a copy leaves no stranger's file. */
@@ -349,16 +300,15 @@ function isNothingThere({ files, hasBorderFile }: SurveyedFiles): boolean {
   return !hasBorderFile && files.every(({ found }) => found === 'absent');
 }
 
-/** Whether a file with this verdict is ours. Only such files are written to, and only they go into the journal. */
-function isOurs(verdict: Verdict | undefined): boolean {
-  return verdict === 'ours' || verdict === 'demote' || verdict === 'whole';
-}
-
-/** Whether all pieces of the file are verified. */
-function isVerified(file: TorrentFile, layout: PieceLayout, verified: ReadonlySet<number>): boolean {
-  const { first, end } = piecesOfFile(file, layout);
-  for (let piece = first; piece < end; piece += 1) if (!verified.has(piece)) return false;
-  return true;
+/** What lies on the disk, as the torrent hears of it. */
+function foundOf({ files }: SurveyedFiles, data: CheckedData, verdicts: readonly Verdict[]): ExistingDataFound {
+  return {
+    ok: true,
+    verified: [...data.verified],
+    unfinished: data.unfinished,
+    whole: new Set(verdicts.flatMap((verdict, file) => (verdict === 'whole' ? [file] : []))),
+    absent: new Set(files.flatMap(({ found }, file) => (found === 'absent' ? [file] : []))),
+  };
 }
 
 /** The pieces that hold bytes of this file alone. */
