@@ -27,7 +27,7 @@ import { lookForContentAbove, topFolder } from './content-above.js';
 import { createContentSources, dialNamed } from './create-peer-sources.js';
 import { type BeginReuse, ExistingData, type ExistingDataFound, type LookAbove } from './existing/existing-data.js';
 import { Reuse } from './existing/reuse.js';
-import { joinDisk } from './join-disk.js';
+import { type DiskParts, type JoinedDisk, joinDisk } from './join-disk.js';
 import { type JoinedSwarm, joinSwarm } from './join-swarm.js';
 import { Pace } from './pace.js';
 import type { ContentReader } from './reading/content-reader.js';
@@ -36,6 +36,9 @@ import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
 import { inDir, type TorrentOptions } from './torrent-options.js';
 import type { HandoverTarget, MetadataHandover, TorrentParts } from './torrent-parts.js';
 import { DiskCare } from './trouble/disk-care.js';
+
+/** What the parts of a torrent need that look after its content on the disk. */
+interface OnDisk extends JoinedDisk, Pick<DiskParts, 'metainfo' | 'layout' | 'content' | 'options' | 'warned'> {}
 
 export class Torrent implements HandoverTarget {
   readonly metainfo: Metainfo;
@@ -124,56 +127,13 @@ export class Torrent implements HandoverTarget {
         else warned(failure.code, failure.message);
       },
     });
-    const isAnothers = (file: number): boolean => claim.isAnothers(file);
-    const onDisk = { metainfo, layout, storage, resume, content, options, isAnothers };
-    const checking = (checked: number, length: number): void => {
-      this.#checking = { checked, length };
-    };
-    const lookAbove = this.#lookAbove(options);
-    const pieceFound = (piece: PieceIndex): void => this.#pieceFound(piece);
-    const fileReused = (index: number, from: string): void => {
-      const file = metainfo.files[index] as TorrentFile;
-      events.fileReused?.(file, inDir(storage.finalName(index), options.dir), from);
-    };
-    const reuse: BeginReuse = (found, answered) => {
-      const reusing = new Reuse({ ...onDisk, timers: this.#context, checking, warned, fileReused }, found, answered);
-      reusing.begin();
-      return reusing;
-    };
-    const existing = { ...onDisk, lookAbove, reuse, prepares: true, warned, checking, pieceFound };
-    this.#existing = new ExistingData(existing, (outcome) => {
-      if (outcome.ok) this.#run(outcome);
-      else this.#fail(outcome.failure);
-    });
-    this.#completion = new Completion({
-      timers: this.#context,
-      metainfo,
-      layout,
-      storage,
-      content,
-      options,
-      events: {
-        fileDone: (file, path) => events.fileDone(file, path),
-        // The listener may end the process in one of these two calls, so the kept metadata is removed before them.
-        done: () => {
-          claim.done();
-          if (this.#kept === null) events.done();
-          else this.#kept.remove(() => events.done());
-        },
-        goalReached: () => {
-          resume.complete();
-          if (this.#kept === null) events.goalReached();
-          else this.#kept.whenIdle(() => events.goalReached());
-        },
-      },
-      amountLeft: () => this.#swarm.store.amountLeft,
-      ratio: () => this.#swarm.uploader.total / Math.max(1, content.length),
-      diskFailed: (failure) => this.#disk.refused(failure),
-      diskWorked: () => this.#disk.worked(),
-    });
+    const onDisk: OnDisk = { metainfo, layout, storage, resume, claim, content, options, warned };
+    this.#existing = this.#createExisting(onDisk);
+    this.#completion = this.#createCompletion(onDisk);
     this.#readers = options.onDemand === null ? null : this.#createReaders(options.onDemand);
     this.#disk = new DiskCare({
       ...onDisk,
+      isAnothers: (file) => claim.isAnothers(file),
       timers: this.#context,
       swarm: this.#swarm,
       completion: this.#completion,
@@ -369,6 +329,63 @@ export class Torrent implements HandoverTarget {
     this.#completion.pieceVerified(piece);
     // When only a part of the torrent is wanted, bytes are left at the end, and trackers do not hear 'completed'.
     if (this.#swarm.store.amountLeft === 0 && this.#progress.left === 0) this.#sources.completed();
+  }
+
+  #createExisting(onDisk: OnDisk): ExistingData {
+    const { metainfo, storage, claim, options } = onDisk;
+    const checking = (checked: number, length: number): void => {
+      this.#checking = { checked, length };
+    };
+    const fileReused = (index: number, from: string): void => {
+      const file = metainfo.files[index] as TorrentFile;
+      this.#events.fileReused?.(file, inDir(storage.finalName(index), options.dir), from);
+    };
+    const reuse: BeginReuse = (found, answered) => {
+      const reusing = new Reuse({ ...onDisk, timers: this.#context, checking, fileReused }, found, answered);
+      reusing.begin();
+      return reusing;
+    };
+    return new ExistingData(
+      {
+        ...onDisk,
+        isAnothers: (file) => claim.isAnothers(file),
+        lookAbove: this.#lookAbove(options),
+        reuse,
+        prepares: true,
+        checking,
+        pieceFound: (piece) => this.#pieceFound(piece),
+      },
+      (outcome) => {
+        if (outcome.ok) this.#run(outcome);
+        else this.#fail(outcome.failure);
+      },
+    );
+  }
+
+  #createCompletion(onDisk: OnDisk): Completion {
+    const { content, resume, claim } = onDisk;
+    return new Completion({
+      ...onDisk,
+      timers: this.#context,
+      events: {
+        fileDone: (file, path) => this.#events.fileDone(file, path),
+        // The listener may end the process in one of these two calls, so the kept metadata is removed before them.
+        done: () => {
+          claim.done();
+          if (this.#kept === null) this.#events.done();
+          else this.#kept.remove(() => this.#events.done());
+        },
+        goalReached: () => {
+          resume.complete();
+          if (this.#kept === null) this.#events.goalReached();
+          else this.#kept.whenIdle(() => this.#events.goalReached());
+        },
+      },
+      amountLeft: () => this.#swarm.store.amountLeft,
+      ratio: () => this.#swarm.uploader.total / Math.max(1, content.length),
+      diskFailed: (failure) => this.#disk.refused(failure),
+      diskWorked: () => this.#disk.worked(),
+    });
   }
 
   #createReaders(options: ReadersOptions): ContentReaders {
