@@ -33,7 +33,8 @@ export function machineFailure(error: unknown): BtgetError | null {
     if (error.code !== 'cannot-open' && error.code !== 'network') return null;
     // Where no exception was thrown, the cause is the code alone.
     const { cause } = error;
-    return machineFailure(typeof cause === 'string' ? Object.assign(new Error(cause), { code: cause }) : cause);
+    const lack = machineFailure(typeof cause === 'string' ? Object.assign(new Error(cause), { code: cause }) : cause);
+    return lack?.code === 'cannot-open' ? lack : null;
   }
   if (!(error instanceof Error)) return null;
   const code = codeOf(error);

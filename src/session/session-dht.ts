@@ -77,9 +77,9 @@ export class SessionDht implements OwnNode, DatagramHandler {
     this.#parts = parts;
   }
 
-  /** The peer source of a torrent that names `nodes`, each written `host:port`. */
-  createSource(nodes: readonly string[]): CreatePeerSource {
-    return (torrent) => new DhtSource(this, torrent, nodes);
+  /** The peer source of a torrent that names `nodes`, each written `host:port`. `announces`: others find us too. */
+  createSource(nodes: readonly string[], announces: boolean): CreatePeerSource {
+    return (torrent) => new DhtSource(this, torrent, nodes, announces);
   }
 
   /**
@@ -236,14 +236,16 @@ class DhtSource implements PeerSource {
   readonly #dht: SessionDht;
   readonly #torrent: SeekingTorrent;
   readonly #nodes: readonly string[];
+  readonly #announces: boolean;
   #announced: Announcement | null = null;
   #again: Task | null = null;
   #stopped = false;
 
-  constructor(dht: SessionDht, torrent: SeekingTorrent, nodes: readonly string[]) {
+  constructor(dht: SessionDht, torrent: SeekingTorrent, nodes: readonly string[], announces: boolean) {
     this.#dht = dht;
     this.#torrent = torrent;
     this.#nodes = nodes;
+    this.#announces = announces;
   }
 
   begin(): void {
@@ -256,7 +258,8 @@ class DhtSource implements PeerSource {
           for (const { host, port, teller } of peers) startConnection({ host, port }, { kind: 'dht', teller });
         }, 0);
       };
-      this.#announced = node.announce(infoHash, this.#dht.placeOf(this.#torrent), found, timers);
+      const place = this.#announces ? this.#dht.placeOf(this.#torrent) : null;
+      this.#announced = node.announce(infoHash, place, found, timers);
       this.#lookAgain(node, FIRST_LOOK_AGAIN);
     });
   }

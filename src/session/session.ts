@@ -73,6 +73,8 @@ export type AddedTorrent = Torrent | MagnetTorrent;
 /** What the session must know of a torrent before it makes it. */
 interface Subject extends Pick<Metainfo, 'name' | 'nodes' | 'private'> {
   readonly hashes: WireHashes;
+  /** False: nobody is told of us in the DHT. */
+  readonly isAnnounced?: boolean;
 }
 
 /** A torrent, in either of its lives. */
@@ -221,12 +223,18 @@ export class Session {
   }
 
   /**
-   * Looks for the peers of a torrent, and wants no content of them. As `fetchMetadata` but that the .torrent is here:
-   * of a private one the trackers alone name peers. Throws 'target-busy' when the session has this torrent already.
+   * Looks for the peers of a torrent, and wants no content of them. Nobody hears of us in the DHT, which has no
+   * good-bye; trackers do, until `stop`. Of a private torrent the trackers alone name peers, as far as we know that it
+   * is private. Throws 'target-busy' when the session has this torrent already.
    */
-  findPeers(metainfo: Metainfo, options: TorrentOptions, events: MetadataEvents): MetadataTorrent {
-    const subject = { ...metainfo, hashes: wireHashes(metainfo) };
-    return this.#begin(subject, (parts) => new MetadataTorrent(parts, linkOf(metainfo), metainfo, options, events));
+  findPeers(source: Metainfo | MagnetLink, options: TorrentOptions, events: MetadataEvents): MetadataTorrent {
+    const known = 'files' in source ? source : null;
+    const [subject, link] =
+      'files' in source ? [{ ...source, hashes: wireHashes(source) }, linkOf(source)] : [subjectOf(source), source];
+    return this.#begin(
+      { ...subject, isAnnounced: false },
+      (parts) => new MetadataTorrent(parts, link, known, options, events),
+    );
   }
 
   /** Stops one torrent and forgets it. When `answered` is called, the same torrent may be added again. */
@@ -304,7 +312,7 @@ export class Session {
   }
 
   #begin<T extends SessionTorrent>(subject: Subject, create: (parts: TorrentParts) => T): T {
-    const { hashes, name, nodes } = subject;
+    const { hashes, name, nodes, isAnnounced = true } = subject;
     this.#refuseTwin(hashes, name, null);
     const { peerSources } = this.#parts;
     // BEP 27: a private torrent must not use the DHT or be announced there.
@@ -312,7 +320,7 @@ export class Session {
     const ours = { myId: this.#peerId, reserved: dht === null ? RESERVED : RESERVED_WITH_DHT };
     const torrent = create({
       ...this.#shared,
-      peerSources: dht === null ? peerSources : [...peerSources, dht.createSource(nodes)],
+      peerSources: dht === null ? peerSources : [...peerSources, dht.createSource(nodes, isAnnounced)],
       nodePorts: dht === null ? null : this.#nodePorts,
       identity: { ...hashes, ...ours },
       renameTo: (changed) => {

@@ -10,6 +10,10 @@ import type { Program } from './support.js';
 
 const OPTIONS = { timeout: 60_000 };
 
+/** Takes connections at a port of its own, which it prints, and says nothing. */
+const MUTE_SERVER = `const server = require('net').createServer(() => undefined);
+server.listen(0, '127.0.0.1', () => console.log('port ' + server.address().port + '.'));`;
+
 interface Findings {
   /** Of a check, in order. */
   of(check: string): readonly Found[];
@@ -67,7 +71,7 @@ describe('the doctor', { concurrency: true }, () => {
         tracker: 'ok',
         peers: 'ok',
       });
-      assert.equal(found.of('peers')[0]?.message, '1 peer of this torrent connected');
+      assert.equal(found.of('peers')[0]?.message, '1 peer of this torrent answered');
       assert.match(
         found.of('tracker')[0]?.message ?? '',
         /: 1 seed, 0 downloading \(v1\); 1 seed, 0 downloading \(v2\)$/,
@@ -135,6 +139,30 @@ describe('the doctor', { concurrency: true }, () => {
       assert.equal(findings(missing).of('listen')[0]?.state, 'ok', 'the rest is looked at all the same');
     },
   );
+
+  test('Ctrl-C while peers are looked for ends the doctor with 7, and nothing more is said', OPTIONS, async (t) => {
+    const dir = scratch(t);
+    const machine = new Machine(t, dir);
+    await machine.ready();
+    const bind = ['--bind', '127.0.0.1'];
+    const tracker = machine.btget('tracker', ...bind, '--port', '0');
+    const url = await tracker.until((output) => /http:\/\/127\.0\.0\.1:\d+\/announce/.exec(output)?.[0]);
+    writeNoise(dir, { 'data.bin': 1000 });
+    const torrent = join(dir, 'data.torrent');
+    const create = machine.btget('create', join(dir, 'data.bin'), '-o', torrent, '--tracker', url);
+    assert.equal(await create.ended, 0, create.stderr);
+    // A port at which nobody says a word.
+    const mute = machine.run(process.execPath, '-e', MUTE_SERVER);
+    const port = await mute.until((output) => /port (\d+)\./.exec(output)?.[1]);
+    const doctor = machine.btget('doctor', torrent, ...bind, '--json', '--peer', `127.0.0.1:${port}`);
+    await doctor.until((output) => /"check":"tracker"/.exec(output));
+    assert.equal(await doctor.interrupt(), 7, doctor.stderr);
+    assert.deepEqual(findings(doctor).of('peers'), []);
+    const show = machine.run('curl', '-s', url.replace('announce', 'stats.json'));
+    await show.ended;
+    const { leeches } = JSON.parse(show.stdout) as { leeches: number };
+    assert.equal(leeches, 0, 'it has said good-bye to the tracker');
+  });
 
   test('Ctrl-C ends the doctor with 7', OPTIONS, async (t) => {
     const dir = scratch(t);

@@ -194,6 +194,6 @@ test(
     assert.match(off.message, /peers may demand encryption, and --encryption off forbids it/);
     assert.equal((await peersBy('allow', 0)).state, 'ok');
     const require = await peersBy('require', 0);
-    assert.equal(require.message, '1 peer of this torrent connected, 1 of them encrypted');
+    assert.equal(require.message, '1 peer of this torrent answered, 1 of them encrypted');
   },
 );

@@ -42,7 +42,12 @@ export class Machine {
   }
 
   btget(...args: string[]): Program {
-    return new Program(this.#test, 'nsenter', [...this.#enter(), process.execPath, BTGET, ...args]);
+    return this.run(process.execPath, BTGET, ...args);
+  }
+
+  /** Any program of the machine. */
+  run(...command: readonly string[]): Program {
+    return new Program(this.#test, 'nsenter', [...this.#enter(), ...command]);
   }
 
   /** Packets that left through the default route so far. */

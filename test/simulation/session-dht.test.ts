@@ -5,6 +5,7 @@ import { verifyEd25519 } from '../../src/base/system-ed25519.js';
 import { DhtNode } from '../../src/discovery/dht/dht-node.js';
 import { DEFAULT_DHT_OPTIONS } from '../../src/discovery/dht/dht-options.js';
 import type { PeerSource } from '../../src/discovery/peer-source.js';
+import { parseLink } from '../../src/metainfo/magnet.js';
 import { parseNetwork } from '../../src/net/ip-address.js';
 import type { PeerAddress } from '../../src/net/raw-server.js';
 import { NO_OWN_NETWORKS } from '../../src/net/reach-rule.js';
@@ -187,6 +188,40 @@ test('who only looks for the peers of a torrent asks the DHT and the own network
   assert.equal(asked, 1);
   swarm.stop();
   assert.equal(swarm.timeline.pending, 0);
+});
+
+test('who only looks for the peers of a torrent asks the DHT for them, and is not named there', () => {
+  const metainfo = { ...SAMPLE.metainfo, private: true };
+  const { swarm, start } = dhtSwarm({ ...SAMPLE, metainfo });
+  const heard = { get_peers: 0, announce_peer: 0 };
+  const host = swarm.network.host('10.0.0.99');
+  const world = { timers: host, random: seededRandom(1), ownNetworks: NO_OWN_NETWORKS };
+  const parts = { ...world, verify: verifyEd25519, resolve: (): void => assert.fail('it has no router') };
+  const node = new DhtNode(parts, { ...DEFAULT_DHT_OPTIONS, routers: [] }, null);
+  const handler = {
+    datagramCameIn: (_socket: unknown, data: Buffer, from: PeerAddress) => {
+      for (const kind of ['get_peers', 'announce_peer'] as const) if (data.includes(kind)) heard[kind] += 1;
+      node.datagramCameIn(data, from);
+    },
+    sendFailed: () => undefined,
+  };
+  host.openDatagram({ family: 4, port: 6881 }, handler, (outcome) => {
+    if (outcome.ok) node.open(4, outcome.socket);
+  });
+  const { session } = start(['10.0.0.99']);
+  const ignored = (): void => undefined;
+  const events = { gotMetadata: ignored, trackerAnswered: ignored, warned: ignored, failed: assert.fail };
+  const options = { ...DEFAULT_TORRENT_OPTIONS, useTorrentTrackers: false };
+  const link = (digit: string) => parseLink(`urn:btih:${digit.repeat(40)}`);
+  session.findPeers(link('a'), options, events);
+  swarm.timeline.run(MINUTE);
+  assert.ok(heard.get_peers > 0);
+  assert.equal(heard.announce_peer, 0);
+  session.fetchMetadata(link('b'), options, events);
+  swarm.timeline.run(MINUTE);
+  assert.ok(heard.announce_peer > 0, 'a fetch is announced: this test would see it');
+  node.stop();
+  swarm.stop();
 });
 
 test('the handshake announces the DHT, but for a private torrent', () => {

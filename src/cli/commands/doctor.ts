@@ -23,7 +23,7 @@ import { createPeerId } from '../../session/session.js';
 import { NO_PORT } from '../../session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../torrent/torrent-options.js';
 import { checkBlocklist } from '../doctor/blocklist-check.js';
-import { type Finding, failed, failureOf, findingJson, findingLine, warning } from '../doctor/finding.js';
+import { type Finding, failed, failureOf, findingJson, findingLine, skipped, warning } from '../doctor/finding.js';
 import { checkDescriptors, checkDisk } from '../doctor/machine-checks.js';
 import { checkPeers, type PeerSearch } from '../doctor/peer-check.js';
 import { checkProxy } from '../doctor/proxy-check.js';
@@ -32,6 +32,7 @@ import { checkSession, type ProbedSession } from '../doctor/session-checks.js';
 import { checkTrackers, checkUdp } from '../doctor/tracker-checks.js';
 import { exitCodeOf, failureMessage, firstExitCode } from '../exit-code.js';
 import { type CliIo, onInterrupt } from '../io.js';
+import { machineFailure } from '../machine-failure.js';
 import { DOCTOR_OPTIONS, type Values } from '../options.js';
 import { dhtNews } from '../output/stall-reasons.js';
 import { type LoadedMagnet, type LoadedTorrent, loadSource } from '../source/load-source.js';
@@ -57,22 +58,21 @@ export const doctor = defineCommand(
     options: DOCTOR_OPTIONS,
   },
   async ([input], values, io) => {
+    if (input === undefined && values.peers.length > 0)
+      throw new BtgetError('usage', '--peer names a peer of a torrent: name the torrent too');
     const wayOut = await readWayOut(values, io.env);
     // Nothing is examined without its list.
     const blocklist = await readBlocklistOf(values.blocklists, wayOut);
     const examination = new Examination(values, wayOut, blocklist, io);
-    let wasInterrupted = false;
+    const over = new AbortController();
     const forget = onInterrupt(
       io,
-      () => {
-        wasInterrupted = true;
-        examination.interrupt();
-      },
+      () => over.abort(),
       () => INTERRUPTED,
     );
     try {
-      const findings = await examination.run(input);
-      return wasInterrupted ? INTERRUPTED : firstExitCode(findings.map(failureOf));
+      const findings = await examination.run(input, over.signal);
+      return over.signal.aborted ? INTERRUPTED : firstExitCode(findings.map(failureOf));
     } finally {
       await examination.close();
       forget();
@@ -95,9 +95,6 @@ class Examination {
   readonly #proxied: RawServer;
   readonly #trackers: NodeTrackers;
   readonly #session: NodeSession;
-  readonly #interrupted: Promise<null>;
-  /** Ends `run` early, with the findings so far. */
-  interrupt: () => void = () => undefined;
 
   constructor(values: DoctorValues, options: WayOutOptions, blocklist: ReadBlocklist | null, io: CliIo) {
     this.#values = values;
@@ -115,24 +112,27 @@ class Examination {
     // No packet goes to all of a network.
     const own = { encryption, useLsd: false, userAgent: userAgent(), gotException };
     this.#session = createNodeSession({ ...network, ...own });
-    this.#interrupted = new Promise((resolve) => {
-      this.interrupt = () => resolve(null);
-    });
   }
 
-  async run(input: string | undefined): Promise<readonly Finding[]> {
-    await Promise.race([this.#examine(input), this.#interrupted]);
+  /** When `over` is aborted, nothing more is examined or told. */
+  async run(input: string | undefined, over: AbortSignal): Promise<readonly Finding[]> {
+    const aborted = new Promise<void>((resolve) => {
+      over.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.race([this.#examine(input, over), aborted]);
     if (this.#blocklist !== null) this.#tell(checkBlocklist(this.#blocklist));
     return this.#findings;
   }
 
-  async #examine(input: string | undefined): Promise<void> {
+  async #examine(input: string | undefined, over: AbortSignal): Promise<void> {
     const source = input === undefined ? null : await this.#load(input);
+    const named = source === null ? null : await this.#lookUpPeers();
     const { dir } = this.#values;
-    const peers = await resolvePeers(this.#values.peers, this.#options);
-    this.#tell(await checkDisk(dir, source?.length ?? null), await checkDescriptors());
-    const port = await this.#examineNetwork();
-    if (source === null) return;
+    const machine = [await checkDisk(dir, source?.length ?? null), await checkDescriptors()];
+    if (over.aborted) return;
+    this.#tell(...machine);
+    const port = await this.#examineNetwork(over);
+    if (source === null || named === null || over.aborted) return;
     if (source.trackers.length === 0)
       this.#tell(
         warning('tracker', `${source.loaded.input} names no tracker`, 'peers come from the DHT, or from --peer'),
@@ -141,47 +141,62 @@ class Examination {
       client: this.#trackers.client,
       swarms: source.swarms,
       peerId: createPeerId(systemRandom),
-      port,
+      port: port ?? this.#values.port.first,
     };
-    const looking = checkPeers(this.#peerSearch(source, peers), this.#io.timers);
-    // Awaited below; until then its exception would pass for one that nobody heard of.
-    looking.catch(() => undefined);
-    this.#tell(...(await checkTrackers(source.trackers, question)));
-    this.#tell(await looking);
+    const asked = await checkTrackers(source.trackers, question);
+    if (over.aborted) return;
+    this.#tell(...asked);
+    if (named.failure !== null) this.#tell(failed('peers', failureMessage(named.failure), null, named.failure.code));
+    if (port === null) {
+      this.#tell(skipped('peers', 'no peer is looked for without a port to listen on'));
+      return;
+    }
+    const finding = await checkPeers(this.#peerSearch(source, named.peers), this.#io.timers, over);
+    if (finding !== null) this.#tell(finding);
   }
 
-  #peerSearch({ loaded, trackers }: Examined, peers: readonly PeerAddress[]): PeerSearch {
+  /** The peers that the user names. Rejects with 'usage' for a name that must not be looked up. */
+  async #lookUpPeers(): Promise<{ readonly peers: readonly PeerAddress[]; readonly failure: BtgetError | null }> {
+    try {
+      return { peers: await resolvePeers(this.#values.peers, this.#options), failure: null };
+    } catch (error) {
+      if (!(error instanceof BtgetError) || error.code === 'usage') throw error;
+      return { peers: [], failure: error };
+    }
+  }
+
+  #peerSearch({ loaded, trackers, swarms }: Examined, peers: readonly PeerAddress[]): PeerSearch {
     const session = this.#session;
     const { noTrackers, encryption } = this.#values;
     const linkPeers = loaded.kind === 'magnet' ? loaded.peers : [];
     const own = { peers, linkPeers, trackers: this.#values.trackers, useTorrentTrackers: !noTrackers };
-    const options = { ...DEFAULT_TORRENT_OPTIONS, ...own };
+    const options = { ...DEFAULT_TORRENT_OPTIONS, ...own, usePex: false };
     const isPrivate = loaded.kind === 'torrent' && loaded.metainfo.private;
     return {
-      begin: (events) =>
-        loaded.kind === 'torrent'
-          ? session.findPeers(loaded.metainfo, options, events)
-          : session.fetchMetadata(loaded.link, options, events),
+      begin: (events) => session.findPeers(loaded.kind === 'torrent' ? loaded.metainfo : loaded.link, options, events),
       trackers: trackers.length,
+      swarms: swarms.size > 1 ? [...swarms.keys()] : [null],
       limits: { maxDownload: null, maxPeers: options.maxPeers, encryption },
       dht: () => (isPrivate ? { use: 'private' } : dhtNews(session.dhtStatus())),
       proxyTrouble: () => session.proxyTrouble(),
     };
   }
 
-  /** Resolves to the port that trackers are told. */
-  async #examineNetwork(): Promise<number> {
+  /** Resolves to the port that trackers are told; null when we cannot listen. */
+  async #examineNetwork(over: AbortSignal): Promise<number | null> {
     const { bind, proxy } = this.#wayOut;
     if (proxy !== null) {
       // All else would be asked beside the proxy.
-      this.#tell(...(await checkProxy({ proxy, proxied: this.#proxied })));
+      const findings = await checkProxy({ proxy, proxied: this.#proxied });
+      if (!over.aborted) this.#tell(...findings);
       return NO_PORT.first;
     }
-    this.#tell(...(await checkRoutes(bind)));
-    this.#tell(await checkUdp(this.#rawServer, bind));
-    const { port, findings } = await checkSession(this.#probed(), this.#io.timers);
-    this.#tell(...findings);
-    return port ?? this.#values.port.first;
+    const ways = [...(await checkRoutes(bind)), await checkUdp(this.#rawServer, bind)];
+    if (over.aborted) return null;
+    this.#tell(...ways);
+    const { port, findings } = await checkSession(this.#probed(), this.#io.timers, over);
+    if (!over.aborted) this.#tell(...findings);
+    return port;
   }
 
   #probed(): ProbedSession {
@@ -206,7 +221,8 @@ class Examination {
     const { trackers, noTrackers } = this.#values;
     const source = await loadSource(input, sourceReaders(this.#io, this.#options));
     if (!source.ok) {
-      this.#tell(failed('source', failureMessage(source.failure), null, source.failure.code));
+      const { failure } = source;
+      this.#tell(failed('source', failureMessage(failure), null, machineFailure(failure)?.code ?? failure.code));
       return null;
     }
     const isLink = source.kind === 'magnet';

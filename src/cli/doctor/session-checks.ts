@@ -3,9 +3,11 @@ import type { Millis, Timers } from '../../base/clock.js';
 import type { BtgetError } from '../../base/failure.js';
 import type { DhtStatus } from '../../discovery/dht/dht-node.js';
 import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
+import { machineFailure } from '../machine-failure.js';
 import { formatCount } from '../output/format.js';
 import { dhtStanding, unreachedDhtHint } from '../output/stall-reasons.js';
 import { type Finding, failed, fine, skipped, warning } from './finding.js';
+import { pause } from './pause.js';
 
 /** A session without torrents, as these checks use it. */
 export interface ProbedSession {
@@ -34,18 +36,27 @@ export interface SessionFindings {
   readonly findings: readonly Finding[];
 }
 
-export async function checkSession(session: ProbedSession, timers: Timers): Promise<SessionFindings> {
+/** Ends early, with what is known by then, when `over` is aborted. */
+export async function checkSession(
+  session: ProbedSession,
+  timers: Timers,
+  over: AbortSignal,
+): Promise<SessionFindings> {
   const outcome = await new Promise<Parameters<Parameters<ProbedSession['listen']>[0]>[0]>((resolve) =>
     session.listen(resolve),
   );
   if (!outcome.ok) {
-    const hint = 'another program may have the port; --port names others';
-    return { port: null, findings: [failed('listen', outcome.failure.message, hint)] };
+    const lack = machineFailure(outcome.failure);
+    const finding =
+      lack === null
+        ? failed('listen', outcome.failure.message, 'another program may have the port; --port names others')
+        : failed('listen', lack.message, null, lack.code);
+    return { port: null, findings: [finding] };
   }
   session.enterDht();
   const began = timers.now();
-  const isOver = (): boolean => timers.now() - began >= PROBE_LIMIT;
-  await until(timers, () => isOver() || (dhtIsKnown(session.dhtStatus()) && mappingIsKnown(session.portMapping())));
+  const isKnown = (): boolean => dhtIsKnown(session.dhtStatus()) && mappingIsKnown(session.portMapping());
+  while (!over.aborted && timers.now() - began < PROBE_LIMIT && !isKnown()) await pause(timers, LOOK_EVERY, over);
   return {
     port: outcome.port,
     findings: [
@@ -54,16 +65,6 @@ export async function checkSession(session: ProbedSession, timers: Timers): Prom
       ...describeMapping(session.portMapping(), outcome.port),
     ],
   };
-}
-
-function until(timers: Timers, holds: () => boolean): Promise<void> {
-  return new Promise((resolve) => {
-    const look = (): void => {
-      if (holds()) resolve();
-      else timers.addTask(look, LOOK_EVERY);
-    };
-    look();
-  });
 }
 
 /**

@@ -191,7 +191,7 @@ export class Run implements JobOwner {
 
   #refuse(source: UnusableSource): void {
     this.#entries.push(source);
-    const { code } = source.failure;
+    const code = failureCode(source.failure);
     this.tell({ type: 'error', about: null, input: source.input, code, message: failureMessage(source.failure) });
   }
 
@@ -295,7 +295,7 @@ function resultOf(entry: Entry): SourceResult {
   const { input, failure } = entry;
   return {
     name: input,
-    result: failure.code,
+    result: failureCode(failure),
     message: failureMessage(failure),
     have: 0,
     wanted: 0,

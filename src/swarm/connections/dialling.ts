@@ -168,6 +168,7 @@ export class Dialling implements Dialler, HostDialler {
 
   /** The handshake is finished. */
   completed(connection: Connection): void {
+    if (connection.locallyInitiated) this.#reach.answered();
     this.#dials.completed(connection);
   }
 

@@ -7,6 +7,8 @@ export interface PeerReach {
   readonly waiting: number;
   /** Dials to ourselves do not count. */
   readonly dialled: number;
+  /** Dials whose handshake was finished. */
+  readonly answered: number;
   /** Dials to a port on which no program listens. */
   readonly refused: number;
   /** Dials that got no answer, or to an address that we cannot reach. */
@@ -18,12 +20,18 @@ export interface PeerReach {
 /** Counts our dials and how they end. */
 export class ReachCounter {
   #dialled = 0;
+  #answered = 0;
   #refused = 0;
   #silent = 0;
   #turnedAway = 0;
 
   dialled(): void {
     this.#dialled += 1;
+  }
+
+  /** The handshake of a dial is finished. */
+  answered(): void {
+    this.#answered += 1;
   }
 
   /** A dial has ended before its handshake was finished. */
@@ -39,8 +47,8 @@ export class ReachCounter {
 
   /** `waiting`: how many addresses wait to be dialled. */
   reach(waiting: number): PeerReach {
-    const [dialled, refused, silent, turnedAway] = [this.#dialled, this.#refused, this.#silent, this.#turnedAway];
-    return { waiting, dialled, refused, silent, turnedAway };
+    const [dialled, answered] = [this.#dialled, this.#answered];
+    return { waiting, dialled, answered, refused: this.#refused, silent: this.#silent, turnedAway: this.#turnedAway };
   }
 }
 

@@ -87,6 +87,14 @@ test('the first source that fails, in the order of the command line, gives the e
   assert.deepEqual(results(), ['a: ok', 'b: not-bencoded', 'c: source-not-found']);
 });
 
+test('a source that cannot be fetched for want of descriptors has one code in its error, the summary and the exit code', () => {
+  const failure = new BtgetError('network', 'no answer', { cause: 'EMFILE' });
+  const { events, ends, results } = play([{ input: 'a', ok: false, failure }]);
+  const codes = events.flatMap((event) => (event.type === 'error' ? [event.code] : []));
+  assert.deepEqual([codes, results()], [['cannot-open'], ['a: cannot-open']]);
+  assert.deepEqual(ends, [{ exitCode: 16, clean: true }]);
+});
+
 test('a torrent that fails does not stop the others', () => {
   const { torrent, ends, session, results } = play([good('a'), good('b')]);
   torrent(0).events.failed(new BtgetError('disk-full', 'no space left'));

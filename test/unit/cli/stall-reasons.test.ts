@@ -36,7 +36,7 @@ const trackers = (...reports: TrackerAnswer[]) => ({ some: true, reports });
 const dht = (nodes: number, routersReached = 0, more: object = {}) =>
   ({ use: 'on', nodes, routersAsked: 4, routersReached, routersUnknown: 0, ...more }) as const;
 const NO_TRACKERS = { some: false, reports: [] };
-const reach = { waiting: 1, dialled: 6, refused: 2, silent: 3, turnedAway: 1 };
+const reach = { waiting: 1, dialled: 6, answered: 0, refused: 2, silent: 3, turnedAway: 1 };
 
 test('without a peer the reasons tell what became of the dials, the trackers and the DHT', () => {
   const rows: readonly [Changes, string][] = [

@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { BtgetError } from '../../../../src/base/failure.js';
 import { failureOf, findingJson, findingLine } from '../../../../src/cli/doctor/finding.js';
 import { checkDescriptors, checkDisk } from '../../../../src/cli/doctor/machine-checks.js';
 import { checkRoutes } from '../../../../src/cli/doctor/route-checks.js';
+import { checkSession, type ProbedSession } from '../../../../src/cli/doctor/session-checks.js';
 import { checkTrackers } from '../../../../src/cli/doctor/tracker-checks.js';
 import type {
   AnnounceOutcome,
@@ -18,6 +20,7 @@ import type {
 import { swarmsOf } from '../../../../src/metainfo/info-hash.js';
 import type { SourcedUrl } from '../../../../src/net/url-rule.js';
 import { answer, DOWN } from '../../../support/fakes/fake-tracker.js';
+import { realTimers } from '../../../support/real-timers.js';
 import { byUser } from '../../../support/sourced-url.js';
 
 test('a machine without one family of addresses gets a warning, and without both the checks fail', async () => {
@@ -82,6 +85,49 @@ test('a low limit of open files gives a warning, and a system that tells no limi
   } finally {
     rmSync(dir, { recursive: true });
   }
+});
+
+test('a port that cannot be opened for want of descriptors is told so, and any other with a hint of its own', async () => {
+  const session = (cause: string): ProbedSession => ({
+    listen: (answered) => answered({ ok: false, failure: new BtgetError('network', 'cannot listen', { cause }) }),
+    enterDht: () => assert.fail('no port, no DHT'),
+    dhtStatus: () => null,
+    portMapping: () => null,
+  });
+  const { signal } = new AbortController();
+  const lines = [];
+  for (const cause of ['EMFILE', 'in-use']) {
+    const { port, findings } = await checkSession(session(cause), realTimers, signal);
+    lines.push([port, ...findings.map(({ message, hint, failure }) => `${failure}: ${message} (${hint})`)]);
+  }
+  assert.deepEqual(lines, [
+    [null, 'cannot-open: too few files may be open at once (EMFILE); raise the limit with ulimit -n (null)'],
+    [null, 'network: cannot listen (another program may have the port; --port names others)'],
+  ]);
+});
+
+test('the look at the session ends as soon as the user has had enough', async () => {
+  const over = new AbortController();
+  const silent = {
+    families: [],
+    routers: [{ host: 'router.example', port: 6881, state: 'asked' }],
+  } as unknown as ReturnType<ProbedSession['dhtStatus']>;
+  const session: ProbedSession = {
+    listen: (answered) => answered({ ok: true, port: 6881 }),
+    enterDht: () => setImmediate(() => over.abort()),
+    dhtStatus: () => silent,
+    portMapping: () => [],
+  };
+  let tasks = 0;
+  const timers = {
+    now: () => 0,
+    addTask: () => {
+      tasks += 1;
+      return { cancel: () => (tasks -= 1) };
+    },
+  };
+  assert.equal((await checkSession(session, timers, over.signal)).port, 6881);
+  assert.equal(tasks, 0, 'no timer is left');
 });
 
 class Trackers implements TrackerClient, TrackerScraper {

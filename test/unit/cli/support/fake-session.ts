@@ -74,7 +74,7 @@ export function makeStatus(more: Partial<TorrentStatus> = {}): TorrentStatus {
     useful: 0,
     unchokedBy: 0,
     encrypted: 0,
-    reach: { waiting: 0, dialled: 0, refused: 0, silent: 0, turnedAway: 0 },
+    reach: { waiting: 0, dialled: 0, answered: 0, refused: 0, silent: 0, turnedAway: 0 },
     eta: null,
     seedGoal: null,
     diskFailure: null,

@@ -45,7 +45,7 @@ describe('dialling', () => {
     world.run(5 * MINUTE);
     assert.deepEqual([b?.knocks.length, c?.knocks.length, client.peers], [1, 0, 'b']);
     const { reach } = client.encoder;
-    assert.deepEqual(reach, { waiting: 0, dialled: 1, refused: 0, silent: 0, turnedAway: 0 });
+    assert.deepEqual(reach, { waiting: 0, dialled: 1, answered: 1, refused: 0, silent: 0, turnedAway: 0 });
   });
 
   it('does not dial an address again while its peer is connected from outside', () => {
@@ -162,7 +162,7 @@ describe('dialling', () => {
     assert.deepEqual(client.log, ['made c']);
     assert.deepEqual([...client.encoder.refusals], [['not-bittorrent', 1]]);
     const { reach } = client.encoder;
-    assert.deepEqual(reach, { waiting: 1, dialled: 3, refused: 1, silent: 0, turnedAway: 1 });
+    assert.deepEqual(reach, { waiting: 1, dialled: 3, answered: 1, refused: 1, silent: 0, turnedAway: 1 });
   });
 
   it('has no more half-open dials than there are places, over several torrents, and gives each its turn', () => {
