@@ -8,6 +8,7 @@ import type { CliIo } from './io.js';
 import { CONFIG_OPTIONS, type OptionSpec, type OptionTable, type Values } from './options.js';
 import { type HelpRow, helpWidth, layGroups, layRows, wrapText } from './output/help-layout.js';
 import { shownSource } from './source/source-text.js';
+import { version } from './version.js';
 
 export interface CommandSpec<S> {
   readonly name: string;
@@ -22,7 +23,7 @@ export interface CommandSpec<S> {
 }
 
 export type CommandLine<S> =
-  /** The user asked for the help, and it has been printed. */
+  /** The user asked for the help or the version, and it has been printed. */
   { readonly kind: 'help' } | { readonly kind: 'run'; readonly args: readonly string[]; readonly values: Values<S> };
 
 /**
@@ -38,6 +39,7 @@ export function readCommandLine<S extends OptionTable>(
   const all: OptionTable = isConfigured ? { ...spec.options, ...CONFIG_OPTIONS } : spec.options;
   const command = new Command(`btget ${spec.name}`)
     .helpOption(HELP_FLAGS)
+    .version(version(), VERSION_FLAGS)
     .exitOverride()
     .configureHelp({ formatHelp: () => commandHelp({ ...spec, options: all }, helpWidth(io.stdout)) })
     .configureOutput({
@@ -78,6 +80,8 @@ export function readCommandLine<S extends OptionTable>(
 }
 
 const HELP_FLAGS = '-h, --help';
+// Every command takes it, and the help of none lists it: it says nothing of the command.
+const VERSION_FLAGS = '-V, --version';
 
 /** The help of a command in lines of at most `width` columns. */
 function commandHelp(spec: CommandSpec<OptionTable>, width: number): string {

@@ -139,6 +139,19 @@ export class NodeSession extends Session {
     refuseText(link);
     return super.fetchMetadata(link, readTorrentOptions(options), events);
   }
+
+  /**
+   * Looks for the peers of a torrent, by its metainfo or link, and wants no content of them. Nobody hears of us in the
+   * DHT; trackers do, until `stop`. Throws as `addTorrent` does.
+   */
+  override findPeers(
+    source: Metainfo | MagnetLink,
+    options: Partial<TorrentOptions>,
+    events: MetadataEvents,
+  ): MetadataTorrent {
+    if (!isMetainfo(source)) refuseText(source);
+    return super.findPeers(source, readTorrentOptions(options), events);
+  }
 }
 
 /** Whether it can be what `parseMetainfo` has made. */

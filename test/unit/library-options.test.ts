@@ -306,6 +306,7 @@ const FUNCTIONS: readonly (readonly [name: string, Call, Wrong<Record<string, un
   ['addTorrent', (o) => session.addTorrent(metainfo, o, events), TORRENT, { ...DEFAULT_TORRENT_OPTIONS, dir }],
   ['addMagnet', (o) => session.addMagnet(link, o, events), TORRENT, { ...DEFAULT_TORRENT_OPTIONS, dir }],
   ['fetchMetadata', (o) => session.fetchMetadata(link, o, events), TORRENT, { ...DEFAULT_TORRENT_OPTIONS, dir }],
+  ['findPeers', (o) => session.findPeers(metainfo, o, events), TORRENT, { ...DEFAULT_TORRENT_OPTIONS, dir }],
   ['download', (o) => download(bytes, o), DOWNLOAD, { ...DEFAULT_DOWNLOAD_OPTIONS, dir }],
   ['createTorrent', (o) => createTorrent(join(FIXTURES, 'one-file.txt'), o), CREATE, DEFAULT_CREATE_TORRENT_OPTIONS],
   ['createMetainfo', createMetainfo, NEW, NEW_TORRENT],
@@ -351,6 +352,7 @@ describe('options of the library', { timeout: HANGS_AFTER }, () => {
         "link: 'magnet:?xt=x' is not what parseLink makes",
       ],
       [() => session.fetchMetadata(metainfo.infoHash as never, {}, events), 'link: bytes is not'],
+      [() => session.findPeers(metainfo.infoHash as never, {}, events), 'link: bytes is not'],
     ];
     for (const [call, begins] of cases)
       assert.throws(

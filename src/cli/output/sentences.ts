@@ -139,5 +139,7 @@ export function nextStep(failure: unknown): string | null {
   if (!(failure instanceof BtgetError)) return null;
   // The message of the failure says already what to do about that.
   if (machineFailure(failure) !== null) return null;
+  // The system has refused nothing: something else is in the way, as the message says.
+  if (failure.code === 'cannot-open' && failure.cause === undefined) return failure.hint ?? '-o or -d saves elsewhere';
   return failure.hint ?? NEXT_STEPS[failure.code] ?? null;
 }

@@ -192,6 +192,13 @@ test('btget version is what --version is, alone on stdout', async () => {
   const version = await help(['--version']);
   assert.match(version, /^\d+\.\d+\.\d+\n$/);
   assert.equal(await help(['version']), version);
+  for (const args of [
+    ['download', '--version'],
+    ['seed', '-V', '--quiet'],
+    ['tracker', '-V'],
+    ['config', '--version'],
+  ])
+    assert.equal(await help(args), version, args.join(' '));
 });
 
 test('a word that is nearly a command is wrong usage, and btget names the command', async () => {

@@ -41,6 +41,10 @@ test('what cannot be opened because too many files are open says so instead, wit
     'check the permissions, or choose another folder with -d',
     null,
   ]);
+  assert.equal(
+    nextStep(new BtgetError('cannot-open', 'cannot open box: it is not a folder')),
+    '-o or -d saves elsewhere',
+  );
   const port = new BtgetError('network', 'cannot listen', { cause: 'EMFILE' });
   const said = [failure('EMFILE'), failure('ENFILE'), port, failure('EACCES')].map(
     (each) => `${exitCodeOf(each)} ${failureCode(each)} ${failureMessage(each)}`,
