@@ -208,11 +208,8 @@ export class Dialling implements Dialler, HostDialler {
     this.#parts.rawServer.addTask(() => this.refill(), 0);
   }
 
-  roomAt(host: string): void {
-    this.#parts.rawServer.addTask(() => {
-      this.refill();
-      if (!this.#closed) this.#parts.unanswered.passOn(host);
-    }, 0);
+  roomAt(): void {
+    this.#parts.rawServer.addTask(() => this.refill(), 0);
   }
 
   giveWay(): void {
@@ -230,7 +227,7 @@ export class Dialling implements Dialler, HostDialler {
     if (this.#closed) return;
     this.#dials.settle();
     this.#hasPassedOver = false;
-    const { halfOpen } = this.#parts;
+    const { halfOpen, unanswered } = this.#parts;
     let waiting: Turn | undefined;
     for (;;) {
       const turn = this.#nextTurn();
@@ -245,6 +242,9 @@ export class Dialling implements Dialler, HostDialler {
       this.#dial(turn);
     }
     halfOpen.withdraw(this);
+    // While we wait for a place among the half-open dials, the rooms at hosts stay ours. Else another torrent may have
+    // the room whenever we have the place.
+    unanswered.passOn(this);
     this.#refillAt(this.#spares.nextReadyAt(this.#now()));
     if (this.#hasPassedOver) this.#refillAt(this.#now() + this.#parts.options.retryInterval);
     if (this.#spares.count > 0) this.#turnover.look();
@@ -320,7 +320,7 @@ export class Dialling implements Dialler, HostDialler {
     this.#reach.dialled();
     const connection = this.#owner.begin(address, (owner) => dialByWays({ ...this.#parts, address, greetings }, owner));
     this.#dials.begun(connection, teller);
-    this.#parts.unanswered.begun(hostKey(address.host));
+    this.#parts.unanswered.begun(hostKey(address.host), this);
   }
 
   #isAnswered(connection: Connection): void {
