@@ -171,9 +171,8 @@ export class MetadataTorrent {
       // A peer that dialled us may have told the metadata before.
       if (known !== null && this.#metainfo === null) this.#know(known);
       if (this.#stage !== 'running') return;
-      const { blocklist } = this.#parts.ownNetworks;
-      dialNamed(this.#encoder, this.#options, blocklist, (code, message) => this.#events.warned(code, message));
-      for (const source of [this.#trackers, ...this.#others]) source.begin();
+      this.#dialNamed((code, message) => this.#events.warned(code, message));
+      this.#sources().begin();
       this.#makeWayLater();
     }, 0);
   }
@@ -406,8 +405,14 @@ export class MetadataTorrent {
     this.#encoder.startConnection(address, source, peerId, found);
   }
 
+  #dialNamed(noted: Parameters<typeof dialNamed>[3]): void {
+    const options = this.#isPrivate ? { ...this.#options, linkPeers: [] } : this.#options;
+    dialNamed(this.#encoder, options, this.#parts.ownNetworks.blocklist, noted);
+  }
+
   /**
-   * Closes all connections, dials the peers again that trackers named, and stops all other sources of peers (BEP 27).
+   * Closes all connections, dials the peers again that the user and trackers named, and stops all other sources of
+   * peers (BEP 27).
    */
   #becomePrivate(isSeeking: boolean): void {
     if (this.#isPrivate) return;
@@ -416,6 +421,8 @@ export class MetadataTorrent {
     if (isSeeking) for (const source of this.#others) source.stop(() => undefined);
     this.#encoder.partFromAll();
     for (const named of this.#named.values()) this.#encoder.startConnection(...named);
+    // What there is to say of them was said at the start.
+    if (isSeeking) this.#dialNamed(() => undefined);
   }
 
   /** A bug of ours. No code of this torrent can be trusted to run any more, so it is ended from outside its context. */

@@ -201,6 +201,40 @@ describe('the piece layers of a link of version 2', () => {
     assert.ok(!stranger.talk.log.some((what) => what.startsWith('hashRequest')));
     swarm.stop();
   });
+
+  test('of a private torrent come from a peer that the user names, though it is left when that is known', () => {
+    const sample = v2Torrent(FILES, 32 * 1024, '2', { info: { private: 1 } });
+    const swarm = new SimulatedSwarm(sample, 1);
+    peerAt(swarm, '10.2.0.1', sample);
+    const client = swarm.startMagnet(linkBy(sample, 'v2'), to('10.2.0.1'));
+    swarm.timeline.runUntil(() => client.metadataAt !== null, 20_000);
+    assert.equal(client.torrent.current.life, 'content');
+    swarm.stop();
+  });
+
+  test('that were not kept of a private torrent are asked of nobody that the link or the DHT names', () => {
+    const sample = v2Torrent(FILES, 32 * 1024, '2', { info: { private: 1 } });
+    const swarm = new SimulatedSwarm(sample, 1);
+    const strangers = ['9.2.0.1', '9.2.0.2'].map((host) => peerAt(swarm, host, sample));
+    const asked: string[] = [];
+    const source = (torrent: SeekingTorrent) => ({
+      begin: () => {
+        asked.push('begin');
+        torrent.startConnection(addressOf('9.2.0.2'), { kind: 'dht', teller: '9.2.0.2' });
+      },
+      completed: () => undefined,
+      stop: (answered: () => void) => {
+        torrent.timers.addTask(answered, 0);
+      },
+    });
+    const metadata = { bytes: torrentWithoutLayers(sample), changedAt: 0n, doubt: null };
+    const torrent = { trackers: [], linkPeers: [addressOf('9.2.0.1')] };
+    const client = swarm.startMagnet(linkBy(sample, 'v2'), { metadata, peerSources: [source], torrent });
+    swarm.timeline.run(60_000);
+    assert.deepEqual([client.torrent.status().state, client.metadataAt], ['metadata', null]);
+    assert.deepEqual([asked, strangers.map(({ talks }) => talks.length)], [[], [0, 0]]);
+    swarm.stop();
+  });
 });
 
 describe('a .torrent without piece layers', () => {
@@ -323,7 +357,11 @@ function options(host: string): TorrentOptions {
   return { ...DEFAULT_TORRENT_OPTIONS, peers: [addressOf(host)] };
 }
 
-function v2TorrentWithoutLayers(sample: V2SampleTorrent) {
+function torrentWithoutLayers(sample: V2SampleTorrent): Buffer {
   const begin = sample.torrent.indexOf('12:piece layers');
-  return parseMetainfo(Buffer.concat([sample.torrent.subarray(0, begin), Buffer.from('e')]));
+  return Buffer.concat([sample.torrent.subarray(0, begin), Buffer.from('e')]);
+}
+
+function v2TorrentWithoutLayers(sample: V2SampleTorrent) {
+  return parseMetainfo(torrentWithoutLayers(sample));
 }

@@ -15,9 +15,10 @@ import { Dials } from './dials.js';
 import type { EncoderOptions } from './encoder-options.js';
 import type { Dialler, HalfOpen } from './half-open.js';
 import { type FoundIn, greetingsTo, type Identity } from './identity.js';
-import type { PeerEvents } from './peer-connection.js';
+import type { PeerConnection, PeerEvents } from './peer-connection.js';
 import { type PeerReach, ReachCounter } from './reach-counter.js';
-import { Redialling, Spares, type Turn } from './spares.js';
+import { Redialling } from './redialling.js';
+import { areNamedOnce, Spares, type Turn } from './spares.js';
 import { type Teller, Tellers } from './tellers.js';
 import { Turnover } from './turnover.js';
 import type { HostDialler, UnansweredDials } from './unanswered-dials.js';
@@ -49,6 +50,8 @@ export interface DiallingOwner {
   readonly isFull: () => boolean;
   /** Whether we may dial a further peer of this host, by its `hostKey`. */
   readonly hasRoomFor: (host: string) => boolean;
+  /** We never dial this address: it is that of a liar, or the user wants nothing from there. */
+  readonly isBarred: (address: PeerAddress) => boolean;
   /**
    * False when we would refuse the connection, or when it would be one too many with the same peer. `peerId`: whom we
    * expect there, or null.
@@ -73,6 +76,8 @@ export class Dialling implements Dialler, HostDialler {
   /** Runs when the next spare has waited long enough. */
   #retry: Task | null = null;
   #retryAt: Millis = Number.POSITIVE_INFINITY;
+  /** Since `refill` began, an address that nobody would name again was passed over, as there was no sense in it now. */
+  #hasPassedOver = false;
   #closed = false;
 
   constructor(parts: DiallingParts, owner: DiallingOwner) {
@@ -94,7 +99,9 @@ export class Dialling implements Dialler, HostDialler {
       interval: options.turnoverInterval,
       isWanted: () => owner.isFull() && this.#spares.count > 0,
       giveUpOne: () => {
-        if (this.#nextTurn() !== undefined) owner.events().leastUseful('dialled')?.refuse({ code: 'useless' });
+        if (this.#nextTurn() === undefined) return;
+        const least = owner.events().leastUseful('dialled');
+        if (least !== undefined) this.#partFrom(least);
       },
     });
   }
@@ -144,8 +151,7 @@ export class Dialling implements Dialler, HostDialler {
     }
     const least = this.#owner.events().leastUseful('dialled');
     if (least === undefined) return false;
-    least.refuse({ code: 'useless' });
-    this.#spares.failed(least.address, this.#now());
+    this.#partFrom(least);
     return true;
   }
 
@@ -203,11 +209,8 @@ export class Dialling implements Dialler, HostDialler {
     this.#parts.rawServer.addTask(() => this.refill(), 0);
   }
 
-  roomAt(host: string): void {
-    this.#parts.rawServer.addTask(() => {
-      this.refill();
-      if (!this.#closed) this.#parts.unanswered.passOn(host);
-    }, 0);
+  roomAt(): void {
+    this.#parts.rawServer.addTask(() => this.refill(), 0);
   }
 
   giveWay(): void {
@@ -224,7 +227,8 @@ export class Dialling implements Dialler, HostDialler {
     this.#retryAt = Number.POSITIVE_INFINITY;
     if (this.#closed) return;
     this.#dials.settle();
-    const { halfOpen } = this.#parts;
+    this.#hasPassedOver = false;
+    const { halfOpen, unanswered } = this.#parts;
     let waiting: Turn | undefined;
     for (;;) {
       const turn = this.#nextTurn();
@@ -239,16 +243,27 @@ export class Dialling implements Dialler, HostDialler {
       this.#dial(turn);
     }
     halfOpen.withdraw(this);
+    // While we wait for a place among the half-open dials, the rooms at hosts stay ours. Else another torrent may have
+    // the room whenever we have the place.
+    unanswered.passOn(this);
     this.#refillAt(this.#spares.nextReadyAt(this.#now()));
+    if (this.#hasPassedOver) this.#refillAt(this.#now() + this.#parts.options.retryInterval);
     if (this.#spares.count > 0) this.#turnover.look();
     // This must come last: the end of the dial that gives way runs `refill` again within this call.
     if (waiting !== undefined) this.#giveWayTo(waiting, false);
   }
 
-  /** What to dial next. On the way we drop addresses that we need not dial any more. */
+  /**
+   * What to dial next. On the way we drop addresses that we need not dial any more, and pass over those of them that
+   * nobody would name again: such a peer may leave again, or we may want something of it again.
+   */
   #nextTurn(): Turn | undefined {
     for (;;) {
-      const turn = this.#spares.next(this.#now(), ({ address }) => {
+      const turn = this.#spares.next(this.#now(), ({ address, peerId, tellers }) => {
+        if (areNamedOnce(tellers) && !this.#owner.isBarred(address) && !this.#isWanted(address, peerId)) {
+          this.#hasPassedOver = true;
+          return false;
+        }
         const host = hostKey(address.host);
         return this.#owner.hasRoomFor(host) && this.#parts.unanswered.hasRoom(host, this);
       });
@@ -273,8 +288,13 @@ export class Dialling implements Dialler, HostDialler {
       dial.refuse({ code: this.#dials.isHalfOpen(dial) ? 'connect-timeout' : 'handshake-timeout' });
       return;
     }
-    dial.refuse({ code: 'useless' });
-    this.#spares.failed(dial.address, this.#now());
+    this.#partFrom(dial);
+  }
+
+  /** Parts from a peer that we dialled in vain. Its address waits only when another has been dialled in its place. */
+  #partFrom(peer: PeerConnection): void {
+    peer.refuse({ code: 'useless' });
+    this.#spares.failed(peer.address, this.#now());
   }
 
   /** Runs `refill` at the moment `at`. The earliest moment that was named since the last refill counts. */
@@ -301,7 +321,7 @@ export class Dialling implements Dialler, HostDialler {
     this.#reach.dialled();
     const connection = this.#owner.begin(address, (owner) => dialByWays({ ...this.#parts, address, greetings }, owner));
     this.#dials.begun(connection, teller);
-    this.#parts.unanswered.begun(hostKey(address.host));
+    this.#parts.unanswered.begun(hostKey(address.host), this);
   }
 
   #isAnswered(connection: Connection): void {

@@ -61,6 +61,7 @@ export class Encoder implements ConnectionOwner {
       identity: () => this.#identity,
       isFull: () => this.isFull,
       hasRoomFor: (host) => this.#hasRoomToDial(host),
+      isBarred: (address) => this.#isBarred(address),
       mayDial: (address, peerId) => this.#mayDial(address, peerId),
       begin: (address, open) => this.#begin({ kind: 'dial', address }, open),
       unfinishedDial: (latest) => this.#table.unfinishedDial(latest),
@@ -248,9 +249,13 @@ export class Encoder implements ConnectionOwner {
 
   /** False when we would refuse the connection, or when it would be one too many with the same peer. */
   #mayDial(address: PeerAddress, peerId: Buffer | null): boolean {
-    if (this.#bans.againstAddress(address) !== undefined || this.#table.hasDialled(address)) return false;
-    if (this.#isListed(address)) return false;
+    if (this.#isBarred(address) || this.#table.hasDialled(address)) return false;
     return peerId === null || this.#namesakes.mayDial(hostKey(address.host), peerId);
+  }
+
+  /** A liar was there, or the user wants nothing from there. */
+  #isBarred(address: PeerAddress): boolean {
+    return this.#bans.againstAddress(address) !== undefined || this.#isListed(address);
   }
 
   /** It was not on the blocklist when it was named, or no source would have led us there. */

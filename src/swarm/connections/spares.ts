@@ -9,10 +9,8 @@ import type { Millis } from '../../base/clock.js';
 import type { Swarm } from '../../metainfo/info-hash.js';
 import { hostKey } from '../../net/host-key.js';
 import type { PeerAddress } from '../../net/raw-server.js';
-import type { Connection, Ending } from './connection.js';
 import type { EncoderOptions } from './encoder-options.js';
 import type { FoundIn } from './identity.js';
-import type { PeerEvents } from './peer-connection.js';
 import type { Teller, Tellers } from './tellers.js';
 
 /** An address that may be dialled. */
@@ -177,15 +175,15 @@ export class Spares {
   }
 
   /**
-   * A dial failed, or its connection was lost. The address waits for another attempt, unless it failed too often and a
-   * source may name it again.
+   * A dial failed, or its connection was lost. The address waits for another attempt, until `soonest` at least, unless
+   * it failed too often and a source may name it again.
    */
-  failed(address: PeerAddress, now: Millis): void {
+  failed(address: PeerAddress, soonest: Millis): void {
     const attempt = this.#attempts.get(addressKey(address));
     if (attempt === undefined) return;
     const failures = attempt.failures + 1;
     this.#amend(address, { failures });
-    if (failures < this.#options.maxFailures || attempt.tellers.some(namesOnce)) this.#waitAgain(address, now);
+    if (failures < this.#options.maxFailures || areNamedOnce(attempt.tellers)) this.#waitAgain(address, soonest);
   }
 
   /** A dial ended before it led to `address`. That says nothing against it, and it waits for another attempt. */
@@ -217,6 +215,12 @@ export class Spares {
     const { found, tellers } = this.#attempts.get(key) ?? { found: 'either' as const, tellers: [] };
     this.#attempts.delete(key);
     this.#attempts.set(key, { at: now, found, failures: 0, peerId, worthRetrying: true, isComplete: true, tellers });
+    if (areNamedOnce(tellers)) this.#waitAgain(address, now);
+  }
+
+  /** Whether the user or a link has named the address at which we dialled a peer. */
+  isNamedOnce(address: PeerAddress): boolean {
+    return areNamedOnce(this.#attempts.get(addressKey(address))?.tellers ?? []);
   }
 
   /** Whether the peer at `address` had everything when we last parted from it. */
@@ -229,23 +233,25 @@ export class Spares {
     this.#attempts.clear();
   }
 
-  #waitAgain(address: PeerAddress, now: Millis): void {
+  #waitAgain(address: PeerAddress, soonest: Millis): void {
     const key = addressKey(address);
     const attempt = this.#attempts.get(key);
     if (attempt === undefined) return;
     const { at, found, failures, tellers } = attempt;
-    const notBefore = Math.max(now, at + this.#pause(failures, tellers));
+    const notBefore = Math.max(soonest, at + this.#pause(failures, tellers));
     this.#keep(key, { address, found, peerId: null, notBefore, failures, rank: this.#rank(address), tellers });
   }
 
   #keep(key: string, spare: Spare): void {
-    const [first] = spare.tellers;
-    if (first === undefined || this.#waiting.has(key)) return;
-    if (!this.#makeRoomAtHost(spare, first) || !this.#makeRoom(spare, first)) return;
+    // It has a right to the place of whichever of its tellers has the greater one.
+    const teller =
+      spare.tellers.find(({ kind }) => kind === 'user') ?? spare.tellers.find(namesOnce) ?? spare.tellers[0];
+    if (teller === undefined || this.#waiting.has(key)) return;
+    if (!this.#makeRoomAtHost(spare, teller) || !this.#makeRoom(spare, teller)) return;
     const host = hostKey(spare.address.host);
     this.#hosts.set(host, (this.#hosts.get(host) ?? 0) + 1);
     this.#waiting.set(key, spare);
-    for (const teller of spare.tellers) teller.take('waiting');
+    for (const each of spare.tellers) each.take('waiting');
   }
 
   #remove(key: string, spare: Spare): void {
@@ -304,10 +310,14 @@ export class Spares {
     return true;
   }
 
-  /** Makes a place for a spare: from a teller over its share, or from an address of `newcomer` with more failures. */
+  /**
+   * Makes a place for a spare: from a teller over its share, or from an address of `newcomer` with more failures. The
+   * user may name more addresses than there are places.
+   */
   #makeRoom({ failures }: Spare, newcomer: Teller): boolean {
     while (this.#waiting.size >= this.#options.maxSpares) {
       const over = this.#tellers.mostOver(this.#tellersOfAll(), newcomer, 'waiting');
+      if (over === undefined && newcomer.kind === 'user') return true;
       const worst = over === undefined ? this.#worstOf(newcomer, failures) : this.#worstOf(over, -1);
       if (worst === undefined) return false;
       const [key, spare] = worst;
@@ -338,7 +348,7 @@ export class Spares {
 
   #pause(failures: number, tellers: readonly Teller[]): Millis {
     const { retryInterval } = this.#options;
-    const most = tellers.some(namesOnce) ? MAX_NAMED_RETRY_INTERVAL : MAX_RETRY_INTERVAL;
+    const most = areNamedOnce(tellers) ? MAX_NAMED_RETRY_INTERVAL : MAX_RETRY_INTERVAL;
     return Math.max(retryInterval, Math.min(most, retryInterval * 2 ** Math.max(0, failures - 1)));
   }
 
@@ -350,55 +360,14 @@ export class Spares {
 
   /**
    * Except in a flood, forgets only what is older than the retry interval: the rest keeps attempts apart. What the user
-   * or a link has named stays too, or it would not be tried again when its connection ends.
+   * or a link has named stays in any case, or it would not be tried again when its connection ends.
    */
   #forgetOldAttempts(now: Millis): void {
     const { maxSpares, retryInterval } = this.#options;
     for (const [key, attempt] of this.#attempts) {
       const isFlood = this.#attempts.size > MAX_ATTEMPTS_A_SPARE * maxSpares;
       if (!isFlood && (this.#attempts.size <= maxSpares || now - attempt.at < retryInterval)) return;
-      if (isFlood || !attempt.tellers.some(namesOnce)) this.#attempts.delete(key);
-    }
-  }
-}
-
-/** Learns from the end of a connection whether the peer's address is worth another dial, and when. */
-export class Redialling {
-  readonly #spares: Spares;
-  readonly #retryInterval: Millis;
-  readonly #listenerTeller: (address: PeerAddress) => Teller | undefined;
-
-  /**
-   * `listenerTeller` returns the teller of the address at which a peer from outside says that it listens. Undefined
-   * when the peer may not lead us there.
-   */
-  constructor(spares: Spares, retryInterval: Millis, listenerTeller: (address: PeerAddress) => Teller | undefined) {
-    this.#spares = spares;
-    this.#retryInterval = retryInterval;
-    this.#listenerTeller = listenerTeller;
-  }
-
-  /** Must be called while `events`, the side above, still knows the connection. */
-  ended(connection: Connection, ending: Ending, now: Millis, events: PeerEvents): void {
-    const { address, locallyInitiated, completeSince } = connection;
-    const isComplete = completeSince !== null;
-    if (isComplete && events.hasNothingToSay(connection)) {
-      const port = locallyInitiated ? address.port : events.listeningPort(connection);
-      if (port !== null) this.#spares.partedComplete({ host: address.host, port }, connection.peerId, now);
-      return;
-    }
-    if (locallyInitiated) {
-      if (isComplete && now - completeSince >= this.#retryInterval) this.#spares.proved(address);
-      if (ending.by === 'peer' && ending.failure.isOurs === true) this.#spares.missed(address, now);
-      else if (isWorthRetrying(ending)) this.#spares.failed(address, now);
-      else if (isHopeless(ending)) this.#spares.condemn(address);
-    } else if (isComplete && ending.by === 'peer') {
-      // The peer may have said where it listens. We wait for a while, because it may come again by itself.
-      const port = events.listeningPort(connection);
-      const teller = port === null ? undefined : this.#listenerTeller({ host: address.host, port });
-      if (port === null || teller === undefined) return;
-      const found = connection.isV2 ? 'v2' : 'v1';
-      this.#spares.add({ host: address.host, port }, teller, found, now + this.#retryInterval, connection.peerId);
+      if (!areNamedOnce(attempt.tellers)) this.#attempts.delete(key);
     }
   }
 }
@@ -408,7 +377,11 @@ export function addressKey(address: PeerAddress): string {
   return `${address.host} ${address.port}`;
 }
 
-/** Whether the teller names its addresses at the start alone. */
+/** Whether one of these tellers names its addresses at the start alone. Nobody names them again. */
+export function areNamedOnce(tellers: readonly Teller[]): boolean {
+  return tellers.some(namesOnce);
+}
+
 function namesOnce({ kind }: Teller): boolean {
   return kind === 'user' || kind === 'link';
 }
@@ -419,16 +392,4 @@ function isOther(kind: Teller['kind'], at: number): (teller: Teller, other: numb
 
 function comesBefore(a: Spare, b: Spare): boolean {
   return a.failures === b.failures ? a.rank > b.rank : a.failures < b.failures;
-}
-
-/** Whether the same address may do better later. A peer that broke the rules once will break them again. */
-function isWorthRetrying(ending: Ending): boolean {
-  if (ending.by === 'peer') return ending.failure.code !== 'forbidden';
-  const { code } = ending.reason;
-  return code === 'connect-timeout' || code === 'handshake-timeout' || code === 'idle';
-}
-
-/** Whether we never dial the address again: we found ourselves there, or a program that speaks another protocol. */
-function isHopeless(ending: Ending): boolean {
-  return ending.by === 'us' && (ending.reason.code === 'own-peer-id' || ending.reason.code === 'not-bittorrent');
 }

@@ -18,17 +18,11 @@ import { ofGivingHosts } from '../connections/place-for.js';
 import type { Extensions } from '../extensions/extensions.js';
 import type { NodePorts } from '../extensions/node-ports.js';
 import { HASHES_NOT_ANNOUNCED, type HashMessages } from '../hashes/hash-messages.js';
-import { FINE, JUNK, type Judgement, refuse } from '../judgement.js';
-import { LeakyCounter, type LeakyCounterOptions } from '../leaky-counter.js';
+import { JUNK, type Judgement, refuse } from '../judgement.js';
 import { priceOf } from '../price.js';
+import { MetadataPeer, type MetadataPeerOptions } from './metadata-peer.js';
 
-export interface MetadataPeersOptions {
-  /** How many messages of no use we forgive a peer. */
-  readonly junk: LeakyCounterOptions;
-  /** We keep at most this many messages of one peer. */
-  readonly maxKept: number;
-  /** We keep at most this many bytes of one peer's messages. The bitfield of the largest torrent has 256 KiB. */
-  readonly maxKeptLength: number;
+export interface MetadataPeersOptions extends MetadataPeerOptions {
   /** A peer may lose its place to another one when it has been connected for at least this long … */
   readonly patience: Millis;
   /** … and its outlook is longer than this. */
@@ -39,6 +33,8 @@ export const DEFAULT_METADATA_PEERS_OPTIONS: MetadataPeersOptions = {
   junk: { limit: 2_000, perSecond: 100 },
   maxKept: 5_000,
   maxKeptLength: 320 * 1024,
+  // BEP 6 has peers allow ten pieces.
+  maxHints: 256,
   patience: 1_500,
   maxOutlook: 4_000,
 };
@@ -224,102 +220,5 @@ export class MetadataPeers implements PeerEvents {
       case 'hashReject':
         return this.#hashes?.gotMessage(connection, message) ?? HASHES_NOT_ANNOUNCED;
     }
-  }
-}
-
-/** Of the messages of one group only the last one still holds. */
-const GROUP_OF: Readonly<Partial<Record<PeerMessage['type'], string>>> = {
-  choke: 'choking',
-  unchoke: 'choking',
-  interested: 'interest',
-  notInterested: 'interest',
-  bitfield: 'pieces',
-  haveAll: 'pieces',
-  haveNone: 'pieces',
-};
-
-/** We keep this many extension handshakes: the first, and those that came last. An honest peer sends one or two. */
-const MAX_HANDSHAKES = 8;
-/** The bits of a `bitfield` message begin behind its id. */
-const BITS_AT = 1;
-
-/** What one peer has said of itself. */
-class MetadataPeer {
-  readonly madeAt: Millis;
-  readonly junk: LeakyCounter;
-  readonly #options: MetadataPeersOptions;
-  /** The messages that we keep, by what each is about, in the order in which they came. */
-  readonly #frames = new Map<string, Buffer>();
-  /** The type of the last message that spoke of all pieces of the peer. */
-  #pieces: PeerMessage['type'] | null = null;
-  #handshakeCount = 0;
-  #length = 0;
-
-  constructor(options: MetadataPeersOptions, now: Millis) {
-    this.madeAt = now;
-    this.junk = new LeakyCounter(options.junk, now);
-    this.#options = options;
-  }
-
-  /** The messages that we keep, in order. */
-  get said(): readonly Buffer[] {
-    return [...this.#frames.values()];
-  }
-
-  keep(message: PeerMessage, frame: Buffer): Judgement {
-    switch (message.type) {
-      case 'have':
-        return this.#keepHave(message.piece, frame);
-      case 'suggest':
-      case 'allowedFast':
-        return this.#put(`${message.type} ${message.piece}`, frame);
-      case 'extended':
-        return this.#keepHandshake(frame);
-      case 'bitfield':
-      case 'haveAll':
-      case 'haveNone':
-        this.#pieces = message.type;
-        this.#forgetHaves();
-        break;
-    }
-    return this.#put(GROUP_OF[message.type] ?? message.type, frame);
-  }
-
-  /** When we keep a bitfield, a have becomes a bit of it, so that one message says both. */
-  #keepHave(piece: number, frame: Buffer): Judgement {
-    if (this.#pieces === 'haveAll') return JUNK;
-    const bitfield = this.#pieces === 'bitfield' ? this.#frames.get('pieces') : undefined;
-    const at = BITS_AT + Math.floor(piece / 8);
-    const byte = bitfield?.[at];
-    if (bitfield === undefined || byte === undefined) return this.#put(`have ${piece}`, frame);
-    const bit = 0x80 >> (piece % 8);
-    bitfield[at] = byte | bit;
-    return (byte & bit) === 0 ? FINE : JUNK;
-  }
-
-  #keepHandshake(frame: Buffer): Judgement {
-    const count = this.#handshakeCount;
-    this.#handshakeCount += 1;
-    return this.#put(`handshake ${count === 0 ? 0 : 1 + ((count - 1) % (MAX_HANDSHAKES - 1))}`, frame);
-  }
-
-  #forgetHaves(): void {
-    for (const [key, { length }] of this.#frames) {
-      if (!key.startsWith('have ')) continue;
-      this.#frames.delete(key);
-      this.#length -= length;
-    }
-  }
-
-  #put(key: string, frame: Buffer): Judgement {
-    const before = this.#frames.get(key);
-    // Deleted first, the key goes to the end: an unchoke must follow what the peer has said of its pieces before it.
-    this.#frames.delete(key);
-    this.#frames.set(key, Buffer.from(frame));
-    this.#length += frame.length - (before?.length ?? 0);
-    const { maxKept, maxKeptLength } = this.#options;
-    if (this.#frames.size > maxKept || this.#length > maxKeptLength)
-      return refuse({ code: 'too-much-junk', count: this.#frames.size });
-    return before === undefined ? FINE : JUNK;
   }
 }

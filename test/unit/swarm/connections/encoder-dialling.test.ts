@@ -157,7 +157,7 @@ describe('dialling', () => {
     world.fake(host(0), 'b', { connected: (talk) => talk.say(Buffer.from('SSH-2.0\r\n')) });
     world.host(host(1));
     world.polite(host(2), 'c');
-    for (const index of [0, 1, 2]) client.encoder.startConnection(at(host(index)), USER, null);
+    for (const index of [0, 1, 2]) client.encoder.startConnection(at(host(index)), TRACKER, null);
     world.run(1_000);
     assert.deepEqual(client.log, ['made c']);
     assert.deepEqual([...client.encoder.refusals], [['not-bittorrent', 1]]);
@@ -380,10 +380,10 @@ describe('dialling', () => {
   it('dials a limited number of peers at one host, and the others when there is room', () => {
     const world = new EncoderWorld();
     const client = world.client(A, 'a', { options: { maxPerHost: 2 } });
-    const fakes = ['b', 'c', 'd'].map((letter, index) => world.polite(host(1), letter, 1_000 + index));
+    const fakes = ['b', 'c', 'd'].map((letter, index) => world.polite(host(1), letter, 7_000 + index));
     world.polite(host(2), 'e');
-    for (const fake of fakes) client.encoder.startConnection(at(host(1), fake.port), USER, null);
-    client.encoder.startConnection(at(host(2)), USER, null);
+    for (const fake of fakes) client.encoder.startConnection(at(host(1), fake.port), TRACKER, null);
+    client.encoder.startConnection(at(host(2)), TRACKER, null);
     world.run(1_000);
     assert.equal(client.peers, 'bce');
     client.connections[0]?.refuse({ code: 'both-complete' });
@@ -391,7 +391,7 @@ describe('dialling', () => {
     assert.deepEqual(client.log.slice(-2), ['lost b', 'made d']);
     client.connections.at(-1)?.refuse({ code: 'both-complete' });
     for (const [index, letter] of ['f', 'g'].entries()) {
-      client.encoder.startConnection(at(host(1), world.polite(host(1), letter, 2_000 + index).port), USER, null);
+      client.encoder.startConnection(at(host(1), world.polite(host(1), letter, 2_000 + index).port), TRACKER, null);
     }
     world.run(1_000);
     assert.deepEqual(client.log.slice(-2), ['lost d', 'made f']);

@@ -147,6 +147,30 @@ describe('the spares', () => {
     }
   });
 
+  it('that the user or a link has named keep their places by that, when a tracker has named them first', () => {
+    for (const source of [{ kind: 'user' }, { kind: 'link' }] as const) {
+      const book = new Book({ maxSpares: 6, maxSparesPerHost: 3 });
+      book.name(at(1), 0);
+      book.name(at(1), 0, source);
+      assert.deepEqual(dialAll(book, 0), [1]);
+      for (let port = 2; port < 10; port += 1) book.name(at(port), 0);
+      assert.equal(book.count, 3);
+      book.failed(at(1), 0);
+      assert.equal(book.count, source.kind === 'user' ? 4 : 3);
+      assert.equal(dialAll(book, MINUTE).includes(1), true, source.kind);
+    }
+  });
+
+  it('that the user has named wait all of them, also those beyond the number of places', () => {
+    const book = spares(4);
+    const ports = Array.from({ length: 10 }, (_, index) => index + 1);
+    for (const port of ports) book.name(at(port), 0, { kind: 'user' });
+    assert.deepEqual(dialAll(book, 0), ports);
+    for (const port of ports) book.failed(at(port), 0);
+    book.name(at(11), 0);
+    assert.deepEqual(dialAll(book, MINUTE), ports);
+  });
+
   it('wait as long as before when their dials led nowhere, and do not fail by that', () => {
     const book = spares();
     const attempts: number[] = [];

@@ -68,6 +68,27 @@ function inWords(decoded: ReturnType<typeof decodeMessage>): string {
   return message.type === 'have' ? `have ${message.piece}` : message.type;
 }
 
+/** How many entries of maps are looked at in turn while `act` runs. */
+function stepsThroughMaps(act: () => void): number {
+  const original = Map.prototype[Symbol.iterator];
+  let steps = 0;
+  Map.prototype[Symbol.iterator] = function counted() {
+    const iterator = original.call(this);
+    const next = iterator.next.bind(iterator);
+    iterator.next = () => {
+      steps += 1;
+      return next();
+    };
+    return iterator;
+  };
+  try {
+    act();
+  } finally {
+    Map.prototype[Symbol.iterator] = original;
+  }
+  return steps;
+}
+
 describe('peers of a torrent without metadata', () => {
   test('are handed on with what they said of themselves, in order, and only the last word on each matter', () => {
     const { join, say, leave, taken, peers } = makeWorld();
@@ -126,10 +147,48 @@ describe('peers of a torrent without metadata', () => {
     say(talker, { type: 'have', piece: DEFAULT_METADATA_PEERS_OPTIONS.maxKept });
     assert.equal(talker.refusal?.code, 'too-much-junk');
     const long = join('b');
-    say(long, { type: 'bitfield', bits: Buffer.alloc(DEFAULT_METADATA_PEERS_OPTIONS.maxKeptLength - 1) });
+    say(long, { type: 'bitfield', bits: Buffer.alloc(DEFAULT_METADATA_PEERS_OPTIONS.maxKeptLength - 200) });
     assert.equal(long.closed, false);
-    say(long, { type: 'have', piece: 8 * DEFAULT_METADATA_PEERS_OPTIONS.maxKeptLength });
+    const beyond = 8 * DEFAULT_METADATA_PEERS_OPTIONS.maxKeptLength;
+    say(long, { type: 'have', piece: beyond }, { type: 'have', piece: beyond + 1 });
     assert.equal(long.refusal?.code, 'too-much-junk');
+  });
+
+  test('are handed on with a bounded number of pieces that they suggest or allow, each of them once', () => {
+    const { join, say, leave, taken } = makeWorld();
+    const peer = join('a');
+    const { maxHints } = DEFAULT_METADATA_PEERS_OPTIONS;
+    for (let piece = 0; piece < 3 * maxHints; piece += 1)
+      say(peer, { type: 'suggest', piece }, { type: 'allowedFast', piece }, { type: 'suggest', piece: 0 });
+    say(peer, { type: 'unchoke' });
+    assert.equal(peer.closed, false);
+    leave();
+    const counts = new Map<string, number>();
+    for (const type of (taken[0] ?? '').split(', ')) counts.set(type, (counts.get(type) ?? 0) + 1);
+    assert.deepEqual([...counts].sort(), [
+      ['allowedFast', maxHints],
+      ['suggest', maxHints],
+      ['unchoke', 1],
+    ]);
+  });
+
+  test('make no more work by a message about all pieces, however much they have said before', () => {
+    const stepsAfter = (...before: readonly Said[]): number => {
+      const { join, say } = makeWorld();
+      const peer = join('a');
+      say(peer, ...before);
+      return stepsThroughMaps(() => {
+        say(peer, { type: 'haveAll' }, { type: 'haveNone' }, { type: 'bitfield', bits: Buffer.alloc(8) });
+        assert.equal(peer.closed, false);
+      });
+    };
+    const little = stepsAfter();
+    const hints = Array.from({ length: 1_500 }, (_, piece): Said => ({ type: 'suggest', piece }));
+    const haves = Array.from({ length: 4_000 }, (_, piece): Said => ({ type: 'have', piece }));
+    assert.deepEqual(
+      [stepsAfter(...hints), stepsAfter(...haves), stepsAfter(...hints, ...haves)],
+      Array(3).fill(little),
+    );
   });
 
   test('lose their places when they offer nothing or are slow, the slowest first, and only after a while', () => {
