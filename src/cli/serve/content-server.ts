@@ -145,20 +145,24 @@ export class ContentServer {
     if (asked.kind === 'part') response.setHeader('Content-Range', `bytes ${run.begin}-${run.end - 1}/${length}`);
     response.writeHead(asked.kind === 'part' ? 206 : 200);
     if (request.method === 'HEAD') response.end();
-    else this.#pump(served, run, response);
+    else this.#pump(served, run, request.socket, response);
   }
 
   /** Writes the bytes. The next ones are read when the player has taken the ones before. */
-  #pump({ index }: ServedFile, run: ByteRun, response: ServerResponse): void {
+  #pump({ index }: ServedFile, run: ByteRun, socket: Socket, response: ServerResponse): void {
     const reader = this.#torrent.openReader(index, run, true);
-    const { socket } = response;
     this.#readers.add(reader);
-    if (socket !== null) this.#busy.add(socket);
-    response.once('close', () => {
+    this.#busy.add(socket);
+    const over = (): void => {
+      response.off('close', over);
+      socket.off('close', over);
       this.#readers.delete(reader);
-      if (socket !== null) this.#busy.delete(socket);
+      this.#busy.delete(socket);
       reader.close();
-    });
+    };
+    // A response that waits behind others has no socket yet, and may not hear that it is closed.
+    response.once('close', over);
+    socket.once('close', over);
     // The player gets the head before the first piece is here.
     response.flushHeaders();
     const chunk = Buffer.allocUnsafe(Math.min(CHUNK, Math.max(1, run.end - run.begin)));

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { get, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
@@ -237,6 +238,43 @@ describe('the server of content', { timeout: HANGS_AFTER }, () => {
     socket.destroy();
   });
 
+  it('opens one reader for a connection, though the file must wait behind the answer to an earlier request', async () => {
+    shelf.log.length = 0;
+    let open: () => void = () => undefined;
+    shelf.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const { port, pathname } = new URL(urls[2] ?? '');
+    const lineOf = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
+    const socket = connect(Number(port), '127.0.0.1');
+    let heard = '';
+    const isAnswered = new Promise<void>((resolve) => {
+      socket.on('data', (chunk: Buffer) => {
+        heard += chunk.toString('latin1');
+        if ((heard.match(/HTTP\/1.1 503 /g) ?? []).length === 299) resolve();
+      });
+    });
+    // They come at once, so that Node reads all of them before it has sent the first answer.
+    socket.write(lineOf('/nothing') + lineOf(pathname).repeat(300));
+    await new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (/HTTP\/1.1 200 /.test(heard)) resolve();
+      };
+      socket.on('data', look);
+    });
+    assert.deepEqual(shelf.log, ['open 3 0 10 true']);
+    open();
+    shelf.gate = null;
+    await isAnswered;
+    assert.deepEqual(shelf.log, ['open 3 0 10 true', 'close 3 at its end']);
+    assert.deepEqual(
+      [...new Set(heard.match(/HTTP\/1.1 \d+/g))],
+      ['HTTP/1.1 404', 'HTTP/1.1 200', 'HTTP/1.1 503'],
+      'the answers come in the order of the requests',
+    );
+    socket.destroy();
+  });
+
   it('closes the reader of a player that hangs up', async () => {
     shelf.log.length = 0;
     let open: () => void = () => undefined;
@@ -259,6 +297,35 @@ describe('the server of content', { timeout: HANGS_AFTER }, () => {
     open();
     shelf.gate = null;
     assert.deepEqual(shelf.log, [`open 0 0 ${LENGTH} true`, 'close 0 before']);
+  });
+
+  it('closes the reader of a player that hangs up before the answers to earlier requests are sent', async (t) => {
+    const library = new Shelf();
+    const [film] = files;
+    // Its playlist has more bytes than the system keeps for a player that does not read.
+    const name = 'ä'.repeat(120);
+    const many = Array.from({ length: 30_000 }, (_, number) => ({
+      index: 0,
+      number,
+      file: { ...(film?.file ?? assert.fail()), path: ['t', name] },
+    }));
+    const other = new ContentServer(library, SAMPLE.metainfo, many);
+    t.after(() => other.close());
+    const all = await new Promise<readonly string[]>((resolve) =>
+      other.listen(0, (outcome) => resolve(outcome instanceof BtgetError ? assert.fail(outcome) : outcome)),
+    );
+    const isClosed = new Promise<void>((resolve) => {
+      library.whenClosed = resolve;
+    });
+    const paths = [all.at(-1) ?? '', '/', '/', all[0] ?? ''].map((url) => new URL(url, all[0]).pathname);
+    const socket = connect(Number(new URL(all[0] ?? '').port), '127.0.0.1');
+    socket.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`).join(''));
+    await once(socket, 'readable');
+    // All requests have been read by now, for they came together.
+    assert.deepEqual(library.log, [`open 0 0 ${LENGTH} true`]);
+    socket.destroy();
+    await isClosed;
+    assert.deepEqual(library.log, [`open 0 0 ${LENGTH} true`, 'close 0 before']);
   });
 
   it('cuts the answer short when the torrent fails, so that nobody takes it for whole', async () => {
