@@ -95,6 +95,38 @@ test('packed answers are unpacked: gzip, deflate, and deflate without its header
   for (const path of Object.keys(bodies)) assert.equal(text(await fetchUrl(`http://${host}${path}`)), 'content', path);
 });
 
+test('an answer without a body is none that is packed, whatever it says of its packing', async (context) => {
+  const host = await serveHttp(context, ({ url = '' }, response) => {
+    response.setHeader('Content-Encoding', url.slice(1));
+    response.end();
+  });
+  for (const path of ['/gzip', '/deflate', '/br']) {
+    const outcome = await fetchUrl(`http://${host}${path}`);
+    assert.deepEqual([outcome.ok, text(outcome)], [true, ''], path);
+  }
+});
+
+test('a refusal keeps its status and Retry-After, though its body does not unpack', async (context) => {
+  const bodies: Record<string, Buffer> = {
+    '/gzip': Buffer.from('plain'),
+    '/x-gzip': gzipSync(Buffer.alloc(2 << 20)),
+    '/deflate': deflateSync('sorry').subarray(0, 5),
+    '/br': Buffer.from('plain'),
+    '/identity': Buffer.alloc(0),
+  };
+  const host = await serveHttp(context, ({ url = '' }, response) => {
+    response.writeHead(503, 'Too Busy', { 'Content-Encoding': url.slice(1), 'Retry-After': '600' });
+    response.end(bodies[url]);
+  });
+  const message = 'HTTP status 503 Too Busy';
+  for (const path of Object.keys(bodies))
+    assert.deepEqual(
+      await fetchUrl(`http://${host}${path}`),
+      { ok: false, code: 'status', status: 503, message, body: Buffer.alloc(0), retryAfter: 600 },
+      path,
+    );
+});
+
 test('an answer that is too long, before or after unpacking, is refused', async (context) => {
   const host = await serveHttp(context, ({ url }, response) => {
     if (url === '/bomb') {
