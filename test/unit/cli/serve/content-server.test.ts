@@ -175,6 +175,65 @@ describe('the server of content', { timeout: HANGS_AFTER }, () => {
     assert.deepEqual(shelf.log, []);
   });
 
+  /** The answer to a request that is sent as it is; the server hangs up behind it. */
+  function tell(lines: readonly string[]): Promise<string> {
+    return new Promise((resolve, reject) => {
+      let heard = '';
+      const socket = connect(Number(new URL(film()).port), '127.0.0.1');
+      socket.on('data', (chunk: Buffer) => {
+        heard += chunk.toString('latin1');
+      });
+      socket.on('error', reject);
+      socket.on('end', () => resolve(heard));
+      socket.write(`${[...lines, 'Connection: close'].join('\r\n')}\r\n\r\n`);
+    });
+  }
+
+  it('takes a whole URL for a target, and the host in it for the one that is asked', async () => {
+    const { port } = new URL(film());
+    const { pathname } = new URL(urls[2] ?? '');
+    const list = new URL(urls[3] ?? '').pathname;
+    const part = await tell([
+      `GET http://localhost:${port}${pathname}?x HTTP/1.1`,
+      ...[`Host: localhost:${port}`, 'Range: bytes=0-1'],
+    ]);
+    assert.match(part, /^HTTP\/1\.1 206 .*Content-Range: bytes 0-1\/10\r\n/s);
+    const named = await tell([`GET http://[::1]:81${list} HTTP/1.1`, 'Host: 127.0.0.1']);
+    assert.match(named, /\nhttp:\/\/\[::1\]:81\/torrents\//);
+    const page = ['Host: 127.0.0.1', 'Origin: http://127.0.0.1'];
+    const refused = {
+      'another host': [`GET http://evil.example${pathname} HTTP/1.1`, 'Host: 127.0.0.1'],
+      'another host in the header': [`GET http://127.0.0.1${pathname} HTTP/1.1`, 'Host: evil.example'],
+      'a user name': [`GET http://127.0.0.1@evil.example${pathname} HTTP/1.1`, 'Host: 127.0.0.1'],
+      'a page of another port': [`GET http://127.0.0.1:1${pathname} HTTP/1.1`, ...page],
+      'an old request without a host': [`GET ${pathname} HTTP/1.0`],
+    };
+    const statuses = await Promise.all(Object.values(refused).map(async (lines) => (await tell(lines)).slice(9, 12)));
+    assert.deepEqual(Object.fromEntries(Object.keys(refused).map((name, at) => [name, statuses[at]])), {
+      'another host': '421',
+      'another host in the header': '421',
+      'a user name': '404',
+      'a page of another port': '403',
+      'an old request without a host': '421',
+    });
+  });
+
+  it('says 412 to a player that wants another file than this, comparing strongly', async () => {
+    const etagOf = (number: number) => tag.replace(/-0"$/, `-${number}"`);
+    for (const tags of ['"another"', `W/${tag}`, etagOf(1), `"x", W/${tag}`])
+      for (const method of ['GET', 'HEAD']) {
+        shelf.log.length = 0;
+        const { status, headers } = await ask(
+          film(),
+          { 'If-Match': tags, 'If-None-Match': tag, Range: 'bytes=0-1' },
+          method,
+        );
+        assert.deepEqual([status, headers.etag, shelf.log], [412, tag, []], `${method} ${tags}`);
+      }
+    for (const tags of [tag, '*', `"x", ${tag}`])
+      assert.equal((await ask(film(), { 'If-Match': tags, Range: 'bytes=0-1' })).status, 206, tags);
+  });
+
   it('knows no other file, method, host or page', async () => {
     const base = new URL(film()).origin;
     const hash = SAMPLE.metainfo.infoHash.toString('hex');
