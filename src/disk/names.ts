@@ -3,6 +3,7 @@ import { relative } from 'node:path/posix';
 import { toHex } from '../base/bytes.js';
 import { sha1 } from '../base/digest.js';
 import { nameBytes } from '../base/raw-name.js';
+import { withoutEnd } from '../base/without-end.js';
 import type { InfoHash } from '../metainfo/info-hash.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
 import { foldName } from '../metainfo/path-policy.js';
@@ -69,10 +70,8 @@ export function borderName(name: string, infoHash: InfoHash): string {
 function shortened(name: string): string {
   const bytes = Buffer.from(name);
   if (bytes.length <= MAX_NAME_LENGTH) return name;
-  const begin = bytes
-    .subarray(0, MAX_NAME_LENGTH - 20)
-    .toString('utf8')
-    .replace(/\ufffd+$/, '');
+  // The cut may go through a character.
+  const begin = withoutEnd(bytes.toString('utf8', 0, MAX_NAME_LENGTH - 20), '\ufffd');
   return `${begin}~${toHex(sha1(bytes)).slice(0, 8)}`;
 }
 

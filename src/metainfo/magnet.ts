@@ -187,8 +187,9 @@ interface Value {
  */
 function queryOf(link: string): string {
   const plain = /^magnet%3a/i.test(link) ? unescapeText(link) : link;
-  // Mails break a quoted link over several lines. URL parsers drop these characters too.
-  const query = /^magnet:\/{0,2}\??(.*=.*)$/i.exec(plain.replace(/[\t\r\n]+/g, ''))?.[1];
+  // Mails break a quoted link over several lines. URL parsers drop these characters too. Without `s` the expression
+  // would end at U+2028, and try a long link anew from each `=` before it.
+  const query = /^magnet:\/{0,2}\??(.*=.*)$/is.exec(plain.replace(/[\t\r\n]+/g, ''))?.[1];
   if (query === undefined) throw invalid('has no parameters', link);
   return query;
 }

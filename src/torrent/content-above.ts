@@ -2,6 +2,7 @@
  * Finds out whether the user has named the torrent's own folder as the place for it. A user who stands in that folder,
  * or names it with `-d`, would otherwise fetch everything again into a new folder below it.
  */
+import { withoutEnd } from '../base/without-end.js';
 import type { FileSurvey, OpenStorage } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceLayout } from '../metainfo/piece-layout.js';
@@ -23,7 +24,7 @@ export function lookForContentAbove(
   dir: string,
   answered: (place: string | null) => void,
 ): void {
-  const above = dir === '.' ? '..' : `${dir.replace(/\/+$/, '')}/..`;
+  const above = dir === '.' ? '..' : `${withoutEnd(dir, '/')}/..`;
   const storage = openStorage({
     // The answer must come even when the torrent has ended, because the storage has to be closed.
     timers: null,

@@ -1,5 +1,6 @@
 import type { Task, Timers } from '../base/clock.js';
 import type { PeerAddress, SingleSocket, SocketHandler } from '../net/raw-server.js';
+import { parseRequestTarget } from '../net/request-target.js';
 import type { HttpAnswer, HttpGet } from './http-message.js';
 import type { HttpOptions } from './tracker-options.js';
 
@@ -93,14 +94,15 @@ export class HttpConnection implements SocketHandler {
   }
 
   #readRequestLine(line: string): NextFunc | null {
-    const [method = '', target = '', version = '', ...rest] = line.split(' ');
-    if (rest.length > 0 || !target.startsWith('/')) return this.#refuse(400);
+    const [method = '', text = '', version = '', ...rest] = line.split(' ');
+    // A tracker does not know by which names it is reached, so it answers by every one.
+    const target = parseRequestTarget(text);
+    if (rest.length > 0 || target === null) return this.#refuse(400);
     if (!version.startsWith('HTTP/1.')) return this.#refuse(505);
     if (method !== 'GET' && method !== 'HEAD') return this.#refuse(405);
     this.#headOnly = method === 'HEAD';
-    const mark = target.indexOf('?');
-    this.#path = mark === -1 ? target : target.slice(0, mark);
-    this.#query = mark === -1 ? '' : target.slice(mark + 1);
+    this.#path = target.path;
+    this.#query = target.query;
     return (header) => this.#readHeader(header);
   }
 

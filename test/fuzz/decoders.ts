@@ -45,6 +45,7 @@ import {
   encodeSocksDatagram,
 } from '../../src/net/proxy/socks5.js';
 import type { SingleSocket } from '../../src/net/raw-server.js';
+import { parseRequestTarget } from '../../src/net/request-target.js';
 import { encodeHead, encodeRecords, lastSeal } from '../../src/resume/journal-format.js';
 import { isJournal, ownerIn, readJournal } from '../../src/resume/read-journal.js';
 import { decodePexMessage, encodePexMessage } from '../../src/swarm/extensions/peer-exchange.js';
@@ -813,6 +814,12 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
       'info_hash=ZZZZZZZZZZZZZZZZZZZZ&peer_id=-GB0100-000000000000&port=6881&uploaded=0&left=5&event=started&ip=192.0.2.1&numwant=50&key=x',
     ),
     decode: ofText((text) => readAnnounce(parseQuery(text), '192.0.2.1')),
+  },
+  {
+    file: 'net/request-target.ts',
+    name: 'parseRequestTarget',
+    seeds: texts('/announce?info_hash=%5a&port=1', 'http://192.0.2.1:6969/announce?port=1', 'HTTPS://[2001:db8::1]'),
+    decode: ofText(parseRequestTarget),
   },
   {
     file: 'tracker/http-connection.ts',

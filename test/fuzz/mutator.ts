@@ -83,8 +83,13 @@ export class Mutator {
   }
 
   #lengthen(bytes: Buffer): Buffer {
-    const at = this.#random.below(bytes.length + 1);
-    const part = bytes.subarray(at, at + 1 + this.#random.below(this.#random.below(2) === 0 ? 8 : 200));
+    const random = this.#random;
+    const at = random.below(bytes.length + 1);
+    // A token repeats in the midst of something else too: what looks for a run of it may begin anew at each.
+    const part =
+      random.below(2) === 0
+        ? (TOKENS[random.below(TOKENS.length)] as Buffer)
+        : bytes.subarray(at, at + 1 + random.below(random.below(2) === 0 ? 8 : 200));
     if (part.length === 0) return bytes;
     const times = Math.floor((MAX_LENGTH - bytes.length) / part.length);
     return splice(bytes, at, at, Buffer.concat(Array.from({ length: Math.max(0, times) }, () => part)));

@@ -5,6 +5,7 @@ import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import type { ByteRun } from '../../metainfo/padding.js';
+import { parseRequestTarget } from '../../net/request-target.js';
 import type { ReadableTorrent } from '../run/reading-run.js';
 import { type AskedRange, askedRange } from './asked-range.js';
 import { mediaTypeOf } from './media-type.js';
@@ -89,10 +90,14 @@ export class ContentServer {
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
     response.setHeader('X-Content-Type-Options', 'nosniff');
-    const { method = '', url = '' } = request;
-    if (!isOurHost(request.headers.host)) refuse(response, 421, 'this server has another name');
-    else if (!isOurOrigin(request.headers.origin, request.headers.host)) refuse(response, 403, 'not for other pages');
-    else if (!isOurPage(request.headers)) refuse(response, 403, 'not for other pages');
+    const { method = '', url = '', headers } = request;
+    const target = parseRequestTarget(url);
+    // RFC 9112, 3.2.2: the host that the target names counts. The header must be ours too: only a page of another site
+    // has us asked under a name of its own.
+    const host = target?.authority ?? headers.host ?? '';
+    if (!isOurHost(headers.host) || !isOurHost(host)) refuse(response, 421, 'this server has another name');
+    else if (!isOurOrigin(headers.origin, host)) refuse(response, 403, 'not for other pages');
+    else if (!isOurPage(headers)) refuse(response, 403, 'not for other pages');
     else if (this.#busy.has(request.socket)) {
       // It has sent more requests ahead. Each would have a reader and memory of its own, and could have hundreds.
       refuse(response, 503, 'one file at a time over a connection');
@@ -100,20 +105,20 @@ export class ContentServer {
       response.setHeader('Allow', 'GET, HEAD');
       refuse(response, 405, 'only GET and HEAD');
     } else {
-      const [, hash, what] = /^\/torrents\/([0-9a-f]{40})\/(.*)$/i.exec(url.split('?')[0] ?? '') ?? [];
+      const [, hash, what] = /^\/torrents\/([0-9a-f]{40})\/(.*)$/i.exec(target?.path ?? '') ?? [];
       const number = /^stream\/(\d{1,7})(?:\/[^/]*)?$/.exec(what ?? '')?.[1];
       const served = this.#files.find((file) => number !== undefined && file.number === Number(number));
       if (hash?.toLowerCase() !== this.#infoHash) refuse(response, 404, 'no such torrent');
-      else if (what === 'playlist.m3u8') this.#sendPlaylist(request, response);
+      else if (what === 'playlist.m3u8') this.#sendPlaylist(host, request, response);
       else if (served === undefined) refuse(response, 404, 'no such file');
       else this.#sendFile(served, request, response);
     }
   }
 
-  #sendPlaylist(request: IncomingMessage, response: ServerResponse): void {
+  #sendPlaylist(host: string, request: IncomingMessage, response: ServerResponse): void {
     const lines = this.#files.flatMap((each) => {
       const name = (each.file.path.at(-1) ?? '').replace(/\p{Cc}/gu, ' ');
-      return [`#EXTINF:-1,${name}`, `http://${request.headers.host}${this.#pathOf(each)}`];
+      return [`#EXTINF:-1,${name}`, `http://${host}${this.#pathOf(each)}`];
     });
     const body = Buffer.from(`${['#EXTM3U', ...lines].join('\n')}\n`);
     response.writeHead(200, { 'Content-Type': mediaTypeOf('x.m3u8'), 'Content-Length': body.length });
@@ -126,6 +131,10 @@ export class ContentServer {
     response.setHeader('Accept-Ranges', 'bytes');
     response.setHeader('ETag', tag);
     const { headers } = request;
+    if (!isOneOf(headers['if-match'], tag)) {
+      refuse(response, 412, 'this is another file');
+      return;
+    }
     if (isNoneOf(headers['if-none-match'], tag)) {
       response.writeHead(304).end();
       return;
@@ -145,20 +154,24 @@ export class ContentServer {
     if (asked.kind === 'part') response.setHeader('Content-Range', `bytes ${run.begin}-${run.end - 1}/${length}`);
     response.writeHead(asked.kind === 'part' ? 206 : 200);
     if (request.method === 'HEAD') response.end();
-    else this.#pump(served, run, response);
+    else this.#pump(served, run, request.socket, response);
   }
 
   /** Writes the bytes. The next ones are read when the player has taken the ones before. */
-  #pump({ index }: ServedFile, run: ByteRun, response: ServerResponse): void {
+  #pump({ index }: ServedFile, run: ByteRun, socket: Socket, response: ServerResponse): void {
     const reader = this.#torrent.openReader(index, run, true);
-    const { socket } = response;
     this.#readers.add(reader);
-    if (socket !== null) this.#busy.add(socket);
-    response.once('close', () => {
+    this.#busy.add(socket);
+    const over = (): void => {
+      response.off('close', over);
+      socket.off('close', over);
       this.#readers.delete(reader);
-      if (socket !== null) this.#busy.delete(socket);
+      this.#busy.delete(socket);
       reader.close();
-    });
+    };
+    // A response that waits behind others has no socket yet, and may not hear that it is closed.
+    response.once('close', over);
+    socket.once('close', over);
     // The player gets the head before the first piece is here.
     response.flushHeaders();
     const chunk = Buffer.allocUnsafe(Math.min(CHUNK, Math.max(1, run.end - run.begin)));
@@ -174,6 +187,14 @@ export class ContentServer {
       });
     next();
   }
+}
+
+/**
+ * Whether the player wants what `tag` names, or names nothing. If-Match compares strongly, so a tag with `W/` is none
+ * of ours (RFC 9110, 13.1.1).
+ */
+function isOneOf(header: string | undefined, tag: string): boolean {
+  return header === undefined || header.split(',').some((each) => ['*', tag].includes(each.trim()));
 }
 
 /** Whether the player has what `tag` names: If-None-Match compares weakly, so `W/` says nothing (RFC 9110, 13.1.2). */

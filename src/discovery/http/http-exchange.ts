@@ -105,9 +105,13 @@ export function exchange(
         const { status, reason, headers } = head;
         const retryAfter = parseRetryAfter(headers.get('retry-after')?.[0]);
         socket.destroy();
-        unpack(body.bytes, headers.get('content-encoding')?.join(', '), maxLength, fail, (unpacked) =>
-          finish({ kind: 'answered', status, reason, body: unpacked, retryAfter }),
-        );
+        unpack(body.bytes, headers.get('content-encoding')?.join(', '), maxLength, (unpacked) => {
+          // What a status other than success says counts, whatever its body is.
+          const isRefusal = status < 200 || status > 299;
+          if (unpacked.ok) finish({ kind: 'answered', status, reason, body: unpacked.body, retryAfter });
+          else if (isRefusal) finish({ kind: 'answered', status, reason, body: Buffer.alloc(0), retryAfter });
+          else fail('bad-answer', unpacked.message);
+        });
       },
       failed: (why, message) => fail(why === 'cut' ? 'unreachable' : 'bad-answer', message),
     },
@@ -156,23 +160,28 @@ function isRedirect(status: number): boolean {
   return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
 }
 
-/** Undoes the answer's Content-Encoding; an answer that unpacks to more than `maxLength` bytes fails. */
+type Unpacked = { readonly ok: true; readonly body: Buffer } | { readonly ok: false; readonly message: string };
+
+/**
+ * Undoes the answer's Content-Encoding; an answer that unpacks to more than `maxLength` bytes fails. Nothing is packed
+ * into no bytes: a server may name a packing where it sends no body.
+ */
 function unpack(
   body: Buffer,
   encoding: string | undefined,
   maxLength: number,
-  fail: (code: 'bad-answer', message: string) => void,
-  gotBody: (body: Buffer) => void,
+  answered: (outcome: Unpacked) => void,
 ): void {
-  const unpacker = unpackerFor(encoding, body);
-  if (unpacker === null) gotBody(body);
-  else if (unpacker === 'unknown') fail('bad-answer', 'the answer is packed in a way that was not asked for');
+  const unpacker = body.length === 0 ? null : unpackerFor(encoding, body);
+  const failed = (message: string): void => answered({ ok: false, message });
+  if (unpacker === null) answered({ ok: true, body });
+  else if (unpacker === 'unknown') failed('the answer is packed in a way that was not asked for');
   else {
     unpacker(body, { maxOutputLength: maxLength }, (error, unpacked) => {
-      if (error === null) gotBody(unpacked);
+      if (error === null) answered({ ok: true, body: unpacked });
       else if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-        fail('bad-answer', `the answer is longer than ${maxLength} bytes`);
-      } else fail('bad-answer', `the answer does not unpack: ${error.message}`);
+        failed(`the answer is longer than ${maxLength} bytes`);
+      } else failed(`the answer does not unpack: ${error.message}`);
     });
   }
 }

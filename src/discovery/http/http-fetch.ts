@@ -8,6 +8,7 @@ import { parseHttpUrl, printable } from '../trackers/announce-url.js';
 import { HttpCookies } from './http-cookies.js';
 import { type Destination, findDestinations } from './http-destination.js';
 import { type ExchangeOutcome, exchange } from './http-exchange.js';
+import { escapedLocation } from './http-location.js';
 import { type HttpProxies, NO_PROXIES } from './http-proxies.js';
 import { portOf } from './http-socket.js';
 import type { Authorities } from './http-tls.js';
@@ -203,7 +204,7 @@ class HttpFetch {
 
   #follow(from: URL, authorization: string | null, at: Destination, location: string): void {
     this.#redirects += 1;
-    const to = urlOf(location, from.href)?.href ?? location;
+    const to = urlOf(escapedLocation(location), from.href)?.href ?? location;
     const outcome = parseHttpUrl(to);
     if (this.#redirects > this.#options.maxRedirects) {
       this.#fail('bad-answer', `more than ${this.#options.maxRedirects} redirects`);

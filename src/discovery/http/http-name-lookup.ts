@@ -5,9 +5,8 @@
  * it is quick, and it may know more (a search domain, a name of the local network).
  */
 import { lookup, Resolver } from 'node:dns';
-import { readFile } from 'node:fs';
 import type { BindAddresses } from '../../net/fence.js';
-import { parseIp } from '../../net/ip-address.js';
+import { HostsTable } from './http-hosts-table.js';
 
 export type NameOutcome =
   | { readonly ok: true; readonly addresses: readonly string[] }
@@ -20,8 +19,8 @@ export interface NameLookupOptions {
    * Null for no fence.
    */
   readonly bind: BindAddresses | null;
-  /** A table in the form of /etc/hosts. It need not exist. */
-  readonly hostsPath: string;
+  /** What is looked at first. */
+  readonly hosts: HostsTable;
   /** Name servers as `ADDRESS` or `ADDRESS:PORT` (IPv6 in brackets then), or null for those of the system. */
   readonly servers: readonly string[] | null;
   /** Whether to ask the system when the name servers do not know the name. */
@@ -30,7 +29,7 @@ export interface NameLookupOptions {
 
 export const DEFAULT_NAME_LOOKUP_OPTIONS: NameLookupOptions = {
   bind: null,
-  hostsPath: '/etc/hosts',
+  hosts: new HostsTable('/etc/hosts'),
   servers: null,
   askSystem: true,
 };
@@ -60,10 +59,8 @@ export function lookUpName(
       });
     }
   };
-  readFile(options.hostsPath, 'utf8', (error, table) => {
+  options.hosts.find(name, (addresses) => {
     if (cancelled) return;
-    // A table that is missing, or that we may not read, does not matter: the name servers know the rest.
-    const addresses = error === null ? addressesInHosts(table, name) : [];
     if (addresses.length > 0) answer({ ok: true, addresses });
     else query = askServers(name, options, serversAnswered);
   });
@@ -124,12 +121,4 @@ function inTurn(first: readonly string[], second: readonly string[]): string[] {
 /** A name server is written as `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` or `[2001:db8::1]:5353`. */
 function isIpv4Server(server: string): boolean {
   return /^[0-9.]+(:\d+)?$/.test(server);
-}
-
-/** The addresses of `name` (lower case) in a table in the form of /etc/hosts, in the table's order. */
-export function addressesInHosts(table: string, name: string): string[] {
-  return table.split('\n').flatMap((line) => {
-    const [address = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
-    return names.some((each) => each.toLowerCase() === name) && parseIp(address) !== undefined ? [address] : [];
-  });
 }

@@ -9,6 +9,7 @@ import { type HttpConnection, HttpConnections } from './http-connections.js';
 import { type Destination, findDestinations } from './http-destination.js';
 import { parseRetryAfter } from './http-exchange.js';
 import { authorizationOf } from './http-fetch.js';
+import { escapedLocation } from './http-location.js';
 import { type HttpProxies, NO_PROXIES } from './http-proxies.js';
 import { encodeRequest, heardFromProxy } from './http-request.js';
 import type { HttpResponseHead } from './http-response.js';
@@ -324,7 +325,7 @@ class RangeFetch {
 
   #follow({ url: from, authorization }: Place, host: string, location: string): void {
     this.#redirects += 1;
-    const to = urlOf(Buffer.from(location, 'latin1').toString('utf8'), from.href)?.href ?? location;
+    const to = urlOf(escapedLocation(location), from.href)?.href ?? location;
     const outcome = parseHttpUrl(to);
     if (this.#redirects > this.#options.maxRedirects) {
       this.#parts.found(null);

@@ -3,6 +3,7 @@
  * programs read one connection and may disagree on where a message ends. Here a connection leads to one server and has
  * one reader at a time. An answer whose own end is in doubt is refused.
  */
+import { withoutEnd } from '../../base/without-end.js';
 
 export interface HttpResponseHead {
   /** Three digits. Of the 1xx only 101 comes here. */
@@ -122,7 +123,7 @@ export class HttpResponseReader {
       this.#bad('it does not begin with HTTP/');
     } else if (this.#lineRoom < 0) this.#bad('a line, or all of its headers, are too long');
     else if (feedAt !== -1) {
-      const line = this.#line.replace(/\r*\n$/, '');
+      const line = withoutEnd(this.#line.slice(0, -1), '\r');
       this.#line = '';
       this.#gotLine(line);
     }

@@ -3,6 +3,7 @@ import { urlOf } from '../../base/url.js';
 import { type IpFamily, parseIp } from '../../net/ip-address.js';
 import type { DatagramHandler, DatagramOutcome, DatagramSocket, PeerAddress, RawServer } from '../../net/raw-server.js';
 import { reachOf } from '../../net/reach.js';
+import { escapedLocation } from '../http/http-location.js';
 
 /** A gateway that has answered a search. */
 export interface FoundGateway {
@@ -148,7 +149,7 @@ export function decodeSearchAnswer(data: Buffer, from: string): URL | undefined 
   }
   const target = headers.get('st') ?? '';
   if (!/:(?:InternetGatewayDevice|WANIPConnection|WANPPPConnection):\d+$/.test(target)) return undefined;
-  return gatewayUrl(headers.get('location') ?? '', from);
+  return gatewayUrl(escapedLocation(headers.get('location') ?? ''), from);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { redactUrl } from '../../base/redaction.js';
 import { UNPRINTABLE } from '../../base/unprintable.js';
 import { urlOf } from '../../base/url.js';
+import { withoutEnd } from '../../base/without-end.js';
 import type { AnnounceRequest } from './tracker-client.js';
 
 const MAX_URL_LENGTH = 4096;
@@ -71,7 +72,7 @@ export function announceUrl(request: AnnounceRequest): UrlOutcome {
   if (request.encryption === 'supported') fields.push('supportcrypto=1');
   if (request.encryption === 'required') fields.push('requirecrypto=1');
   url.hash = '';
-  const own = url.search.slice(1).replace(/&+$/, '');
+  const own = withoutEnd(url.search.slice(1), '&');
   url.search = own === '' ? fields.join('&') : `${own}&${fields.join('&')}`;
   return outcome;
 }

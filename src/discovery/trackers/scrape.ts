@@ -1,4 +1,5 @@
 /** BEP 48 over HTTP: asks a tracker how many seeds and leeches torrents have, and how often they were downloaded. */
+import { withoutEnd } from '../../base/without-end.js';
 import { asDictionary, getDictionary } from '../../bencode/access.js';
 import { escapeBytes, parseHttpUrl, shownUrl, type UrlOutcome } from './announce-url.js';
 import type { ScrapedTorrent, ScrapeOutcome } from './tracker-client.js';
@@ -18,7 +19,7 @@ export function scrapeUrl(text: string, infoHashes: readonly Buffer[]): UrlOutco
   }
   url.pathname = path;
   url.hash = '';
-  const own = url.search.slice(1).replace(/&+$/, '');
+  const own = withoutEnd(url.search.slice(1), '&');
   const fields = infoHashes.map((infoHash) => `info_hash=${escapeBytes(infoHash)}`);
   url.search = [...(own === '' ? [] : [own]), ...fields].join('&');
   return outcome;

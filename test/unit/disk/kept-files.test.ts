@@ -20,7 +20,7 @@ const READERS: Readonly<Record<string, 'kept' | 'content' | 'given by the user' 
   'cli/source/load-source.ts': 'given by the user',
   'cli/source/source-list.ts': 'given by the user',
   'cli/version.ts': 'of the system',
-  'discovery/http/http-name-lookup.ts': 'of the system',
+  'discovery/http/http-hosts-table.ts': 'of the system',
   'disk/worker/copy-candidate.ts': 'content',
   'disk/worker/finish-file.ts': 'content',
   'disk/worker/file-hasher.ts': 'content',

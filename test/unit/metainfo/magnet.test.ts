@@ -129,6 +129,7 @@ test('links are read in all the forms in which people pass them on', () => {
     `magnet:?&&xt=urn%3Abtih%3A${HASH}&dn=+x+&tr=%20http://a/`,
     `magnet:?xt=urn:btih:${HASH.slice(0, 9)}\r\n${HASH.slice(9)}&dn=x\n&tr=http:\t//a/`,
     encodeURIComponent(`magnet:?xt=urn:btih:${HASH}&dn=x&tr=http://a/`),
+    `magnet:?xt=urn:btih:${HASH}&dn=x&tr=http://a/&${'='.repeat(60_000)}\u2028`,
   ]) {
     const { infoHash, name, trackers } = parseMagnet(link);
     assert.deepEqual([infoHash?.toString('hex'), name, trackers], [HASH, 'x', ['http://a/']], link);

@@ -82,13 +82,28 @@ test('the length of the answer is told, and HEAD gets no body', () => {
   assert.match(answerTo('HEAD /a HTTP/1.0\n\n'), /^HTTP\/1\.1 200 OK\r\n.*Content-Length: 12\r\n.*\r\n\r\n$/s);
 });
 
+test('a target that is a whole URL is understood as its path and query, whatever host it names', () => {
+  const { answerTo } = setUp();
+  const bodies = [
+    'http://tracker:80/announce?port=1&x=?',
+    'HTTPS://[2001:db8::1]/a',
+    'http://tracker',
+    'http://t?a=/b',
+  ].map((target) => answerTo(`GET ${target} HTTP/1.1\r\nHost: tracker\r\n\r\n`).split('\r\n\r\n')[1]);
+  assert.deepEqual(bodies, ['10.0.0.2 /announce port=1&x=?', '10.0.0.2 /a ', '10.0.0.2 / ', '10.0.0.2 / a=/b']);
+});
+
 test('a request that is none is refused with its status', () => {
   const { answerTo } = setUp();
   const long = 'x'.repeat(9000);
   const requests: Record<string, string> = {
     'no target': 'GET\r\n\r\n',
     'HTTP/0.9': 'GET /\r\n',
-    'target of a proxy': 'GET http://other/ HTTP/1.1\r\n\r\n',
+    'target of another scheme': 'GET ftp://other/ HTTP/1.1\r\n\r\n',
+    'target with a user name': 'GET http://me@tracker/ HTTP/1.1\r\n\r\n',
+    'target without a host': 'GET http:///announce HTTP/1.1\r\n\r\n',
+    'target of a tunnel': 'CONNECT other:443 HTTP/1.1\r\n\r\n',
+    'target of no path': 'GET announce HTTP/1.1\r\n\r\n',
     'too many words': 'GET / x HTTP/1.1\r\n\r\n',
     'HTTP/2': 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
     'other version': 'GET / HTTP/2.0\r\n\r\n',
@@ -109,7 +124,11 @@ test('a request that is none is refused with its status', () => {
   assert.deepEqual(Object.fromEntries(statuses), {
     'no target': '400 Bad Request',
     'HTTP/0.9': '505 HTTP Version Not Supported',
-    'target of a proxy': '400 Bad Request',
+    'target of another scheme': '400 Bad Request',
+    'target with a user name': '400 Bad Request',
+    'target without a host': '400 Bad Request',
+    'target of a tunnel': '400 Bad Request',
+    'target of no path': '400 Bad Request',
     'too many words': '400 Bad Request',
     'HTTP/2': '400 Bad Request',
     'other version': '505 HTTP Version Not Supported',

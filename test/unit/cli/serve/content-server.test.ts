@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { get, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
@@ -174,6 +175,65 @@ describe('the server of content', { timeout: HANGS_AFTER }, () => {
     assert.deepEqual(shelf.log, []);
   });
 
+  /** The answer to a request that is sent as it is; the server hangs up behind it. */
+  function tell(lines: readonly string[]): Promise<string> {
+    return new Promise((resolve, reject) => {
+      let heard = '';
+      const socket = connect(Number(new URL(film()).port), '127.0.0.1');
+      socket.on('data', (chunk: Buffer) => {
+        heard += chunk.toString('latin1');
+      });
+      socket.on('error', reject);
+      socket.on('end', () => resolve(heard));
+      socket.write(`${[...lines, 'Connection: close'].join('\r\n')}\r\n\r\n`);
+    });
+  }
+
+  it('takes a whole URL for a target, and the host in it for the one that is asked', async () => {
+    const { port } = new URL(film());
+    const { pathname } = new URL(urls[2] ?? '');
+    const list = new URL(urls[3] ?? '').pathname;
+    const part = await tell([
+      `GET http://localhost:${port}${pathname}?x HTTP/1.1`,
+      ...[`Host: localhost:${port}`, 'Range: bytes=0-1'],
+    ]);
+    assert.match(part, /^HTTP\/1\.1 206 .*Content-Range: bytes 0-1\/10\r\n/s);
+    const named = await tell([`GET http://[::1]:81${list} HTTP/1.1`, 'Host: 127.0.0.1']);
+    assert.match(named, /\nhttp:\/\/\[::1\]:81\/torrents\//);
+    const page = ['Host: 127.0.0.1', 'Origin: http://127.0.0.1'];
+    const refused = {
+      'another host': [`GET http://evil.example${pathname} HTTP/1.1`, 'Host: 127.0.0.1'],
+      'another host in the header': [`GET http://127.0.0.1${pathname} HTTP/1.1`, 'Host: evil.example'],
+      'a user name': [`GET http://127.0.0.1@evil.example${pathname} HTTP/1.1`, 'Host: 127.0.0.1'],
+      'a page of another port': [`GET http://127.0.0.1:1${pathname} HTTP/1.1`, ...page],
+      'an old request without a host': [`GET ${pathname} HTTP/1.0`],
+    };
+    const statuses = await Promise.all(Object.values(refused).map(async (lines) => (await tell(lines)).slice(9, 12)));
+    assert.deepEqual(Object.fromEntries(Object.keys(refused).map((name, at) => [name, statuses[at]])), {
+      'another host': '421',
+      'another host in the header': '421',
+      'a user name': '404',
+      'a page of another port': '403',
+      'an old request without a host': '421',
+    });
+  });
+
+  it('says 412 to a player that wants another file than this, comparing strongly', async () => {
+    const etagOf = (number: number) => tag.replace(/-0"$/, `-${number}"`);
+    for (const tags of ['"another"', `W/${tag}`, etagOf(1), `"x", W/${tag}`])
+      for (const method of ['GET', 'HEAD']) {
+        shelf.log.length = 0;
+        const { status, headers } = await ask(
+          film(),
+          { 'If-Match': tags, 'If-None-Match': tag, Range: 'bytes=0-1' },
+          method,
+        );
+        assert.deepEqual([status, headers.etag, shelf.log], [412, tag, []], `${method} ${tags}`);
+      }
+    for (const tags of [tag, '*', `"x", ${tag}`])
+      assert.equal((await ask(film(), { 'If-Match': tags, Range: 'bytes=0-1' })).status, 206, tags);
+  });
+
   it('knows no other file, method, host or page', async () => {
     const base = new URL(film()).origin;
     const hash = SAMPLE.metainfo.infoHash.toString('hex');
@@ -237,6 +297,43 @@ describe('the server of content', { timeout: HANGS_AFTER }, () => {
     socket.destroy();
   });
 
+  it('opens one reader for a connection, though the file must wait behind the answer to an earlier request', async () => {
+    shelf.log.length = 0;
+    let open: () => void = () => undefined;
+    shelf.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const { port, pathname } = new URL(urls[2] ?? '');
+    const lineOf = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
+    const socket = connect(Number(port), '127.0.0.1');
+    let heard = '';
+    const isAnswered = new Promise<void>((resolve) => {
+      socket.on('data', (chunk: Buffer) => {
+        heard += chunk.toString('latin1');
+        if ((heard.match(/HTTP\/1.1 503 /g) ?? []).length === 299) resolve();
+      });
+    });
+    // They come at once, so that Node reads all of them before it has sent the first answer.
+    socket.write(lineOf('/nothing') + lineOf(pathname).repeat(300));
+    await new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (/HTTP\/1.1 200 /.test(heard)) resolve();
+      };
+      socket.on('data', look);
+    });
+    assert.deepEqual(shelf.log, ['open 3 0 10 true']);
+    open();
+    shelf.gate = null;
+    await isAnswered;
+    assert.deepEqual(shelf.log, ['open 3 0 10 true', 'close 3 at its end']);
+    assert.deepEqual(
+      [...new Set(heard.match(/HTTP\/1.1 \d+/g))],
+      ['HTTP/1.1 404', 'HTTP/1.1 200', 'HTTP/1.1 503'],
+      'the answers come in the order of the requests',
+    );
+    socket.destroy();
+  });
+
   it('closes the reader of a player that hangs up', async () => {
     shelf.log.length = 0;
     let open: () => void = () => undefined;
@@ -259,6 +356,35 @@ describe('the server of content', { timeout: HANGS_AFTER }, () => {
     open();
     shelf.gate = null;
     assert.deepEqual(shelf.log, [`open 0 0 ${LENGTH} true`, 'close 0 before']);
+  });
+
+  it('closes the reader of a player that hangs up before the answers to earlier requests are sent', async (t) => {
+    const library = new Shelf();
+    const [film] = files;
+    // Its playlist has more bytes than the system keeps for a player that does not read.
+    const name = 'ä'.repeat(120);
+    const many = Array.from({ length: 30_000 }, (_, number) => ({
+      index: 0,
+      number,
+      file: { ...(film?.file ?? assert.fail()), path: ['t', name] },
+    }));
+    const other = new ContentServer(library, SAMPLE.metainfo, many);
+    t.after(() => other.close());
+    const all = await new Promise<readonly string[]>((resolve) =>
+      other.listen(0, (outcome) => resolve(outcome instanceof BtgetError ? assert.fail(outcome) : outcome)),
+    );
+    const isClosed = new Promise<void>((resolve) => {
+      library.whenClosed = resolve;
+    });
+    const paths = [all.at(-1) ?? '', '/', '/', all[0] ?? ''].map((url) => new URL(url, all[0]).pathname);
+    const socket = connect(Number(new URL(all[0] ?? '').port), '127.0.0.1');
+    socket.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`).join(''));
+    await once(socket, 'readable');
+    // All requests have been read by now, for they came together.
+    assert.deepEqual(library.log, [`open 0 0 ${LENGTH} true`]);
+    socket.destroy();
+    await isClosed;
+    assert.deepEqual(library.log, [`open 0 0 ${LENGTH} true`, 'close 0 before']);
   });
 
   it('cuts the answer short when the torrent fails, so that nobody takes it for whole', async () => {

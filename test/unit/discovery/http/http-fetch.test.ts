@@ -95,6 +95,38 @@ test('packed answers are unpacked: gzip, deflate, and deflate without its header
   for (const path of Object.keys(bodies)) assert.equal(text(await fetchUrl(`http://${host}${path}`)), 'content', path);
 });
 
+test('an answer without a body is none that is packed, whatever it says of its packing', async (context) => {
+  const host = await serveHttp(context, ({ url = '' }, response) => {
+    response.setHeader('Content-Encoding', url.slice(1));
+    response.end();
+  });
+  for (const path of ['/gzip', '/deflate', '/br']) {
+    const outcome = await fetchUrl(`http://${host}${path}`);
+    assert.deepEqual([outcome.ok, text(outcome)], [true, ''], path);
+  }
+});
+
+test('a refusal keeps its status and Retry-After, though its body does not unpack', async (context) => {
+  const bodies: Record<string, Buffer> = {
+    '/gzip': Buffer.from('plain'),
+    '/x-gzip': gzipSync(Buffer.alloc(2 << 20)),
+    '/deflate': deflateSync('sorry').subarray(0, 5),
+    '/br': Buffer.from('plain'),
+    '/identity': Buffer.alloc(0),
+  };
+  const host = await serveHttp(context, ({ url = '' }, response) => {
+    response.writeHead(503, 'Too Busy', { 'Content-Encoding': url.slice(1), 'Retry-After': '600' });
+    response.end(bodies[url]);
+  });
+  const message = 'HTTP status 503 Too Busy';
+  for (const path of Object.keys(bodies))
+    assert.deepEqual(
+      await fetchUrl(`http://${host}${path}`),
+      { ok: false, code: 'status', status: 503, message, body: Buffer.alloc(0), retryAfter: 600 },
+      path,
+    );
+});
+
 test('an answer that is too long, before or after unpacking, is refused', async (context) => {
   const host = await serveHttp(context, ({ url }, response) => {
     if (url === '/bomb') {
@@ -248,6 +280,33 @@ test('a redirect to another scheme is refused, and the failure says where it wou
     told.push(outcome.redirect);
   }
   assert.deepEqual(told, [link, 'FTP://x/', undefined]);
+});
+
+test('a redirect with bytes beyond ASCII leads to just these bytes, be they UTF-8 or not', async (context) => {
+  const seen: string[] = [];
+  const host = await serveHttp(context, ({ url = '' }, response) => {
+    seen.push(url);
+    const to: Readonly<Record<string, Buffer>> = {
+      '/utf8': Buffer.from('/Café %C3%A9?a=ä&b=%e4'),
+      '/latin1': Buffer.from('/Caf\xe9?a=\xe4', 'latin1'),
+      '/host': Buffer.from('http://Größe.test/x'),
+    };
+    const location = to[url];
+    if (location === undefined) response.end('content');
+    // Node writes a header as Latin-1: a byte for each character.
+    else response.writeHead(302, { Location: location.toString('latin1') }).end();
+  });
+  const find: typeof findDestinations = (name, bind, step, answered) => {
+    if (name.endsWith('.test')) seen.push(name);
+    return findDestinations(name.endsWith('.test') ? '224.0.0.1' : name, bind, step, answered);
+  };
+  for (const path of ['utf8', 'latin1']) assert.equal(text(await fetchUrl(`http://${host}/${path}`)), 'content', path);
+  await fetchUrl(`http://${host}/host`, { findDestinations: find });
+  assert.deepEqual(seen, [
+    ...['/utf8', '/Caf%C3%A9%20%C3%A9?a=%C3%A4&b=%e4'],
+    ...['/latin1', '/Caf%E9?a=%E4'],
+    ...['/host', 'xn--gre-6ka8i.test'],
+  ]);
 });
 
 test('a redirect is judged by the address that we dialled, whatever the name meant before', async (context) => {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { HostsTable } from '../../../../src/discovery/http/http-hosts-table.js';
 import {
   DEFAULT_NAME_LOOKUP_OPTIONS,
   lookUpName,
@@ -57,7 +58,13 @@ function options(t: TestContext, server: string, more: Partial<NameLookupOptions
   const dir = scratch(t);
   const hostsPath = join(dir, 'hosts');
   writeFileSync(hostsPath, '192.0.2.9 listed.test\n0.0.0.0 blocked.test\n');
-  return { ...DEFAULT_NAME_LOOKUP_OPTIONS, hostsPath, servers: [server], askSystem: false, ...more };
+  return {
+    ...DEFAULT_NAME_LOOKUP_OPTIONS,
+    hosts: new HostsTable(hostsPath),
+    servers: [server],
+    askSystem: false,
+    ...more,
+  };
 }
 
 function find(name: string, how: NameLookupOptions): Promise<NameOutcome> {
@@ -69,7 +76,7 @@ test('the table of hosts comes first, then the name servers, whose families take
   const how = options(t, server);
   const outcomes: NameOutcome[] = [];
   for (const name of ['listed.test', 'blocked.test', 'name.test', 'nowhere.test']) outcomes.push(await find(name, how));
-  outcomes.push(await find('name.test', { ...how, hostsPath: '/nowhere' }));
+  outcomes.push(await find('name.test', { ...how, hosts: new HostsTable('/nowhere') }));
   assert.deepEqual(outcomes, [
     { ok: true, addresses: ['192.0.2.9'] },
     { ok: true, addresses: ['0.0.0.0'] },

@@ -98,6 +98,21 @@ describe('a fetch of a range', { timeout: HANGS_AFTER }, () => {
     assert.equal(asked, 2);
   });
 
+  it('follows a redirect with bytes beyond ASCII to just these bytes, be they UTF-8 or not', async (t) => {
+    const seen: (string | undefined)[] = [];
+    const host = await serveHttp(t, (request, response) => {
+      if (request.url === '/utf8') response.writeHead(302, { Location: Buffer.from('/Café').toString('latin1') }).end();
+      else if (request.url === '/latin1') response.writeHead(302, { Location: '/Caf\xe9' }).end();
+      else {
+        seen.push(request.url);
+        honest(request, response);
+      }
+    });
+    for (const path of ['utf8', 'latin1'])
+      assert.equal(await new Fetching(t).get(`http://${host}/${path}`), '206 0123456789');
+    assert.deepEqual(seen, ['/Caf%C3%A9', '/Caf%E9']);
+  });
+
   it('gives a password to its own server alone, and shows it to nobody', async (t) => {
     const seen: (string | undefined)[] = [];
     const other = await serveHttp(t, (request, response) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HttpResponseReader } from '../../../../src/discovery/http/http-response.js';
+import { countCalls } from '../../../support/counted-steps.js';
 import { seededRandom } from '../../../support/simulation/seeded-random.js';
 import { splits } from '../../../support/splits.js';
 
@@ -168,6 +169,29 @@ test('an answer that has no end is refused at its limit', () => {
     const length = 70_000;
     const stream = Buffer.from(begin + more.repeat(Math.ceil(length / more.length)));
     for (const parts of splits(stream, random, 1)) assert.equal(told(parts), expected, name);
+  }
+});
+
+test('a line costs no more than its length, however many carriage returns stand in it or at its end', () => {
+  const LONG = 60_000;
+  const within = (length: number) => `${'\r'.repeat(length)}x\r\n`;
+  const atEnd = (length: number) => `x${'\r'.repeat(length)}\r\n`;
+  const rows: Readonly<Record<string, readonly [answer: (length: number) => string, length: number, told: string]>> = {
+    'in a header': [(length) => `${OK}X-B: ${within(length)}${SEVEN}`, LONG, READ],
+    'at the end of a header': [(length) => `${OK}X-B: ${atEnd(length)}${SEVEN}`, LONG, READ],
+    'in the size of a chunk': [(length) => `${CHUNKED}7;${within(length)}content\r\n0\r\n\r\n`, 4000, READ],
+    'in a trailer': [(length) => `${CHUNKED}7\r\ncontent\r\n0\r\nX: ${within(length)}\r\n`, LONG, READ],
+    'behind a chunk': [(length) => `${CHUNKED}7\r\ncontent${atEnd(length).slice(1)}0\r\n\r\n`, 4000, READ],
+  };
+  const looked = (answer: string): number =>
+    countCalls(String.prototype, ['charCodeAt'], () => assert.equal(told([Buffer.from(answer, 'latin1')]), READ));
+  for (const [name, [answer, length, expected]] of Object.entries(rows)) {
+    const stream = answer(length);
+    assert.equal(told([Buffer.from(stream, 'latin1')]), expected, name);
+    assert.ok(looked(stream) < stream.length, name);
+    // A regular expression takes its steps where nobody counts them.
+    const reader = () => told([Buffer.from(stream, 'latin1')]);
+    assert.equal(countCalls(String.prototype, ['replace', 'match'], reader), 0, name);
   }
 });
 

@@ -96,6 +96,11 @@ test('an answer to a search gives the URL of a description at the host that sent
     decodeSearchAnswer(answerOf('http://192.168.1.1:5000/d.xml'), GATEWAY)?.href,
     'http://192.168.1.1:5000/d.xml',
   );
+  assert.equal(
+    decodeSearchAnswer(answerOf('http://192.168.1.1/gerät.xml'), GATEWAY)?.href,
+    'http://192.168.1.1/ger%C3%A4t.xml',
+    'the bytes as they came',
+  );
 });
 
 for (const location of [
