@@ -54,6 +54,12 @@ export class HttpConnections {
     return connection;
   }
 
+  /** Closes those that rest for the same server at the same address. */
+  dropResting(place: HttpPlace): void {
+    const key = keyOf(place);
+    for (const each of [...this.#resting]) if (each.key === key) each.drop();
+  }
+
   /** Closes all of them. */
   close(): void {
     for (const connection of [...this.#all]) connection.drop();

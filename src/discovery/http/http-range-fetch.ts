@@ -242,10 +242,18 @@ class RangeFetch {
       else if (next !== undefined && kind === 'unreachable') this.#dial(place, [next, ...rest]);
       else this.#end(kind, message);
     };
-    this.#limit = this.#timers.addTask(
-      () => goOn('unreachable', `no answer from ${destination.host} in time`),
-      headLimit,
-    );
+    const dialAnew = (): void => {
+      this.#limit?.cancel();
+      this.#dial(place, [destination, ...others]);
+    };
+    this.#limit = this.#timers.addTask(() => {
+      if (connection.isReused) {
+        // What lies between us and the server may forget connections that rest, all of them, without a word.
+        drop();
+        this.#parts.connections.dropResting(at);
+        dialAnew();
+      } else goOn('unreachable', `no answer from ${destination.host} in time`);
+    }, headLimit);
     const request = encodeRequest('GET', at, null, {
       Host: url.host,
       'User-Agent': userAgent,
@@ -280,10 +288,8 @@ class RangeFetch {
         this.#connection = null;
         if (this.#hasHead) this.#end('cut', 'the connection was closed early');
         // A server may close a kept connection at the moment when we use it again.
-        else if (connection.isReused && why !== 'bad') {
-          this.#limit?.cancel();
-          this.#dial(place, [destination, ...others]);
-        } else if (why === 'bad') goOn('bad-answer', 'not an HTTP answer');
+        else if (connection.isReused && why !== 'bad') dialAnew();
+        else if (why === 'bad') goOn('bad-answer', 'not an HTTP answer');
         else if (why === 'cut') goOn('unreachable', 'the connection was closed early');
         else goOn('unreachable', explain(why, url.protocol === 'https:' ? hostOf(url) : null));
       },

@@ -211,6 +211,33 @@ describe('a fetch of a range', { timeout: HANGS_AFTER }, () => {
     assert.equal(count, 3);
   });
 
+  it('goes on over a new connection when the kept ones are dead, though nobody has said so', async (t) => {
+    const log: string[] = [];
+    let connections = 0;
+    const waiting: (() => void)[] = [];
+    const host = await serveTcp(t, (socket) => {
+      connections += 1;
+      const name = `connection ${connections}`;
+      let asked = 0;
+      socket.on('data', () => {
+        asked += 1;
+        log.push(`${name}: request ${asked}`);
+        const answer = (): unknown => socket.write('HTTP/1.1 206 x\r\nContent-Length: 2\r\n\r\nok');
+        if (asked > 1) return;
+        if (connections > 2) answer();
+        else waiting.push(answer);
+        if (waiting.length === 2) for (const each of waiting.splice(0)) each();
+      });
+    });
+    const fetching = new Fetching(t, { headLimit: 300 });
+    const url = `http://${host}/`;
+    assert.deepEqual(await Promise.all([fetching.get(url), fetching.get(url)]), ['206 ok', '206 ok']);
+    log.length = 0;
+    assert.equal(await fetching.get(url), '206 ok');
+    assert.equal(log.length, 2, log.join());
+    assert.match(log.join(), /^connection [12]: request 2,connection 3: request 1$/);
+  });
+
   it('keeps a connection only when it is clear that the answer is over, and nothing came behind it', async (t) => {
     const answers: Readonly<Record<string, readonly [answer: string, connections: number]>> = {
       'a length': ['HTTP/1.1 206 x\r\nContent-Length: 2\r\n\r\nok', 1],
