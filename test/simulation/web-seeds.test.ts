@@ -286,6 +286,18 @@ describe('a mirror that fails', () => {
       2,
       120 * SECOND,
     ],
+    [
+      'since no name server answers',
+      { fails: true, end: { host: 'a.test', kind: 'no-answer', message: 'a.test was not found: ETIMEOUT' } },
+      2,
+      120 * SECOND,
+    ],
+    [
+      'since our own proxy does',
+      { fails: true, end: { host: 'a.test', kind: 'no-proxy', message: 'the proxy is not there' } },
+      6,
+      200 * SECOND,
+    ],
   ];
   for (const [what, answer, count, limit] of faults)
     it(`${what} is asked again after a wait`, () => {
@@ -296,6 +308,20 @@ describe('a mirror that fails', () => {
       world.untilDone(limit);
       world.end();
     });
+
+  it('since our own proxy does is not blamed for it, and the proxy is named once', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 8 * MIB);
+    const ways = ['no-proxy', 'no-proxy', 'no-proxy', 'unreachable'] as const;
+    mirror.answer = (_request, count) => {
+      const kind = ways[count - 1];
+      return kind === undefined ? {} : { fails: true, end: { host: 'a.test', kind, message: `trouble: ${kind}` } };
+    };
+    const world = new World(ONE, { [URL_OF_ONE]: mirror });
+    // What is the mirror's fault afterwards is its first one.
+    world.untilDone(125 * SECOND);
+    assert.equal(world.swarm.log.filter((line) => line.includes('trouble: no-proxy')).length, 1);
+    world.end();
+  });
 
   it('is named as it was asked at last when the fault is its own, and its file when it is of that file', () => {
     const end = { host: 'cdn.example:8080', kind: 'unreachable', message: 'the connection was refused' } as const;

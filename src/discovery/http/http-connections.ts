@@ -18,6 +18,8 @@ export interface HttpAsker {
 export interface HttpConnection {
   /** It has had an answer before this one. The server may close such a connection at any time. */
   readonly isReused: boolean;
+  /** The server, or the proxy that leads to it, has accepted it. */
+  readonly isReached: boolean;
   ask(request: Buffer, asker: HttpAsker): void;
   pause(): void;
   resume(): void;
@@ -110,6 +112,10 @@ class KeptConnection implements HttpConnection {
       dataCameIn: (bytes) => this.#dataCameIn(bytes),
       ended: (error) => this.#ended(error),
     });
+  }
+
+  get isReached(): boolean {
+    return this.#socket.isReached;
   }
 
   ask(request: Buffer, asker: HttpAsker): void {

@@ -6,13 +6,13 @@ import type { BindAddresses } from '../../net/fence.js';
 import type { Redirect, SourcedUrl } from '../../net/url-rule.js';
 import { parseHttpUrl, printable } from '../trackers/announce-url.js';
 import { type HttpConnection, HttpConnections } from './http-connections.js';
-import { type Destination, findDestinations } from './http-destination.js';
+import { type Destination, type DestinationFailure, findDestinations } from './http-destination.js';
 import { parseRetryAfter } from './http-exchange.js';
 import { authorizationOf } from './http-fetch.js';
 import { type HttpProxies, NO_PROXIES } from './http-proxies.js';
 import { encodeRequest, heardFromProxy } from './http-request.js';
 import type { HttpResponseHead } from './http-response.js';
-import { explain, hostOf, portOf } from './http-socket.js';
+import { explain, hostOf, isOfProxy, portOf } from './http-socket.js';
 import type { Authorities } from './http-tls.js';
 
 export interface RangeFetchOptions {
@@ -56,7 +56,7 @@ interface HeadFacts {
 
 interface EndFacts {
   readonly host: string;
-  readonly kind: 'whole' | 'cut' | 'unreachable' | 'no-host' | 'forbidden' | 'bad-answer';
+  readonly kind: 'whole' | 'cut' | 'unreachable' | 'no-host' | 'no-answer' | 'no-proxy' | 'forbidden' | 'bad-answer';
   readonly message: string;
 }
 
@@ -120,6 +120,12 @@ export class HttpRangeFetcher {
     for (const fetch of [...this.#underWay]) fetch.cancel();
     this.#connections.close();
   }
+}
+
+function kindOf({ code, fault }: DestinationFailure): EndFacts['kind'] {
+  if (fault === 'proxy') return 'no-proxy';
+  if (fault === 'unknown-name') return 'no-host';
+  return code === 'forbidden' ? 'forbidden' : 'no-answer';
 }
 
 interface RangeFetchParts {
@@ -219,7 +225,8 @@ class RangeFetch {
       this.#search = null;
       if (this.#isOver) return;
       if (outcome.ok) this.#dial(place, outcome.destinations);
-      else this.#end(outcome.code === 'unreachable' ? 'no-host' : 'forbidden', outcome.message);
+      else if (this.#isStale && outcome.fault !== 'proxy') this.#beginAnew();
+      else this.#end(kindOf(outcome), outcome.message);
     });
     if (!isAnswered) this.#search = search;
   }
@@ -234,6 +241,10 @@ class RangeFetch {
       this.#limit?.cancel();
       this.#connection = null;
       connection.drop();
+    };
+    const blameProxy = (message: string): void => {
+      drop();
+      this.#end('no-proxy', message);
     };
     const goOn = (kind: 'unreachable' | 'bad-answer', message: string): void => {
       drop();
@@ -252,6 +263,10 @@ class RangeFetch {
         drop();
         this.#parts.connections.dropResting(at);
         dialAnew();
+      } else if (destination.by !== null && !connection.isReached) {
+        const trouble = `no answer from the proxy ${destination.by.access.server.shown} in time`;
+        destination.by.access.told(trouble);
+        blameProxy(trouble);
       } else goOn('unreachable', `no answer from ${destination.host} in time`);
     }, headLimit);
     const request = encodeRequest('GET', at, null, {
@@ -266,7 +281,7 @@ class RangeFetch {
       gotHead: (head) => {
         const refusal = heardFromProxy(at, head);
         if (refusal !== null) {
-          goOn('unreachable', refusal);
+          blameProxy(refusal);
           return;
         }
         const location = head.headers.get('location')?.[0];
@@ -291,6 +306,7 @@ class RangeFetch {
         else if (connection.isReused && why !== 'bad') dialAnew();
         else if (why === 'bad') goOn('bad-answer', 'not an HTTP answer');
         else if (why === 'cut') goOn('unreachable', 'the connection was closed early');
+        else if (isOfProxy(why)) blameProxy(why.message);
         else goOn('unreachable', explain(why, url.protocol === 'https:' ? hostOf(url) : null));
       },
     });

@@ -185,6 +185,11 @@ export class WebSeed implements OtherSender {
 
   /** `file`: the one that was asked for; null when the fault has nothing to do with a file. */
   failed(file: number | null, fault: SeedFault): void {
+    if (fault.of === 'way') {
+      this.#restsUntil = Math.max(this.#restsUntil, this.#parts.timers.now() + waitOf(fault, 1));
+      this.#tell(fault.message);
+      return;
+    }
     if (fault.of === 'seed' && this.running > 1) {
       // While one connection works, the server has nothing but this against the other.
       this.#isSingle = true;
