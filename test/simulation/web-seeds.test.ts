@@ -199,6 +199,15 @@ describe('several mirrors', () => {
       world.end();
     });
 
+  it('of which the fast one gives only whole files are hardly slower than that one', () => {
+    const { world, mirrors } = worldOf([slow, slow, slow, slow, fast]);
+    const whole = mirrors[4] as Mirror;
+    whole.answer = () => ({ head: { status: 200, contentRange: null, contentLength: ONE.content.length } });
+    const time = world.untilDone(HOUR);
+    assert.ok(time < 2 * alone + 60 * SECOND, `${time} ms with all, ${alone} ms with the fast one`);
+    world.end();
+  });
+
   it('of which one is fast give nearly everything by that one', () => {
     const { world, mirrors } = worldOf([slow, slow, fast]);
     world.untilDone(HOUR);

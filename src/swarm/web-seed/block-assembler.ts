@@ -10,8 +10,8 @@ export class BlockAssembler {
   readonly #spans: BlockSpan[] = [];
   #at = 0;
   #leftLength = 0;
-  /** Where blocks are put together that come in parts. */
-  readonly #scratch = Buffer.alloc(BLOCK_LENGTH);
+  /** Where blocks are put together that come in parts. Most runs that are tried find nothing to ask for. */
+  #scratch: Buffer | null = null;
   /** The block that is being made; null when it has no byte yet. */
   #block: Buffer | null = null;
   /** Where in it the next byte goes, and the parts of it that are padding. */
@@ -89,6 +89,7 @@ export class BlockAssembler {
   }
 
   #blank(length: number, isPadded: boolean): Buffer {
+    this.#scratch ??= Buffer.alloc(BLOCK_LENGTH);
     const block = this.#scratch.subarray(0, length);
     return isPadded ? block.fill(0) : block;
   }

@@ -71,6 +71,13 @@ export const DEFAULT_WEB_SEEDS_OPTIONS: WebSeedsOptions = {
 };
 
 const MIN_WAIT: Millis = 1_000;
+
+/** A run that a seed might take over from. */
+interface Candidate {
+  readonly run: WebSeedRun;
+  readonly timeLeft: Millis;
+}
+
 /** Peers with nothing to do ask often whether something was given back. */
 const GIVE_WAY_INTERVAL: Millis = 100;
 
@@ -178,26 +185,36 @@ export class WebSeeds implements OtherSources {
   #takeOver(seed: WebSeed): void {
     const { maxActive, patience, placeTime, floorRate } = this.#options;
     const lacksPlace = this.#inUse >= maxActive;
+    // Another one may just have lost its place.
+    if (!lacksPlace && this.#startRun(seed)) return;
     const candidates = [...this.#runs]
       .filter((run) => run.sender !== seed && run.time >= patience)
       .map((run) => ({ run, timeLeft: run.timeLeft }))
       .sort((a, b) => (a.timeLeft === b.timeLeft ? 0 : b.timeLeft - a.timeLeft));
     if (candidates.length === 0) return;
     const usable = [seed.usable, ...seed.rangeless.map((file) => seed.usableOfWhole(file, 0))];
-    for (const { run, timeLeft } of candidates) {
-      // What a seed can do that has not shown it is worth a try.
-      const gains = (share: number): boolean =>
-        timeLeft > patience + (share * run.leftLength * 1000) / (seed.rate ?? Number.POSITIVE_INFINITY);
-      // Seeds that are about equally fast do not take over from each other in turn.
-      const isBeaten = gains(2) && usable.some((has) => run.owesSomeOf(has));
-      if (isBeaten && run.time >= placeTime && (run.rate < floorRate || (lacksPlace && timeLeft > placeTime))) {
-        if (run.rate < floorRate) run.sender.makeWay();
-        this.#endRunsOf(run.sender);
-      } else if (lacksPlace) continue;
-      else if (isBeaten && run.isAtLastPiece) run.end();
-      else if (!gains(0.5) || !usable.some((has) => run.giveHalf(has))) continue;
+    // What a seed can do that has not shown it is worth a try.
+    const gains = ({ run, timeLeft }: Candidate, share: number): boolean =>
+      timeLeft > patience + (share * run.leftLength * 1000) / (seed.rate ?? Number.POSITIVE_INFINITY);
+    // Seeds that are about equally fast do not take over from each other in turn.
+    const beaten = candidates.filter((each) => gains(each, 2) && usable.some((has) => each.run.owesSomeOf(has)));
+    const old = beaten.filter(({ run }) => run.time >= placeTime);
+    // All of the slow ones at once: a server that gives only whole files passes what they hold once.
+    const slow = new Set(old.filter(({ run }) => run.rate < floorRate).map(({ run }) => run.sender));
+    const [loser] = old.filter(({ timeLeft }) => timeLeft > placeTime);
+    const [last] = beaten.filter(({ run }) => run.isAtLastPiece);
+    const givesHalf = (each: Candidate): boolean => gains(each, 0.5) && usable.some((has) => each.run.giveHalf(has));
+    for (const each of slow) {
+      each.makeWay();
+      this.#endRunsOf(each);
+    }
+    if (slow.size > 0 || (!lacksPlace && candidates.some(givesHalf))) this.#startRun(seed);
+    else if (lacksPlace && loser !== undefined) {
+      this.#endRunsOf(loser.run.sender);
       this.#startRun(seed);
-      return;
+    } else if (!lacksPlace && last !== undefined) {
+      last.run.end();
+      this.#startRun(seed);
     }
   }
 
