@@ -53,7 +53,9 @@ export function isKnownHost(host: string): boolean {
 
 /** Knows the addresses of no name. Behind a proxy nobody is asked for any. */
 export async function lookUpNothing(host: string): Promise<NameOutcome> {
-  return isKnownHost(host) ? lookUpHost(host) : { ok: false, message: `${host}: a proxy allows no look-up` };
+  return isKnownHost(host)
+    ? lookUpHost(host)
+    : { ok: false, isUnknown: false, message: `${host}: a proxy allows no look-up` };
 }
 
 export async function lookUpHost(host: string): Promise<NameOutcome> {

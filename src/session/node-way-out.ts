@@ -2,6 +2,7 @@
 import { findByProxy, findDestinations, findUnlisted } from '../discovery/http/http-destination.js';
 import { allBy, byScheme, type HttpProxies, NO_PROXIES } from '../discovery/http/http-proxies.js';
 import { Authorities } from '../discovery/http/http-tls.js';
+import { KnownNames } from '../discovery/http/known-names.js';
 import type { Blocklist } from '../net/blocklist.js';
 import type { BindAddresses } from '../net/fence.js';
 import { resolveBind } from '../net/node-interfaces.js';
@@ -64,6 +65,7 @@ export function openWayOut(options: WayOutOptions, blocklist: Blocklist | null, 
     authorities: caCertificates === null ? null : new Authorities(caCertificates),
     proxy,
     proxies: proxies(),
-    findDestinations: proxy === null ? findUnlisted(blocklist) : findByProxy(proxy, blocklist),
+    findDestinations:
+      proxy === null ? findUnlisted(blocklist, new KnownNames(timers).lookUp) : findByProxy(proxy, blocklist),
   };
 }

@@ -167,6 +167,109 @@ describe('a mirror', () => {
     });
 });
 
+describe('several mirrors', () => {
+  /** A world with one mirror for each rate, in this order. */
+  const worldOf = (
+    rates: readonly number[],
+    options: Partial<ClientOptions> = {},
+    torrent = ONE,
+  ): { world: World; mirrors: readonly Mirror[] } => {
+    const named = rates.map((rate, at) => [`http://${at}.example/one`, rate] as const);
+    const mirrors = Object.fromEntries(named.map(([url, rate]) => [url, mirrorOf(torrent, url, rate)]));
+    return { world: new World(torrent, mirrors, options), mirrors: Object.values(mirrors) };
+  };
+  const [fast, slow, drip] = [4 * MIB, KIB, 1 / 19];
+  const alone = (ONE.content.length / fast) * SECOND;
+
+  const rows: readonly [what: string, rates: readonly number[]][] = [
+    ['a slow one before it', [slow, fast]],
+    ['a slow one behind it', [fast, slow]],
+    ['four slow ones before it', [slow, slow, slow, slow, fast]],
+    ['four slow ones behind it', [fast, slow, slow, slow, slow]],
+    ['forty slow ones behind it', [fast, ...Array.from({ length: 40 }, () => slow)]],
+    ['one before it that sends a byte now and then', [drip, fast]],
+    ['four before it that send a byte now and then', [drip, drip, drip, drip, fast]],
+    ['four before it at a hundredth of its rate', [fast / 100, fast / 100, fast / 100, fast / 100, fast]],
+  ];
+  for (const [what, rates] of rows)
+    it(`of which one is fast are hardly slower than the fast one: ${what}`, () => {
+      const { world } = worldOf(rates);
+      const time = world.untilDone(HOUR);
+      assert.ok(time < 2 * alone + 60 * SECOND, `${time} ms with all, ${alone} ms with the fast one`);
+      world.end();
+    });
+
+  it('of which the fast one gives only whole files are hardly slower than that one', () => {
+    const { world, mirrors } = worldOf([slow, slow, slow, slow, fast]);
+    const whole = mirrors[4] as Mirror;
+    whole.answer = () => ({ head: { status: 200, contentRange: null, contentLength: ONE.content.length } });
+    const time = world.untilDone(HOUR);
+    assert.ok(time < 2 * alone + 60 * SECOND, `${time} ms with all, ${alone} ms with the fast one`);
+    world.end();
+  });
+
+  it('of which one is fast give nearly everything by that one', () => {
+    const { world, mirrors } = worldOf([slow, slow, fast]);
+    world.untilDone(HOUR);
+    const sent = mirrors.map((mirror) => mirror.sent);
+    assert.ok((sent[2] as number) > 0.99 * ONE.content.length, sent.join(', '));
+    world.end();
+  });
+
+  for (const count of [1, 2])
+    it(`that are all slow give everything all the same, and are not interrupted: ${count}`, () => {
+      const { world, mirrors } = worldOf(Array.from({ length: count }, () => slow));
+      const time = world.untilDone(24 * HOUR);
+      assert.ok(time < (1.1 * ONE.content.length * SECOND) / slow / count, `${time} ms`);
+      const sent = mirrors.reduce((sum, mirror) => sum + mirror.sent, 0);
+      assert.ok(sent < 1.01 * ONE.content.length, `${sent} bytes sent`);
+      assert.doesNotMatch(world.swarm.log.join('\n'), /so slow/);
+      world.end();
+    });
+
+  it('that are about equally fast do not take over from each other in turn', () => {
+    const large = sampleTorrent([{ path: 'one', length: 24 * MIB + 5 }], 4 * MIB);
+    const { world, mirrors } = worldOf([16 * KIB, 20 * KIB, 24 * KIB], {}, large);
+    world.untilDone(HOUR);
+    const asked = mirrors.map((mirror) => mirror.asked.length);
+    assert.ok(asked.reduce((sum, each) => sum + each, 0) <= 10, asked.join());
+    world.end();
+  });
+
+  it('are all asked when they are equally fast, though only four are asked at once', () => {
+    const { world, mirrors } = worldOf(Array.from({ length: 6 }, () => 256 * KIB));
+    world.untilDone(HOUR);
+    for (const { sent } of mirrors) assert.ok(sent > ONE.content.length / 12, mirrors.map((each) => each.sent).join());
+    world.end();
+  });
+
+  it('do not take over from each other when it is the limit that makes them slow', () => {
+    const { world, mirrors } = worldOf([MIB, MIB, MIB, MIB, MIB], { session: { maxDownload: 4 * KIB } });
+    const time = world.untilDone(2 * HOUR);
+    assert.ok(time < 1.02 * (ONE.content.length / (4 * KIB)) * SECOND, `${time} ms`);
+    const sent = mirrors.reduce((sum, mirror) => sum + mirror.sent, 0);
+    assert.ok(sent < 1.01 * ONE.content.length, `${sent} bytes sent`);
+    assert.doesNotMatch(world.swarm.log.join('\n'), /so slow/);
+    world.end();
+  });
+
+  it('do without a slow one for a while, but not when the others fail', () => {
+    const { world, mirrors } = worldOf([slow, MIB]);
+    const [steady, failing] = mirrors as [Mirror, Mirror];
+    let isGone = false;
+    failing.answer = ({ begin, end }) => {
+      isGone ||= /so slow that others are asked in its place/.test(world.swarm.log.join('\n'));
+      return isGone ? { head: { status: 500 } } : { body: ONE.content.subarray(begin, end) };
+    };
+    world.swarm.timeline.runUntil(() => isGone, HOUR);
+    world.swarm.timeline.run(2 * SECOND);
+    assert.deepEqual([isGone, steady.asked.length], [true, 2]);
+    const time = world.untilDone(HOUR);
+    assert.ok(time < 1_400 * SECOND, `${time} ms`);
+    world.end();
+  });
+});
+
 /** The sentences about wrong bytes of pieces over several files. */
 const told = ({ swarm }: World): readonly string[] => swarm.log.filter((line) => / which is over \d files/.test(line));
 
@@ -192,6 +295,18 @@ describe('a mirror that fails', () => {
       2,
       120 * SECOND,
     ],
+    [
+      'since no name server answers',
+      { fails: true, end: { host: 'a.test', kind: 'no-answer', message: 'a.test was not found: ETIMEOUT' } },
+      2,
+      120 * SECOND,
+    ],
+    [
+      'since our own proxy does',
+      { fails: true, end: { host: 'a.test', kind: 'no-proxy', message: 'the proxy is not there' } },
+      6,
+      200 * SECOND,
+    ],
   ];
   for (const [what, answer, count, limit] of faults)
     it(`${what} is asked again after a wait`, () => {
@@ -202,6 +317,20 @@ describe('a mirror that fails', () => {
       world.untilDone(limit);
       world.end();
     });
+
+  it('since our own proxy does is not blamed for it, and the proxy is named once', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 8 * MIB);
+    const ways = ['no-proxy', 'no-proxy', 'no-proxy', 'unreachable'] as const;
+    mirror.answer = (_request, count) => {
+      const kind = ways[count - 1];
+      return kind === undefined ? {} : { fails: true, end: { host: 'a.test', kind, message: `trouble: ${kind}` } };
+    };
+    const world = new World(ONE, { [URL_OF_ONE]: mirror });
+    // What is the mirror's fault afterwards is its first one.
+    world.untilDone(125 * SECOND);
+    assert.equal(world.swarm.log.filter((line) => line.includes('trouble: no-proxy')).length, 1);
+    world.end();
+  });
 
   it('is named as it was asked at last when the fault is its own, and its file when it is of that file', () => {
     const end = { host: 'cdn.example:8080', kind: 'unreachable', message: 'the connection was refused' } as const;

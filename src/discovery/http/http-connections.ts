@@ -18,6 +18,8 @@ export interface HttpAsker {
 export interface HttpConnection {
   /** It has had an answer before this one. The server may close such a connection at any time. */
   readonly isReused: boolean;
+  /** The server, or the proxy that leads to it, has accepted it. */
+  readonly isReached: boolean;
   ask(request: Buffer, asker: HttpAsker): void;
   pause(): void;
   resume(): void;
@@ -52,6 +54,12 @@ export class HttpConnections {
     });
     this.#all.add(connection);
     return connection;
+  }
+
+  /** Closes those that rest for the same server at the same address. */
+  dropResting(place: HttpPlace): void {
+    const key = keyOf(place);
+    for (const each of [...this.#resting]) if (each.key === key) each.drop();
   }
 
   /** Closes all of them. */
@@ -104,6 +112,10 @@ class KeptConnection implements HttpConnection {
       dataCameIn: (bytes) => this.#dataCameIn(bytes),
       ended: (error) => this.#ended(error),
     });
+  }
+
+  get isReached(): boolean {
+    return this.#socket.isReached;
   }
 
   ask(request: Buffer, asker: HttpAsker): void {

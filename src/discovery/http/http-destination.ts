@@ -11,6 +11,7 @@ import type { ProxyAccess } from '../../net/proxy/proxy-access.js';
 import { reachOf } from '../../net/reach.js';
 import { refusalOfAddress, refusalOfName, refusalOfStep, type UrlStep } from '../../net/url-rule.js';
 import { DEFAULT_NAME_LOOKUP_OPTIONS, lookUpName } from './http-name-lookup.js';
+import type { LookUp } from './known-names.js';
 
 /** An address that we may dial. */
 export interface Destination {
@@ -31,7 +32,15 @@ export interface DestinationProxy {
 
 export type DestinationOutcome =
   | { readonly ok: true; readonly destinations: readonly [Destination, ...Destination[]] }
-  | { readonly ok: false; readonly code: 'forbidden' | 'unreachable'; readonly message: string };
+  | DestinationFailure;
+
+export interface DestinationFailure {
+  readonly ok: false;
+  readonly code: 'forbidden' | 'unreachable';
+  /** What is to blame, when it is neither the rules nor a name server that does not answer. */
+  readonly fault?: 'unknown-name' | 'proxy';
+  readonly message: string;
+}
 
 /** A name may have any number of addresses, and each dead one costs the time of a dial. */
 const MAX_DESTINATIONS = 8;
@@ -48,12 +57,15 @@ export function findDestinations(
   step: UrlStep,
   answered: (outcome: DestinationOutcome) => void,
 ): { cancel(): void } {
-  return search(host, bind, step, null, answered);
+  return search(host, bind, step, { blocklist: null, lookUp: lookUpName }, answered);
 }
 
-/** `findDestinations` that leads to no address on `blocklist`, for trackers and web seeds; null: no list. */
-export function findUnlisted(blocklist: Blocklist | null): typeof findDestinations {
-  return (host, bind, step, answered) => search(host, bind, step, blocklist, answered);
+/**
+ * `findDestinations` that leads to no address on `blocklist`, for trackers and web seeds; null: no list. `lookUp` may
+ * know addresses from before: they are judged as those are that were looked up.
+ */
+export function findUnlisted(blocklist: Blocklist | null, lookUp: LookUp = lookUpName): typeof findDestinations {
+  return (host, bind, step, answered) => search(host, bind, step, { blocklist, lookUp }, answered);
 }
 
 /**
@@ -73,7 +85,7 @@ export function findByProxy(access: ProxyAccess, blocklist: Blocklist | null): t
     }
     const hosts = refused === null ? [name] : refused.destinations.map((each) => each.host);
     return access.findHost((found) => {
-      answered(found.ok ? reachedBy(access, found.host, hosts, bind) : refuse('unreachable', found.message));
+      answered(found.ok ? reachedBy(access, found.host, hosts, bind) : blameProxy('unreachable', found.message));
     });
   };
 }
@@ -86,7 +98,7 @@ function reachedBy(
 ): DestinationOutcome {
   const passage = passFence(bind, proxyHost);
   if (passage.code !== 'pass')
-    return refuse('forbidden', `the proxy ${access.server.shown} is outside of the addresses that we are bound to`);
+    return blameProxy('forbidden', `the proxy ${access.server.shown} is outside of the addresses that we are bound to`);
   const [first, ...others] = hosts.map((host) => ({
     host,
     localAddress: passage.localAddress,
@@ -95,15 +107,19 @@ function reachedBy(
   return first === undefined ? refuse('unreachable', 'no address') : { ok: true, destinations: [first, ...others] };
 }
 
-function refuse(code: 'forbidden' | 'unreachable', message: string): DestinationOutcome & { readonly ok: false } {
+function refuse(code: DestinationFailure['code'], message: string): DestinationFailure {
   return { ok: false, code, message };
+}
+
+function blameProxy(code: DestinationFailure['code'], message: string): DestinationFailure {
+  return { ok: false, code, fault: 'proxy', message };
 }
 
 function search(
   host: string,
   bind: BindAddresses | null,
   step: UrlStep,
-  blocklist: Blocklist | null,
+  { blocklist, lookUp }: { readonly blocklist: Blocklist | null; readonly lookUp: LookUp },
   answered: (outcome: DestinationOutcome) => void,
 ): { cancel(): void } {
   const name = nameOf(host);
@@ -115,8 +131,9 @@ function search(
   else if (bind !== null && isLoopbackFence(bind)) {
     answered(refuse('forbidden', `bound to loopback, so ${name} is not looked up`));
   } else {
-    return lookUpName(name, { ...DEFAULT_NAME_LOOKUP_OPTIONS, bind }, (outcome) => {
+    return lookUp(name, { ...DEFAULT_NAME_LOOKUP_OPTIONS, bind }, (outcome) => {
       if (outcome.ok) found(outcome.addresses);
+      else if (outcome.isUnknown) answered({ ...refuse('unreachable', outcome.message), fault: 'unknown-name' });
       else answered(refuse('unreachable', outcome.message));
     });
   }

@@ -10,7 +10,8 @@ import { HostsTable } from './http-hosts-table.js';
 
 export type NameOutcome =
   | { readonly ok: true; readonly addresses: readonly string[] }
-  | { readonly ok: false; readonly message: string };
+  /** `isUnknown`: the name servers say that there is no such name, or that it has no address. */
+  | { readonly ok: false; readonly isUnknown: boolean; readonly message: string };
 
 /** Where to look a name up. */
 export interface NameLookupOptions {
@@ -48,7 +49,8 @@ export function lookUpName(
   const answer = (outcome: NameOutcome): void => {
     if (!cancelled) answered(outcome);
   };
-  const failed = (reason: string): void => answer({ ok: false, message: `${name} was not found: ${reason}` });
+  const failed = (reason: string): void =>
+    answer({ ok: false, isUnknown: IS_UNKNOWN.has(reason), message: `${name} was not found: ${reason}` });
   const serversAnswered = (addresses: readonly string[], reason: string): void => {
     if (addresses.length > 0) answer({ ok: true, addresses });
     else if (cancelled || options.bind !== null || !options.askSystem || !IS_QUICK_AFTER.has(reason)) failed(reason);
@@ -72,6 +74,8 @@ export function lookUpName(
   };
 }
 
+/** Reasons that will still be there a minute later. After any other one, another try may find the name. */
+const IS_UNKNOWN: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA']);
 /** Reasons after which the system's lookup is quick too: a name server has answered, or there is none. */
 const IS_QUICK_AFTER: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'ECONNREFUSED']);
 
@@ -96,12 +100,14 @@ function askServers(
   const found: { ipv4: readonly string[]; ipv6: readonly string[] } = { ipv4: [], ipv6: [] };
   const families = (['ipv4', 'ipv6'] as const).filter(hasFamily);
   let waiting = families.length;
-  let reason = 'no address';
+  const reasons: string[] = [];
   for (const family of families) {
     const collect = (error: NodeJS.ErrnoException | null, addresses: readonly string[]): void => {
       waiting -= 1;
       if (error === null) found[family] = addresses;
-      else reason = error.code ?? error.message;
+      else reasons.push(error.code ?? error.message);
+      // The family that got no answer may have addresses, whatever is known of the other one.
+      const reason = reasons.find((each) => !IS_UNKNOWN.has(each)) ?? reasons[0] ?? 'no address';
       if (waiting === 0) answered(inTurn(found.ipv4, found.ipv6), reason);
     };
     if (family === 'ipv4') resolver.resolve4(name, collect);

@@ -6,14 +6,14 @@ import type { BindAddresses } from '../../net/fence.js';
 import type { Redirect, SourcedUrl } from '../../net/url-rule.js';
 import { parseHttpUrl, printable } from '../trackers/announce-url.js';
 import { type HttpConnection, HttpConnections } from './http-connections.js';
-import { type Destination, findDestinations } from './http-destination.js';
+import { type Destination, type DestinationFailure, findDestinations } from './http-destination.js';
 import { parseRetryAfter } from './http-exchange.js';
 import { authorizationOf } from './http-fetch.js';
 import { escapedLocation } from './http-location.js';
 import { type HttpProxies, NO_PROXIES } from './http-proxies.js';
 import { encodeRequest, heardFromProxy } from './http-request.js';
 import type { HttpResponseHead } from './http-response.js';
-import { explain, hostOf, portOf } from './http-socket.js';
+import { explain, hostOf, isOfProxy, portOf } from './http-socket.js';
 import type { Authorities } from './http-tls.js';
 
 export interface RangeFetchOptions {
@@ -57,7 +57,7 @@ interface HeadFacts {
 
 interface EndFacts {
   readonly host: string;
-  readonly kind: 'whole' | 'cut' | 'unreachable' | 'no-host' | 'forbidden' | 'bad-answer';
+  readonly kind: 'whole' | 'cut' | 'unreachable' | 'no-host' | 'no-answer' | 'no-proxy' | 'forbidden' | 'bad-answer';
   readonly message: string;
 }
 
@@ -121,6 +121,12 @@ export class HttpRangeFetcher {
     for (const fetch of [...this.#underWay]) fetch.cancel();
     this.#connections.close();
   }
+}
+
+function kindOf({ code, fault }: DestinationFailure): EndFacts['kind'] {
+  if (fault === 'proxy') return 'no-proxy';
+  if (fault === 'unknown-name') return 'no-host';
+  return code === 'forbidden' ? 'forbidden' : 'no-answer';
 }
 
 interface RangeFetchParts {
@@ -220,7 +226,8 @@ class RangeFetch {
       this.#search = null;
       if (this.#isOver) return;
       if (outcome.ok) this.#dial(place, outcome.destinations);
-      else this.#end(outcome.code === 'unreachable' ? 'no-host' : 'forbidden', outcome.message);
+      else if (this.#isStale && outcome.fault !== 'proxy') this.#beginAnew();
+      else this.#end(kindOf(outcome), outcome.message);
     });
     if (!isAnswered) this.#search = search;
   }
@@ -236,6 +243,10 @@ class RangeFetch {
       this.#connection = null;
       connection.drop();
     };
+    const blameProxy = (message: string): void => {
+      drop();
+      this.#end('no-proxy', message);
+    };
     const goOn = (kind: 'unreachable' | 'bad-answer', message: string): void => {
       drop();
       const [next, ...rest] = others;
@@ -243,10 +254,22 @@ class RangeFetch {
       else if (next !== undefined && kind === 'unreachable') this.#dial(place, [next, ...rest]);
       else this.#end(kind, message);
     };
-    this.#limit = this.#timers.addTask(
-      () => goOn('unreachable', `no answer from ${destination.host} in time`),
-      headLimit,
-    );
+    const dialAnew = (): void => {
+      this.#limit?.cancel();
+      this.#dial(place, [destination, ...others]);
+    };
+    this.#limit = this.#timers.addTask(() => {
+      if (connection.isReused) {
+        // What lies between us and the server may forget connections that rest, all of them, without a word.
+        drop();
+        this.#parts.connections.dropResting(at);
+        dialAnew();
+      } else if (destination.by !== null && !connection.isReached) {
+        const trouble = `no answer from the proxy ${destination.by.access.server.shown} in time`;
+        destination.by.access.told(trouble);
+        blameProxy(trouble);
+      } else goOn('unreachable', `no answer from ${destination.host} in time`);
+    }, headLimit);
     const request = encodeRequest('GET', at, null, {
       Host: url.host,
       'User-Agent': userAgent,
@@ -259,7 +282,7 @@ class RangeFetch {
       gotHead: (head) => {
         const refusal = heardFromProxy(at, head);
         if (refusal !== null) {
-          goOn('unreachable', refusal);
+          blameProxy(refusal);
           return;
         }
         const location = head.headers.get('location')?.[0];
@@ -281,11 +304,10 @@ class RangeFetch {
         this.#connection = null;
         if (this.#hasHead) this.#end('cut', 'the connection was closed early');
         // A server may close a kept connection at the moment when we use it again.
-        else if (connection.isReused && why !== 'bad') {
-          this.#limit?.cancel();
-          this.#dial(place, [destination, ...others]);
-        } else if (why === 'bad') goOn('bad-answer', 'not an HTTP answer');
+        else if (connection.isReused && why !== 'bad') dialAnew();
+        else if (why === 'bad') goOn('bad-answer', 'not an HTTP answer');
         else if (why === 'cut') goOn('unreachable', 'the connection was closed early');
+        else if (isOfProxy(why)) blameProxy(why.message);
         else goOn('unreachable', explain(why, url.protocol === 'https:' ? hostOf(url) : null));
       },
     });

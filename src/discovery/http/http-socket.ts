@@ -41,6 +41,7 @@ export class HttpSocket {
   readonly #tcp: Socket;
   /** Null when no proxy has to answer any more. */
   #handshake: ProxyHandshake | null = null;
+  #isReached = false;
   /** The way to the server is open. */
   #isOpen = false;
   /** What is written to and read from: the TCP socket, or the TLS socket over it. */
@@ -82,6 +83,11 @@ export class HttpSocket {
     this.#stream.resume();
   }
 
+  /** The server, or the proxy that leads to it, has accepted the connection. */
+  get isReached(): boolean {
+    return this.#isReached;
+  }
+
   /** Nothing is under way: the socket does not keep the process alive, until `wake()`. */
   rest(): void {
     this.#stream.setKeepAlive(true, PROBE_AFTER).unref();
@@ -100,6 +106,7 @@ export class HttpSocket {
   /** The server, or the proxy that leads to it, has accepted the connection. */
   #reached(): void {
     if (this.#isOver) return;
+    this.#isReached = true;
     const { url, destination } = this.#place;
     const { by, host } = destination;
     if (by === null || isForProxy(this.#place)) {
@@ -118,7 +125,7 @@ export class HttpSocket {
     access?.told(answer.ok || !answer.isOurs ? null : answer.failure.cause);
     if (!answer.ok) {
       this.destroy();
-      this.#events.ended(new ProxyFailure(answer.failure.cause));
+      this.#events.ended(new ProxyFailure(answer.failure.cause, answer.isOurs));
       return;
     }
     this.#handshake = null;
@@ -171,7 +178,7 @@ export class HttpSocket {
     }
     const trouble = `the proxy ${by.access.server.shown}: ${error === null ? CLOSED_EARLY : explain(error, null)}`;
     by.access.told(trouble);
-    this.#events.ended(new ProxyFailure(trouble));
+    this.#events.ended(new ProxyFailure(trouble, true));
   }
 }
 
@@ -184,7 +191,20 @@ export function isForProxy({ url, destination }: Pick<HttpPlace, 'url' | 'destin
 }
 
 /** A proxy does not lead to the server. */
-class ProxyFailure extends Error {}
+class ProxyFailure extends Error {
+  /** It would lead to no other server either. */
+  readonly isOfProxy: boolean;
+
+  constructor(message: string, isOfProxy: boolean) {
+    super(message);
+    this.isOfProxy = isOfProxy;
+  }
+}
+
+/** Whether a socket failed for a fault of the proxy, which says nothing about the server. */
+export function isOfProxy(error: Error): boolean {
+  return error instanceof ProxyFailure && error.isOfProxy;
+}
 
 /** The port of `url`; its scheme's port when it names none. */
 export function portOf({ port, protocol }: URL): number {

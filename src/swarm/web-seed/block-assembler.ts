@@ -9,8 +9,9 @@ export class BlockAssembler {
   readonly #layout: PieceLayout;
   readonly #spans: BlockSpan[] = [];
   #at = 0;
-  /** Where blocks are put together that come in parts. */
-  readonly #scratch = Buffer.alloc(BLOCK_LENGTH);
+  #leftLength = 0;
+  /** Where blocks are put together that come in parts. Most runs that are tried find nothing to ask for. */
+  #scratch: Buffer | null = null;
   /** The block that is being made; null when it has no byte yet. */
   #block: Buffer | null = null;
   /** Where in it the next byte goes, and the parts of it that are padding. */
@@ -22,7 +23,10 @@ export class BlockAssembler {
 
   /** More blocks follow the others. */
   add(spans: readonly BlockSpan[]): void {
-    for (const span of spans) this.#spans.push(span);
+    for (const span of spans) {
+      this.#spans.push(span);
+      this.#leftLength += span.length;
+    }
   }
 
   /** The block that is being made, or comes next; undefined when there is no more. */
@@ -35,9 +39,14 @@ export class BlockAssembler {
     return this.#spans.slice(this.#at);
   }
 
+  /** Bytes of the blocks that are not made yet. */
+  get leftLength(): number {
+    return this.#leftLength;
+  }
+
   /** Blocks from the one with this number among `left` on are not made. */
   cut(count: number): void {
-    this.#spans.length = Math.min(this.#spans.length, this.#at + count);
+    for (const { length } of this.#spans.splice(this.#at + count)) this.#leftLength -= length;
   }
 
   /**
@@ -49,7 +58,7 @@ export class BlockAssembler {
     if (span === undefined) return { taken: 0, block: null };
     const padding = this.#layout.paddingOfBlock(span.piece, span.begin / BLOCK_LENGTH);
     if (this.#block === null && padding.length === 0 && bytes.length >= span.length) {
-      this.#at += 1;
+      this.#made(span);
       return { taken: span.length, block: bytes.subarray(0, span.length) };
     }
     const block = this.#block ?? this.#blank(span.length, padding.length > 0);
@@ -70,11 +79,17 @@ export class BlockAssembler {
     if (this.#filled < span.length) return { taken, block: null };
     this.#block = null;
     this.#filled = 0;
-    this.#at += 1;
+    this.#made(span);
     return { taken, block };
   }
 
+  #made({ length }: BlockSpan): void {
+    this.#at += 1;
+    this.#leftLength -= length;
+  }
+
   #blank(length: number, isPadded: boolean): Buffer {
+    this.#scratch ??= Buffer.alloc(BLOCK_LENGTH);
     const block = this.#scratch.subarray(0, length);
     return isPadded ? block.fill(0) : block;
   }

@@ -23,12 +23,13 @@ export interface RangeHead {
 
 /**
  * How a fetch ended. 'whole': the answer has come to its end. 'cut': the connection broke, or was silent for too long.
- * The others came before a head: no server, no such host, a place where the URL may not lead, or what is no HTTP.
+ * The others came before a head: no server, no such host, no name server that answers, no way through our own proxy, a
+ * place where the URL may not lead, or what is no HTTP.
  */
 export interface RangeEnd {
   /** Who was asked, as in `RangeHead`. */
   readonly host: string;
-  readonly kind: 'whole' | 'cut' | 'unreachable' | 'no-host' | 'forbidden' | 'bad-answer';
+  readonly kind: 'whole' | 'cut' | 'unreachable' | 'no-host' | 'no-answer' | 'no-proxy' | 'forbidden' | 'bad-answer';
   /** Why, in a sentence without secrets. */
   readonly message: string;
 }

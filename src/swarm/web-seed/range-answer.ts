@@ -4,8 +4,8 @@ import type { RangeEnd, RangeHead } from './fetch-range.js';
 
 /** What went wrong with a web seed. */
 export interface SeedFault {
-  /** Whether the fault is of one file or of the whole server. */
-  readonly of: 'file' | 'seed';
+  /** Whether the fault is of one file, of the whole server, or of our own way to it, which says nothing about it. */
+  readonly of: 'file' | 'seed' | 'way';
   /** The server whose fault it is, `host:port`. Null for a fault of a file, and when the message names the server. */
   readonly host: string | null;
   /** How long the file or the seed is left alone. Null: for good. 'doubling': from 30 s on, twice as long each time. */
@@ -35,6 +35,9 @@ const MAX_WAIT: Millis = 3_600_000;
 /** A name that is not known now is rarely known a minute later. */
 const NO_HOST_WAIT: Millis = 1_800_000;
 
+/** How soon our own way is tried again when it leads nowhere. */
+const WAY_WAIT: Millis = 30_000;
+
 /** Judges the head of the answer to a request for the range `asked`. */
 export function judgeHead(head: RangeHead, asked: AskedRange): AnswerVerdict {
   const { host, status, contentEncoding } = head;
@@ -54,6 +57,8 @@ export function judgeHead(head: RangeHead, asked: AskedRange): AnswerVerdict {
 /** What a fetch costs the seed that ended before its head. */
 export function faultOfEnd({ host, kind, message }: RangeEnd): SeedFault {
   if (kind === 'no-host') return { of: 'seed', host: null, wait: NO_HOST_WAIT, message };
+  if (kind === 'no-answer') return { of: 'seed', host: null, wait: 'doubling', message };
+  if (kind === 'no-proxy') return { of: 'way', host: null, wait: WAY_WAIT, message };
   if (kind === 'forbidden') return { of: 'file', host: null, wait: null, message };
   if (kind === 'bad-answer') return { of: 'file', host: null, wait: 'doubling', message };
   return { of: 'seed', host, wait: 'doubling', message };

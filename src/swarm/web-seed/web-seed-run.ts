@@ -1,5 +1,6 @@
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { BlockSpan } from '../../disk/storage.js';
+import { Measure } from '../../measure/measure.js';
 import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
 import type { BlockAsker } from '../download/block-asker.js';
 import type { RateLimiter, RateWaiter } from '../rate-limiter.js';
@@ -36,6 +37,12 @@ const MAX_RETRIES = 3;
 const RETRY_LENGTH = 1024 * 1024;
 /** What comes sooner than this is left to the run, whoever has nothing to do. */
 const SOON: Millis = 500;
+/** Over this time the rate of a run is the mean: long enough for a pause of the server, and short for its end. */
+const RATE_PERIOD: Millis = 5_000;
+
+interface PieceSet {
+  has(piece: number): boolean;
+}
 
 /**
  * Fetches a run of blocks from one web seed, over one connection: a request for each file that the run touches. Bytes
@@ -48,6 +55,11 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
   /** How long it has waited for heads, and when it began. */
   waited: Millis = 0;
   readonly begunAt: Millis;
+  /** Bytes of all kinds that came. Its clock stands still while we hold the server back. */
+  readonly #measure = new Measure({ period: RATE_PERIOD, headStart: 0 }, 0);
+  /** Since when we hold the server back; null when we do not. Before that it was held back for `#held`. */
+  #heldSince: Millis | null = null;
+  #held: Millis = 0;
   readonly #owner: RunOwner;
   readonly #assembler: BlockAssembler;
   readonly #ranges: FileRange[];
@@ -103,17 +115,58 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     if (this.#owner.howManyAsked(this) === 0) this.end();
   }
 
+  /** Bytes that have come. */
+  get arrived(): number {
+    return this.#measure.total;
+  }
+
+  /** How long the server could send: the time in which we held it back does not count. */
+  get time(): Millis {
+    const now = this.#owner.timers.now();
+    return (this.#heldSince ?? now) - this.begunAt - this.#held;
+  }
+
+  /** What the server sends of late, in bytes a second of `time`. */
+  get rate(): number {
+    return this.#measure.rate(this.time);
+  }
+
+  /** Bytes that are still to come. */
+  get leftLength(): number {
+    return this.#assembler.leftLength + this.#skip;
+  }
+
+  /** How long what is left takes at this rate. */
+  get timeLeft(): Millis {
+    return (this.leftLength * 1000) / this.rate;
+  }
+
+  /** Whether a piece that is still to come is in `has`. */
+  owesSomeOf(has: PieceSet): boolean {
+    return this.#assembler.left.some(({ piece }) => has.has(piece));
+  }
+
+  /** Whether nothing is left but the piece that is coming. */
+  get isAtLastPiece(): boolean {
+    const { left } = this.#assembler;
+    return left[0]?.piece === left.at(-1)?.piece;
+  }
+
   /**
-   * Gives back half of the pieces that `has` holds and that will not come soon. False when there are none.
+   * Gives back half of the pieces, of which `has` holds some, when they will not come soon. False when there are none.
    */
-  giveWay(has: { has(piece: number): boolean }): boolean {
+  giveWay(has: PieceSet): boolean {
+    const elapsed = this.#owner.timers.now() - this.begunAt;
+    // A server that has sent nothing yet is given the time that an answer may take.
+    const isSoon = this.total === 0 ? elapsed < 2 * SOON : (this.#assembler.leftLength * elapsed) / this.total < SOON;
+    return !isSoon && this.giveHalf(has);
+  }
+
+  /** Gives back half of the pieces behind the one that is coming, if `has` holds some of the half. */
+  giveHalf(has: PieceSet): boolean {
     const left = this.#assembler.left;
     const [current] = left;
     if (current === undefined || this.#isOver) return false;
-    const elapsed = this.#owner.timers.now() - this.begunAt;
-    const length = left.reduce((sum, span) => sum + span.length, 0);
-    // A server that has sent nothing yet is given the time that an answer may take.
-    if (this.total === 0 ? elapsed < 2 * SOON : (length * elapsed) / this.total < SOON) return false;
     const pieces = [...new Set(left.map(({ piece }) => piece))].filter((piece) => piece !== current.piece);
     const kept = pieces.slice(0, Math.floor(pieces.length / 2));
     const given = pieces.slice(kept.length);
@@ -199,6 +252,7 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
   #gotData(bytes: Buffer): void {
     if (this.#isOver) return;
     const { limiter } = this.#owner;
+    this.#measure.add(bytes.length, this.time);
     limiter.spend(bytes.length);
     this.#rest.push(bytes);
     if (!this.#waitsForRoom) this.#drain();
@@ -206,7 +260,7 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     const last = this.#rest.pop();
     if (last !== undefined) this.#rest.push(Buffer.from(last));
     if (this.#isOver || this.#waitsForRoom || limiter.allowance() > 0) return;
-    this.#fetch?.pause();
+    this.#hold();
     limiter.wait(this);
   }
 
@@ -266,7 +320,7 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     }
     if (!this.#owner.makeRoom(span.piece)) {
       this.#waitsForRoom = true;
-      this.#fetch?.pause();
+      this.#hold();
       return null;
     }
     const { taken, block } = this.#assembler.feed(bytes.length > room ? bytes.subarray(0, room) : bytes);
@@ -304,11 +358,21 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     this.#next();
   }
 
+  #hold(): void {
+    this.#heldSince ??= this.#owner.timers.now();
+    this.#fetch?.pause();
+  }
+
   #goOn(): void {
-    const { limiter } = this.#owner;
+    const { limiter, timers } = this.#owner;
     if (this.#isOver || this.#waitsForRoom) return;
-    if (limiter.allowance() > 0) this.#fetch?.resume();
-    else limiter.wait(this);
+    if (limiter.allowance() <= 0) {
+      limiter.wait(this);
+      return;
+    }
+    if (this.#heldSince !== null) this.#held += timers.now() - this.#heldSince;
+    this.#heldSince = null;
+    this.#fetch?.resume();
   }
 
   #fail(fault: SeedFault): void {

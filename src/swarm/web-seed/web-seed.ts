@@ -49,6 +49,8 @@ export class WebSeed implements OtherSender {
   readonly measure: Measure;
   /** How many runs are under way. */
   running = 0;
+  /** Which of all runs was its last one; 0 before the first. */
+  turn = 0;
   readonly #parts: WebSeedParts;
   readonly #states = new Map<number, FileState>();
   /** Pieces over several files that it has sent wrong bytes of. */
@@ -59,6 +61,10 @@ export class WebSeed implements OtherSender {
   #failures = 0;
   #filesMissing = 0;
   #restsUntil: Millis = Number.NEGATIVE_INFINITY;
+  #rate: number | null = null;
+  /** How often in a row it had to make way for being slow, and until when it does. */
+  #slownesses = 0;
+  #makesWayUntil: Millis = Number.NEGATIVE_INFINITY;
   #usable: Bitfield | null = null;
   /** When a file may be tried again that `#usable` leaves out. */
   #usableUntil: Millis = Number.POSITIVE_INFINITY;
@@ -91,7 +97,31 @@ export class WebSeed implements OtherSender {
   /** When there may be more to ask it for, after a wait; infinite when time changes nothing. */
   get changesAt(): Millis {
     const now = this.#parts.timers.now();
-    return this.#restsUntil > now ? this.#restsUntil : this.#usableUntil;
+    const until = Math.max(this.#restsUntil, this.#makesWayUntil);
+    return until > now ? until : this.#usableUntil;
+  }
+
+  /** Bytes a second of one connection at the end of its last run; null when it has not shown what it can do. */
+  get rate(): number | null {
+    return this.#rate;
+  }
+
+  /** A run has shown what one connection gives. */
+  showed(rate: number, floorRate: number): void {
+    this.#rate = rate;
+    if (rate >= floorRate) this.#slownesses = 0;
+  }
+
+  /** It is so slow that it is asked for nothing for a while, as long as another one gives something. */
+  makeWay(): void {
+    this.#slownesses += 1;
+    this.#makesWayUntil = this.#parts.timers.now() + waitOf(DOUBLING, this.#slownesses);
+    this.#tell('it is so slow that others are asked in its place');
+  }
+
+  /** Whether it is asked for something only when no other one is. */
+  get makesWay(): boolean {
+    return this.#makesWayUntil > this.#parts.timers.now();
   }
 
   /** The pieces that it may be asked for now. The caller must not change it. */
@@ -155,6 +185,11 @@ export class WebSeed implements OtherSender {
 
   /** `file`: the one that was asked for; null when the fault has nothing to do with a file. */
   failed(file: number | null, fault: SeedFault): void {
+    if (fault.of === 'way') {
+      this.#restsUntil = Math.max(this.#restsUntil, this.#parts.timers.now() + waitOf(fault, 1));
+      this.#tell(fault.message);
+      return;
+    }
     if (fault.of === 'seed' && this.running > 1) {
       // While one connection works, the server has nothing but this against the other.
       this.#isSingle = true;

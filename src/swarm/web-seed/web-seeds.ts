@@ -50,6 +50,12 @@ export interface WebSeedsOptions {
   readonly fastRate: number;
   /** or when it makes us wait for more than this share of the time. */
   readonly waitShare: number;
+  /** A run is not judged by what other seeds could do before it has had this time. */
+  readonly patience: Millis;
+  /** A seed keeps its place for this time, however slow it is. */
+  readonly placeTime: Millis;
+  /** A seed that is slower than this (bytes a second) makes way for others. */
+  readonly floorRate: number;
 }
 
 export const DEFAULT_WEB_SEEDS_OPTIONS: WebSeedsOptions = {
@@ -59,15 +65,26 @@ export const DEFAULT_WEB_SEEDS_OPTIONS: WebSeedsOptions = {
   runTime: 10_000,
   fastRate: 8 * 1024 * 1024,
   waitShare: 0.2,
+  patience: 2_000,
+  placeTime: 10_000,
+  floorRate: 4 * 1024,
 };
 
 const MIN_WAIT: Millis = 1_000;
+
+/** A run that a seed might take over from. */
+interface Candidate {
+  readonly run: WebSeedRun;
+  readonly timeLeft: Millis;
+}
+
 /** Peers with nothing to do ask often whether something was given back. */
 const GIVE_WAY_INTERVAL: Millis = 100;
 
 /**
  * The web seeds of a torrent. Each is asked for long runs of pieces that nobody has begun; the peers are asked for the
- * rare ones. When a peer finds nothing to ask for, the seeds give back what they will not send soon.
+ * rare ones. When a peer finds nothing to ask for, the seeds give back what they will not send soon. When a seed finds
+ * nothing to ask for, or no place, it takes over from another one that it would be quicker than.
  */
 export class WebSeeds implements OtherSources {
   readonly #parts: WebSeedsParts;
@@ -77,6 +94,8 @@ export class WebSeeds implements OtherSources {
   readonly #owner: RunOwner;
   #wakeTask: Task | null = null;
   #isRunning = false;
+  /** How many runs have begun. */
+  #turn = 0;
   #total = 0;
   #fault: string | null = null;
   /** Until then nothing is given back. */
@@ -91,9 +110,7 @@ export class WebSeeds implements OtherSources {
       this.#fault = message;
       parts.told(message);
     };
-    const convicted = (seed: WebSeed): void => {
-      for (const run of [...this.#runs]) if (run.sender === seed) run.end();
-    };
+    const convicted = (seed: WebSeed): void => this.#endRunsOf(seed);
     this.#seeds = seeds.map((named) => new WebSeed(named, { timers, layout, metainfo, places, told, convicted }));
     this.#owner = {
       ...{ timers, layout, places, limiter, fetchRange },
@@ -129,13 +146,13 @@ export class WebSeeds implements OtherSources {
     if (!this.#isRunning) return;
     for (const run of [...this.#runs]) run.roomAgain();
     const now = this.#parts.timers.now();
-    let active = this.#inUse;
-    for (const seed of this.#seeds) {
-      if (seed.restsUntil > now || (seed.running === 0 && active >= this.#options.maxActive)) continue;
-      while (seed.running < seed.maxRuns && this.#startRun(seed)) if (seed.running === 1) active += 1;
-    }
+    const awake = inTurn(this.#seeds.filter(({ restsUntil }) => restsUntil <= now));
+    const waiting = this.#startRuns(awake.filter(({ makesWay }) => !makesWay));
+    // A slow seed is better than none.
+    if (this.#runs.size === 0) this.#startRuns(awake.filter(({ makesWay }) => makesWay));
+    for (const seed of waiting) this.#takeOver(seed);
     this.#parts.downloader.gotNothing(this);
-    this.#wakeLater();
+    this.#wakeLater(waiting.length > 0 && this.#runs.size > 0);
   }
 
   endUndue(isDue: (piece: PieceIndex) => boolean): void {
@@ -154,6 +171,57 @@ export class WebSeeds implements OtherSources {
     return this.#seeds.filter(({ running }) => running > 0).length;
   }
 
+  /** Returns those that have nothing to do: they find nothing to ask for, or no place. */
+  #startRuns(seeds: readonly WebSeed[]): readonly WebSeed[] {
+    let active = this.#inUse;
+    for (const seed of seeds) {
+      if (seed.running === 0 && active >= this.#options.maxActive) continue;
+      while (seed.running < seed.maxRuns && this.#startRun(seed)) if (seed.running === 1) active += 1;
+    }
+    return seeds.filter(({ running }) => running === 0);
+  }
+
+  /** Has `seed`, which has nothing to do, take over from the run that has the longest to go. */
+  #takeOver(seed: WebSeed): void {
+    const { maxActive, patience, placeTime, floorRate } = this.#options;
+    const lacksPlace = this.#inUse >= maxActive;
+    // Another one may just have lost its place.
+    if (!lacksPlace && this.#startRun(seed)) return;
+    const candidates = [...this.#runs]
+      .filter((run) => run.sender !== seed && run.time >= patience)
+      .map((run) => ({ run, timeLeft: run.timeLeft }))
+      .sort((a, b) => (a.timeLeft === b.timeLeft ? 0 : b.timeLeft - a.timeLeft));
+    if (candidates.length === 0) return;
+    const usable = [seed.usable, ...seed.rangeless.map((file) => seed.usableOfWhole(file, 0))];
+    // What a seed can do that has not shown it is worth a try.
+    const gains = ({ run, timeLeft }: Candidate, share: number): boolean =>
+      timeLeft > patience + (share * run.leftLength * 1000) / (seed.rate ?? Number.POSITIVE_INFINITY);
+    // Seeds that are about equally fast do not take over from each other in turn.
+    const beaten = candidates.filter((each) => gains(each, 2) && usable.some((has) => each.run.owesSomeOf(has)));
+    const old = beaten.filter(({ run }) => run.time >= placeTime);
+    // All of the slow ones at once: a server that gives only whole files passes what they hold once.
+    const slow = new Set(old.filter(({ run }) => run.rate < floorRate).map(({ run }) => run.sender));
+    const [loser] = old.filter(({ timeLeft }) => timeLeft > placeTime);
+    const [last] = beaten.filter(({ run }) => run.isAtLastPiece);
+    const givesHalf = (each: Candidate): boolean => gains(each, 0.5) && usable.some((has) => each.run.giveHalf(has));
+    for (const each of slow) {
+      each.makeWay();
+      this.#endRunsOf(each);
+    }
+    if (slow.size > 0 || (!lacksPlace && candidates.some(givesHalf))) this.#startRun(seed);
+    else if (lacksPlace && loser !== undefined) {
+      this.#endRunsOf(loser.run.sender);
+      this.#startRun(seed);
+    } else if (!lacksPlace && last !== undefined) {
+      last.run.end();
+      this.#startRun(seed);
+    }
+  }
+
+  #endRunsOf(seed: WebSeed): void {
+    for (const run of [...this.#runs]) if (run.sender === seed) run.end();
+  }
+
   #startRun(seed: WebSeed): boolean {
     const { downloader, timers } = this.#parts;
     const { minRun, maxRun, runTime } = this.#options;
@@ -168,6 +236,8 @@ export class WebSeeds implements OtherSources {
     if (spans.length === 0) return false;
     this.#runs.add(run);
     seed.running += 1;
+    this.#turn += 1;
+    seed.turn = this.#turn;
     run.begin(spans);
     return true;
   }
@@ -189,14 +259,21 @@ export class WebSeeds implements OtherSources {
     const elapsed = Math.max(1, this.#parts.timers.now() - run.begunAt);
     const isFast = (run.total * 1000) / elapsed >= this.#options.fastRate;
     if (run.total > 0 && (isFast || run.waited / elapsed > this.#options.waitShare)) sender.wantsSecondRun();
+    if (this.#showsRate(run)) sender.showed(run.rate, this.#options.floorRate);
     this.#parts.downloader.giveUp(run);
     if (this.#isRunning) this.#wakeIn(0);
   }
 
-  /** Wakes us when a seed or a file may be tried again. */
-  #wakeLater(): void {
+  /** Whether the run was long enough to show what its seed can do: little of its time is that of a request. */
+  #showsRate({ sender, time, arrived }: WebSeedRun): boolean {
+    const { patience, minRun } = this.#options;
+    return time >= patience || arrived >= minRun / 4 || (sender.rate === null && arrived > 0);
+  }
+
+  /** Wakes us when a seed or a file may be tried again, and to judge what is under way when a seed waits for it. */
+  #wakeLater(isAwaited: boolean): void {
     const now = this.#parts.timers.now();
-    const next = Math.min(...this.#seeds.map(({ changesAt }) => changesAt));
+    const next = isAwaited ? now : Math.min(...this.#seeds.map(({ changesAt }) => changesAt));
     if (next === Number.POSITIVE_INFINITY) return;
     this.#wakeIn(Math.max(MIN_WAIT, next - now));
   }
@@ -208,4 +285,20 @@ export class WebSeeds implements OtherSources {
       this.requestMore();
     }, delay);
   }
+}
+
+/**
+ * The seeds in the order in which they get places: the fast ones, those that have not shown what they can do, the
+ * others; each kind in turn. One of those that have not shown it goes before the fast ones, unless one is under way:
+ * else the fast ones would wait for all of them.
+ */
+function inTurn(seeds: readonly WebSeed[]): readonly WebSeed[] {
+  const fastest = Math.max(...seeds.map(({ rate }) => rate ?? 0));
+  const sorted = [...seeds].sort((a, b) => a.turn - b.turn);
+  const fast = sorted.filter(({ rate }) => rate !== null && 2 * rate >= fastest);
+  const slow = sorted.filter(({ rate }) => rate !== null && 2 * rate < fastest);
+  const untried = sorted.filter(({ rate }) => rate === null);
+  const isTrying = untried.some(({ running }) => running > 0);
+  const first = isTrying ? [] : untried.splice(0, 1);
+  return [...first, ...fast, ...untried, ...slow];
 }

@@ -66,9 +66,11 @@ export class Mirror {
       answer.body ??
       (head.status === 206 ? content.subarray(begin, end) : head.status === 200 ? content : Buffer.alloc(0));
     const ending = answer.end === undefined ? WHOLE : answer.end;
+    // A slow line gives something each second.
+    const chunk = Math.max(1, Math.min(CHUNK, Math.floor(this.#rate)));
     return new MirrorFetch(timers, events, answer.fails === true ? null : head, body, ending, {
       latency: this.#latency,
-      interval: (CHUNK * 1000) / this.#rate,
+      ...{ chunk, interval: (chunk * 1000) / this.#rate },
       sent: (length) => {
         this.sent += length;
       },
@@ -78,6 +80,8 @@ export class Mirror {
 
 interface Line {
   readonly latency: Millis;
+  /** So many bytes come at once, and the time from one such part to the next. */
+  readonly chunk: number;
   readonly interval: Millis;
   readonly sent: (length: number) => void;
 }
@@ -142,7 +146,7 @@ class MirrorFetch {
           if (this.#ending !== null) this.#events.ended(this.#ending);
           return;
         }
-        const chunk = Buffer.from(this.#body.subarray(0, CHUNK));
+        const chunk = Buffer.from(this.#body.subarray(0, this.#line.chunk));
         this.#body = this.#body.subarray(chunk.length);
         this.#line.sent(chunk.length);
         this.#events.gotData(chunk);

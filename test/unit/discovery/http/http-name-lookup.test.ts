@@ -15,7 +15,10 @@ import { scratch } from '../../../support/disk/scratch.js';
 
 const A = 1;
 
-/** A name server that knows `name.test`, denies every other name, and says nothing about `silent.test`. */
+/**
+ * A name server that knows `name.test`, and denies every other name. It says nothing about `silent.test`, fails at
+ * `broken.test`, and knows of `half.test` that it has no IPv4, but not whether it has IPv6.
+ */
 async function serveNames(t: TestContext): Promise<{ server: string; asked: string[]; isAsked: Promise<unknown> }> {
   const socket = createSocket('udp4');
   const asked: string[] = [];
@@ -39,7 +42,9 @@ async function serveNames(t: TestContext): Promise<{ server: string; asked: stri
         : [[0x20, 1, 0xd, 0xb8, ...new Array(11).fill(0), 1]];
     const records = name === 'name.test' ? data : [];
     const header = Buffer.from(query.subarray(0, 12));
-    header.writeUInt16BE(records.length > 0 ? 0x8180 : 0x8183, 2);
+    const [answered, failed, denied] = [0x8180, 0x8182, 0x8183];
+    const isBroken = name === 'broken.test' || (name === 'half.test' && type !== A);
+    header.writeUInt16BE(isBroken ? failed : records.length > 0 || name === 'half.test' ? answered : denied, 2);
     header.writeUInt16BE(records.length, 6);
     header.writeUInt32BE(0, 8);
     // The name is that of the question, at byte 12. The answer lives for a minute.
@@ -81,7 +86,7 @@ test('the table of hosts comes first, then the name servers, whose families take
     { ok: true, addresses: ['192.0.2.9'] },
     { ok: true, addresses: ['0.0.0.0'] },
     { ok: true, addresses: ['192.0.2.1', '2001:db8::1', '192.0.2.2'] },
-    { ok: false, message: 'nowhere.test was not found: ENOTFOUND' },
+    { ok: false, isUnknown: true, message: 'nowhere.test was not found: ENOTFOUND' },
     { ok: true, addresses: ['192.0.2.1', '2001:db8::1', '192.0.2.2'] },
   ]);
   assert.deepEqual(new Set(asked), new Set(['name.test', 'nowhere.test']));
@@ -95,9 +100,22 @@ test('behind a fence we ask only for addresses of its families, and only name se
   });
   assert.deepEqual(await find('name.test', options(t, server, { bind: { ipv6: '::1' } })), {
     ok: false,
+    isUnknown: false,
     message: 'name.test was not found: no name server can be reached from the bound address',
   });
   assert.deepEqual(asked, ['name.test']);
+});
+
+test('a name is unknown only when the name servers have said so of every family', async (t) => {
+  const { server } = await serveNames(t);
+  const how = options(t, server);
+  const outcomes: NameOutcome[] = [];
+  for (const name of ['nowhere.test', 'half.test', 'broken.test']) outcomes.push(await find(name, how));
+  assert.deepEqual(outcomes, [
+    { ok: false, isUnknown: true, message: 'nowhere.test was not found: ENOTFOUND' },
+    { ok: false, isUnknown: false, message: 'half.test was not found: ESERVFAIL' },
+    { ok: false, isUnknown: false, message: 'broken.test was not found: ESERVFAIL' },
+  ]);
 });
 
 test('a cancelled lookup is never answered, and asks no other server', async (t) => {

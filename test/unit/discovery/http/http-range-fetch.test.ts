@@ -190,8 +190,95 @@ describe('a fetch of a range', { timeout: HANGS_AFTER }, () => {
       assert.equal(await fetching.get(`https://${secure}/`), '206 0123456789');
       assert.equal(asked.length, 2);
       const refused = await fetchingBy(`${kind}://me:wrong@${place}`).get(url);
-      assert.equal(refused, `unreachable: the proxy ${place} does not take the user name and the password`);
+      assert.equal(refused, `no-proxy: the proxy ${place} does not take the user name and the password`);
     });
+
+  it('blames the proxy for what is the fault of the proxy, and nobody else', async (t) => {
+    const closed = await closedPort();
+    const mute = await serveTcp(t, () => undefined);
+    const unlike = await serveTcp(t, (socket) => socket.end('220 ftp here\r\n'));
+    const refusing = await serveSocks5(t, { refusal: 5 });
+    const rows: readonly [proxy: string, expected: RegExp][] = [
+      [`socks5://127.0.0.1:${closed}`, /^no-proxy: the proxy 127\.0\.0\.1:\d+: the connection was refused$/],
+      [`http://127.0.0.1:${closed}`, /^no-proxy: the proxy 127\.0\.0\.1:\d+: the connection was refused$/],
+      [`socks5://${unlike}`, /^no-proxy: the proxy 127\.0\.0\.1:\d+ does not answer as a SOCKS5 proxy does$/],
+      [`socks5://${refusing.place}`, /^unreachable: the proxy /],
+      // It may wait for the server.
+      [`socks5://${mute}`, /^unreachable: no answer from 192\.0\.2\.1 in time$/],
+    ];
+    for (const [proxy, expected] of rows) {
+      const way = { bind: '127.0.0.1', caCertificates: null, proxy, httpProxies: null };
+      const { proxies } = openWayOut(way, null, UNHEARD);
+      assert.match(await new Fetching(t, { proxies, headLimit: 300 }).get('http://192.0.2.1/'), expected, proxy);
+    }
+  });
+
+  it('blames a proxy that does not take the connection in time', (t) => {
+    const troubles: string[] = [];
+    const events = { ...UNHEARD, troubled: (message: string) => troubles.push(message) };
+    const way = { bind: '127.0.0.1', caCertificates: null, proxy: 'socks5://127.0.0.1:9', httpProxies: null };
+    const { proxies } = openWayOut(way, null, events);
+    const files = new HttpRangeFetcher({
+      ...DEFAULT_RANGE_FETCH_OPTIONS,
+      ...{ userAgent: 'btget/test', bind: { ipv4: '127.0.0.1' }, authorities: null, proxies },
+    });
+    t.after(() => files.close());
+    // The time goes by before anything can come from a socket.
+    const tasks: (() => void)[] = [];
+    const timers = {
+      now: () => 0,
+      addTask: (task: () => void) => {
+        tasks.push(task);
+        return { cancel: () => undefined };
+      },
+    };
+    const ends: string[] = [];
+    const target = { url: new SecretUrl('http://192.0.2.1/'), source: 'user' as const, begin: 0, end: 10 };
+    files.fetch(target, timers, {
+      gotHead: () => undefined,
+      gotData: () => undefined,
+      ended: ({ kind, message }) => ends.push(`${kind}: ${message}`),
+    });
+    for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) task();
+    const trouble = 'no answer from the proxy 127.0.0.1:9 in time';
+    assert.deepEqual([ends, troubles], [[`no-proxy: ${trouble}`], [trouble]]);
+  });
+
+  it('tells a name that nobody knows from one that could not be looked up, and from a rule', async (t) => {
+    for (const [failure, expected] of [
+      [{ code: 'unreachable', fault: 'unknown-name' }, 'no-host'],
+      [{ code: 'unreachable' }, 'no-answer'],
+      [{ code: 'unreachable', fault: 'proxy' }, 'no-proxy'],
+      [{ code: 'forbidden', fault: 'proxy' }, 'no-proxy'],
+      [{ code: 'forbidden' }, 'forbidden'],
+    ] as const) {
+      const failing: typeof findDestinations = (_name, _bind, _step, answered) => {
+        answered({ ok: false, message: 'why', ...failure });
+        return { cancel: () => undefined };
+      };
+      const fetching = new Fetching(t, { findDestinations: failing });
+      assert.equal(await fetching.get('http://mirror.test/'), `${expected}: why`);
+    }
+  });
+
+  it('asks anew when the place where redirects led has no name any more', async (t) => {
+    const [gone, other] = [await serveHttp(t, honest), await serveHttp(t, honest)];
+    let isGone = false;
+    const front = await serveHttp(t, (_request, response) => {
+      const [, port] = (isGone ? other : gone).split(':');
+      response.writeHead(307, { Location: `http://${isGone ? 'other' : 'gone'}.test:${port}/f` }).end();
+    });
+    const find: typeof findDestinations = (name, bind, step, answered) => {
+      if (name !== 'gone.test' || !isGone)
+        return findDestinations(name.endsWith('.test') ? '127.0.0.1' : name, bind, step, answered);
+      answered({ ok: false, code: 'unreachable', fault: 'unknown-name', message: 'no such name' });
+      return { cancel: () => undefined };
+    };
+    const fetching = new Fetching(t, { findDestinations: find });
+    assert.equal(await fetching.get(`http://${front}/`), '206 0123456789');
+    isGone = true;
+    assert.equal(await fetching.get(`http://${front}/`), '206 0123456789');
+  });
 
   it('ends when the server is silent, breaks off, or speaks no HTTP', async (t) => {
     const head = 'HTTP/1.1 206 x\r\nContent-Length: 10\r\n\r\n01234';
@@ -224,6 +311,33 @@ describe('a fetch of a range', { timeout: HANGS_AFTER }, () => {
     const fetching = new Fetching(t);
     for (let turn = 0; turn < 3; turn += 1) assert.equal(await fetching.get(`http://${host}/`), '206 ok');
     assert.equal(count, 3);
+  });
+
+  it('goes on over a new connection when the kept ones are dead, though nobody has said so', async (t) => {
+    const log: string[] = [];
+    let connections = 0;
+    const waiting: (() => void)[] = [];
+    const host = await serveTcp(t, (socket) => {
+      connections += 1;
+      const name = `connection ${connections}`;
+      let asked = 0;
+      socket.on('data', () => {
+        asked += 1;
+        log.push(`${name}: request ${asked}`);
+        const answer = (): unknown => socket.write('HTTP/1.1 206 x\r\nContent-Length: 2\r\n\r\nok');
+        if (asked > 1) return;
+        if (connections > 2) answer();
+        else waiting.push(answer);
+        if (waiting.length === 2) for (const each of waiting.splice(0)) each();
+      });
+    });
+    const fetching = new Fetching(t, { headLimit: 300 });
+    const url = `http://${host}/`;
+    assert.deepEqual(await Promise.all([fetching.get(url), fetching.get(url)]), ['206 ok', '206 ok']);
+    log.length = 0;
+    assert.equal(await fetching.get(url), '206 ok');
+    assert.equal(log.length, 2, log.join());
+    assert.match(log.join(), /^connection [12]: request 2,connection 3: request 1$/);
   });
 
   it('keeps a connection only when it is clear that the answer is over, and nothing came behind it', async (t) => {

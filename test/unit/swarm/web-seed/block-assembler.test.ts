@@ -57,6 +57,8 @@ describe('blocks from the bytes of files', () => {
           const chunk = stream.subarray(0, seed === 1 ? 1 : 1 + random.below(3 * BLOCK_LENGTH));
           const { taken, block } = assembler.feed(chunk);
           assert.ok(taken > 0);
+          const left = assembler.left.reduce((sum, { length }) => sum + length, 0);
+          assert.equal(assembler.leftLength, left);
           stream = stream.subarray(taken);
           if (block !== null) made.push(Buffer.from(block));
         }
@@ -67,6 +69,18 @@ describe('blocks from the bytes of files', () => {
       }
     });
   }
+
+  it('are not made from one on that was cut off', () => {
+    const torrent = TORRENTS['version 1'] as SampleTorrent;
+    const [first, second, third] = spansOf(torrent) as [BlockSpan, BlockSpan, BlockSpan];
+    const assembler = new BlockAssembler(torrent.layout);
+    assembler.add([first, second, third]);
+    assembler.feed(Buffer.alloc(first.length));
+    assembler.cut(1);
+    assert.deepEqual([assembler.left, assembler.leftLength], [[second], second.length]);
+    assembler.cut(5);
+    assert.deepEqual([assembler.left, assembler.leftLength], [[second], second.length]);
+  });
 
   it('are asked for in one range for each file, and the files of a piece are known', () => {
     const torrent = TORRENTS['version 1'] as SampleTorrent;

@@ -76,12 +76,14 @@ describe('the head of an answer', () => {
   });
 });
 
-test('a fetch without a head costs a wait, long for a name that is not known', () => {
+test('a fetch without a head costs a wait, long for a name that is not known, and nothing when our way is at fault', () => {
   const seen = (kind: Parameters<typeof faultOfEnd>[0]['kind']): string => {
     const { of, wait } = faultOfEnd({ host: 'a.test:80', kind, message: '' });
     return `${of} ${wait}`;
   };
   assert.equal(seen('no-host'), 'seed 1800000');
+  assert.equal(seen('no-answer'), 'seed doubling');
+  assert.equal(seen('no-proxy'), 'way 30000');
   assert.equal(seen('unreachable'), 'seed doubling');
   assert.equal(seen('cut'), 'seed doubling');
   assert.equal(seen('bad-answer'), 'file doubling');
