@@ -83,6 +83,25 @@ describe('content behind links', { skip: process.platform === 'win32', timeout: 
     assert.deepEqual(readdirSync(at('store/sub')), ['y']);
   });
 
+  it('is adopted with its empty files, be the link to one of them or to a folder', async (t) => {
+    const { at, run } = await withSeed(t);
+    writeFileSync(at('lib/empty'), '');
+    const created = await run('create', 'lib', '-o', 'full.torrent');
+    assert.equal(created.code, 0, created.err);
+    mkdirSync(at('all'));
+    symlinkSync(at('lib'), at('all/lib'));
+    mkdirSync(at('one/lib/sub'), { recursive: true });
+    writeFileSync(at('one/lib/x'), X);
+    writeFileSync(at('one/lib/sub/y'), Y);
+    symlinkSync(at('lib/empty'), at('one/lib/empty'));
+    for (const dir of ['all', 'one']) {
+      const { code, err } = await run('full.torrent', '-d', dir, ...LOOPBACK, '--no-dht');
+      assert.equal(code, 0, err);
+    }
+    assert.ok(lstatSync(at('all/lib')).isSymbolicLink());
+    assert.ok(lstatSync(at('one/lib/empty')).isSymbolicLink());
+  });
+
   it('is whole beside a file that is missing: that one is downloaded', async (t) => {
     const { at, download } = await withSeed(t);
     writeFileSync(at('store/x'), X);

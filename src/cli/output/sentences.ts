@@ -139,6 +139,8 @@ export function nextStep(failure: unknown): string | null {
   if (!(failure instanceof BtgetError)) return null;
   // The message of the failure says already what to do about that.
   if (machineFailure(failure) !== null) return null;
+  if (failure.cause instanceof Error && 'code' in failure.cause && failure.cause.code === 'EFBIG')
+    return 'the file system, or ulimit -f, allows no file of this length; -d saves elsewhere';
   // The system has refused nothing: something else is in the way, as the message says.
   if (failure.code === 'cannot-open' && failure.cause === undefined) return failure.hint ?? '-o or -d saves elsewhere';
   return failure.hint ?? NEXT_STEPS[failure.code] ?? null;

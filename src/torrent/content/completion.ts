@@ -65,7 +65,12 @@ export class Completion {
    * no other file its name.
    */
   begin(verified: readonly PieceIndex[], whole: ReadonlySet<number>): void {
-    const toFinish = this.#wanted(this.#files.wholeAtOnce);
+    const toFinish: number[] = [];
+    for (const file of this.#wanted(this.#files.wholeAtOnce)) {
+      // An empty file may lie behind a link of the user, through which nothing is written.
+      if (whole.has(file) && this.#parts.metainfo.files[file]?.symlink === null) this.#tellFile(file);
+      else toFinish.push(file);
+    }
     let next = 0;
     const goOn = (): void => {
       if (this.#stopped) return;

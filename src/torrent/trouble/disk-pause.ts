@@ -109,9 +109,15 @@ export class DiskPause {
     if (failure.code === 'torrent-invalid') return true;
     // After a failed flush the system may count the bytes as written, though the disk never got them.
     if (isFlush(failure)) return true;
+    // A file system, or a limit of the user, that allows no file of this length does not change its mind.
+    if (isTooLong(failure)) return true;
     // A user who cannot write to the disk at all must know that at once.
     return failure.code === 'cannot-open' && !this.#hasWorked;
   }
+}
+
+function isTooLong({ cause }: BtgetError): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'EFBIG';
 }
 
 /** Whether a flush has failed. */

@@ -45,6 +45,8 @@ test('what cannot be opened because too many files are open says so instead, wit
     nextStep(new BtgetError('cannot-open', 'cannot open box: it is not a folder')),
     '-o or -d saves elsewhere',
   );
+  const long = new BtgetError('io', 'cannot write x', { cause: withCode('EFBIG') });
+  assert.match(nextStep(long) ?? '', /^the file system, or ulimit -f, allows no file of this length/);
   const port = new BtgetError('network', 'cannot listen', { cause: 'EMFILE' });
   const said = [failure('EMFILE'), failure('ENFILE'), port, failure('EACCES')].map(
     (each) => `${exitCodeOf(each)} ${failureCode(each)} ${failureMessage(each)}`,

@@ -67,6 +67,14 @@ test('when there is nothing to try again, new pieces show whether the disk works
   assert.deepEqual(log.slice(2), ['1: retry', '1: let go', '1: hold']);
 });
 
+test('a file that may not become so long ends the torrent, however much was written before', () => {
+  const { log, pause } = setUp();
+  pause.worked();
+  const cause = Object.assign(new Error('EFBIG: file too large, write'), { code: 'EFBIG', syscall: 'write' });
+  pause.refused(new BtgetError('io', 'cannot write x: file too large', { cause }));
+  assert.deepEqual(log, ['0: failed: io']);
+});
+
 test('a disk that cannot be written to at all ends the torrent at once; later the same failure only pauses it', () => {
   const { log, pause } = setUp();
   pause.refused(NOT_OPEN);
