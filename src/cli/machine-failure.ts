@@ -43,10 +43,10 @@ export function machineFailure(error: unknown): BtgetError | null {
     const [failure, what, help] = lack;
     return new BtgetError(failure, `${what} (${code === '' ? error.message : code}); ${help}`, { cause: error });
   }
-  if (code === 'ENOENT' && 'syscall' in error && error.syscall === 'uv_cwd')
-    return new BtgetError('cannot-open', 'the current folder has been removed; change to another one', {
-      cause: error,
-    });
+  if ('syscall' in error && error.syscall === 'uv_cwd') {
+    const why = code === 'ENOENT' ? 'has been removed' : code === 'ERANGE' ? 'has too long a path' : `gives ${code}`;
+    return new BtgetError('cannot-open', `the current folder ${why}; change to another one`, { cause: error });
+  }
   return null;
 }
 

@@ -18,6 +18,7 @@ test('an error that shows what the machine lacks is no bug, and its message says
     withCode('ERR_WORKER_OUT_OF_MEMORY'),
     new RangeError('Array buffer allocation failed'),
     withCode('ENOENT', 'ENOENT: no such file or directory, uv_cwd', 'uv_cwd'),
+    withCode('ERANGE', 'ERANGE: result too large, uv_cwd', 'uv_cwd'),
   ].map((error) => [exitCodeOf(error), failureMessage(error)]);
   const files = 'too few files may be open at once (EMFILE); raise the limit with ulimit -n';
   const memory = 'raise the limit with ulimit -v, or end other programs';
@@ -30,6 +31,7 @@ test('an error that shows what the machine lacks is no bug, and its message says
     [1, `there is too little memory (ERR_WORKER_OUT_OF_MEMORY); ${memory}`],
     [1, `there is too little memory (Array buffer allocation failed); ${memory}`],
     [16, 'the current folder has been removed; change to another one'],
+    [16, 'the current folder has too long a path; change to another one'],
   ]);
 });
 
