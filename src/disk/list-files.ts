@@ -4,7 +4,7 @@
  */
 import type { Stats } from 'node:fs';
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { BtgetError } from '../base/failure.js';
 import { nameText, systemPath } from '../base/raw-name.js';
 import { pieceLengthFor } from '../metainfo/choose-piece-length.js';
@@ -24,6 +24,8 @@ export interface ListedFile {
   /** Bytes. */
   readonly length: number;
   readonly executable: boolean;
+  /** Device and inode: two names of one file have the same. */
+  readonly id: string;
 }
 
 export interface Listing {
@@ -52,7 +54,7 @@ export interface LeftOut {
 export async function listFiles(path: string, leftOut: LeftOut): Promise<Listing> {
   const root = resolve(path);
   const name = basename(root);
-  const lister = new Lister(leftOut);
+  const lister = await createLister(leftOut);
   const facts = await lookAt(path, root);
   if (facts.isFile()) lister.addFile(root, [name], facts);
   else await lister.addFolder(root, [], []);
@@ -64,7 +66,7 @@ export async function listFiles(path: string, leftOut: LeftOut): Promise<Listing
  * `listFiles`, and 'usage' when two of them have the same name.
  */
 export async function listTogether(paths: readonly string[], name: string, leftOut: LeftOut): Promise<Listing> {
-  const lister = new Lister(leftOut);
+  const lister = await createLister(leftOut);
   const taken = new Map<string, string>();
   for (const path of paths) {
     const root = resolve(path);
@@ -122,15 +124,24 @@ function contentOf({ isFolder, files }: Listing): NewTorrent['content'] {
   return { length: first.length, executable: first.executable };
 }
 
+async function createLister({ torrent, exclude }: LeftOut): Promise<Lister> {
+  const place = torrent === null ? null : resolve(torrent);
+  if (place === null) return new Lister(null, exclude);
+  // Links may lead to the folder by several ways.
+  const folder = await realpath(dirname(place)).catch(() => dirname(place));
+  return new Lister(join(folder, basename(place)), exclude);
+}
+
 /** Gathers files, and leaves out what is to be left out. */
 class Lister {
+  /** Where the .torrent is going to be: the real path of its folder, and its name. */
   readonly #torrent: string | null;
   readonly #globs: readonly PathMatcher[];
   readonly #files: ListedFile[] = [];
   readonly #leftOut: string[] = [];
 
-  constructor({ torrent, exclude }: LeftOut) {
-    this.#torrent = torrent === null ? null : resolve(torrent);
+  constructor(torrent: string | null, exclude: readonly string[]) {
+    this.#torrent = torrent;
     this.#globs = exclude.map((pattern) => createGlob(pattern, '--exclude'));
   }
 
@@ -138,8 +149,9 @@ class Lister {
     return this.#globs.some((matches) => matches(path));
   }
 
-  addFile(from: string, path: readonly string[], { size, mode }: Stats): void {
-    if (!this.excludes(path)) this.#files.push({ path, from, length: size, executable: isExecutable(mode) });
+  addFile(from: string, path: readonly string[], facts: Stats): void {
+    if (this.excludes(path)) return;
+    this.#files.push({ path, from, length: facts.size, executable: isExecutable(facts.mode), id: idOf(facts) });
   }
 
   /** `elements`: the path of `folder` in the torrent. `above`: the real paths of the folders that hold it. */
@@ -149,8 +161,9 @@ class Lister {
     const names = await look(folder, () => readdir(systemPath(folder), { encoding: 'buffer' }));
     const wanted = names
       .map((bytes) => nameText(bytes))
+      .filter((name) => join(real, name) !== this.#torrent)
       .map((name) => ({ from: join(folder, name), path: [...elements, name] }))
-      .filter(({ from, path }) => from !== this.#torrent && !this.excludes(path));
+      .filter(({ path }) => !this.excludes(path));
     for (let begin = 0; begin < wanted.length; begin += LOOKS_AT_ONCE) {
       const some = wanted.slice(begin, begin + LOOKS_AT_ONCE);
       const found = await Promise.all(some.map(({ from }) => statOrNull(from)));
@@ -197,6 +210,10 @@ function failureAt(path: string, error: unknown): BtgetError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
   if (code === 'ENOENT') return new BtgetError('source-not-found', `no such file or folder: ${path}`, { cause: error });
   return new BtgetError('cannot-open', `cannot read ${path}: ${code}`, { cause: error });
+}
+
+export function idOf({ dev, ino }: Stats): string {
+  return `${dev}:${ino}`;
 }
 
 function isExecutable(mode: number): boolean {

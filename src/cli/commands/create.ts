@@ -17,7 +17,7 @@ import { createTaskProgress } from '../output/task-progress.js';
 import { isName, readDate } from '../values.js';
 import { version } from '../version.js';
 import { type CliCommand, defineCommand } from './command.js';
-import { type TorrentTarget, torrentTarget, writeTorrent } from './write-torrent.js';
+import { mustBeFree, replacedBy, type TorrentTarget, torrentTarget, writeTorrent } from './write-torrent.js';
 
 export const create = (disk: FileDisk): CliCommand =>
   defineCommand(
@@ -40,6 +40,7 @@ export const create = (disk: FileDisk): CliCommand =>
       const createdAt = values.date ?? dateOfEnvironment(io);
       const target = await targetOf(paths, values);
       const listing = await list(paths, values, target);
+      await mustBeFree(target, values.force);
       const torrent = torrentOf(paths.join(', '), listing, {
         metaVersion: values.metaVersion,
         name: values.name,
@@ -90,13 +91,24 @@ function targetOf([path = '', ...more]: readonly string[], values: CreateValues)
   if (more.length > 0 && values.name === null)
     throw new BtgetError('usage', '--name is missing: several paths need a name for their folder');
   const name = `${values.name ?? basename(resolve(path))}.torrent`;
-  return torrentTarget(values.output, name, values.force);
+  return torrentTarget(values.output, name);
 }
 
-function list(paths: readonly string[], { name, exclude }: CreateValues, target: TorrentTarget): Promise<Listing> {
+/** A .torrent that is replaced is no content of the folder in which it is. Any other file that would be replaced is. */
+async function list(
+  paths: readonly string[],
+  { name, exclude }: CreateValues,
+  target: TorrentTarget,
+): Promise<Listing> {
   const [path = '', ...more] = paths;
-  const leftOut = { torrent: target.kind === 'file' ? target.path : null, exclude };
-  return name === null || more.length === 0 ? listFiles(path, leftOut) : listTogether(paths, name, leftOut);
+  const replaced = await replacedBy(target);
+  const leftOut = { torrent: target.kind === 'file' && replaced?.isTorrent !== false ? target.path : null, exclude };
+  const listing = await (name === null || more.length === 0
+    ? listFiles(path, leftOut)
+    : listTogether(paths, name, leftOut));
+  const lost = listing.files.find(({ id }) => id === replaced?.id);
+  if (lost === undefined || target.kind !== 'file') return listing;
+  throw new BtgetError('usage', `${target.path} is content (${lost.from}): the .torrent would replace it`);
 }
 
 const NAMES_TOLD = 3;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
@@ -28,16 +28,21 @@ test('a folder is listed by the bytes of its names, hidden files and all, withou
     ['.hidden', 'B', 'a/.git/x', 'a/z', 'a.txt', 'b', 'ü', '漢'],
   );
   assert.deepEqual([listing.name, listing.isFolder, listing.leftOut], ['sorted', true, []]);
+  const link = join(root, 'way');
+  symlinkSync(dir, link);
+  const other = await listFiles(link, { torrent: join(dir, 'out.torrent'), exclude: [] });
+  assert.deepEqual(pathsOf(other), pathsOf(listing));
 });
 
 test('a single file is listed under its name', async () => {
   const dir = folder('single', ['tool']);
   chmodSync(join(dir, 'tool'), 0o755);
   const path = join(dir, 'tool');
+  const { dev, ino } = statSync(path);
   assert.deepEqual(await listFiles(path, ALL), {
     name: 'tool',
     isFolder: false,
-    files: [{ path: ['tool'], from: path, length: 4, executable: true }],
+    files: [{ path: ['tool'], from: path, length: 4, executable: true, id: `${dev}:${ino}` }],
     leftOut: [],
   });
 });
