@@ -43,22 +43,32 @@ const LOOKS_AT_ONCE = 64;
 export interface LeftOut {
   /** The .torrent that is about to be written; null for none. */
   readonly torrent: string | null;
-  /** Globs of files and folders. The path of each begins below the folder that is listed. */
+  /** Globs of files and folders. The path of each begins with that folder, or below it. */
   readonly exclude: readonly string[];
 }
 
 /**
  * Lists `path`, a file or a folder. Hidden files belong to a folder, as in mktorrent; links are followed. Throws
- * 'source-not-found' or 'cannot-open', and 'usage' for a bad glob or when everything is left out.
+ * 'source-not-found' or 'cannot-open', and 'usage' for a bad glob, for one that means no file, or when everything is
+ * left out. `name` is what the torrent calls it.
  */
-export async function listFiles(path: string, leftOut: LeftOut): Promise<Listing> {
+export async function listFiles(
+  path: string,
+  leftOut: LeftOut,
+  name: string = basename(resolve(path)),
+): Promise<Listing> {
   const root = resolve(path);
-  const name = basename(root);
+  const own = basename(root);
   const lister = await createLister(leftOut);
   const facts = await lookAt(path, root);
-  if (facts.isFile()) lister.addFile(root, [name], facts);
-  else await lister.addFolder(root, [], []);
-  return { name, isFolder: !facts.isFile(), ...lister.listing(path) };
+  if (facts.isFile()) {
+    lister.setTops([elementsOf(dirname(path)), elementsOf(dirname(root))]);
+    lister.addFile(root, [own], facts);
+  } else {
+    lister.setTops([[name], [own], elementsOf(path), elementsOf(root)]);
+    await lister.addFolder(root, [], []);
+  }
+  return { name, isFolder: !facts.isFile(), ...(await lister.listing(path)) };
 }
 
 /**
@@ -76,11 +86,20 @@ export async function listTogether(paths: readonly string[], name: string, leftO
     if (other !== undefined) throw new BtgetError('usage', `${other} and ${path} would both be ${name}/${own}`);
     taken.set(own, path);
     const facts = await lookAt(path, root);
-    if (lister.excludes([own])) continue;
+    lister.setTops([[name], elementsOf(dirname(path)), elementsOf(dirname(root))]);
+    if (lister.excludes([own])) {
+      if (facts.isDirectory()) lister.passBy(root, [own]);
+      continue;
+    }
     if (facts.isFile()) lister.addFile(root, [own], facts);
     else await lister.addFolder(root, [own], []);
   }
-  return { name, isFolder: true, ...lister.listing(paths.join(', ')) };
+  return { name, isFolder: true, ...(await lister.listing(paths.join(', '))) };
+}
+
+/** What a glob has for the elements of such a path. An absolute one begins with an empty element. */
+function elementsOf(path: string): string[] {
+  return path.split('/').filter((element, at) => element !== '.' && (element !== '' || at === 0));
 }
 
 async function lookAt(path: string, root: string): Promise<Stats> {
@@ -136,17 +155,32 @@ async function createLister({ torrent, exclude }: LeftOut): Promise<Lister> {
 class Lister {
   /** Where the .torrent is going to be: the real path of its folder, and its name. */
   readonly #torrent: string | null;
-  readonly #globs: readonly PathMatcher[];
+  readonly #globs: readonly Exclusion[];
+  /** The folders that are not looked into. */
+  readonly #passedBy: Folder[] = [];
+  /** With what globs may begin: paths of the folder in which the paths of the torrent begin. */
+  #tops: Folder['tops'] = [];
   readonly #files: ListedFile[] = [];
   readonly #leftOut: string[] = [];
 
   constructor(torrent: string | null, exclude: readonly string[]) {
     this.#torrent = torrent;
-    this.#globs = exclude.map((pattern) => createGlob(pattern, '--exclude'));
+    this.#globs = exclude.map((pattern) => ({ pattern, matches: createGlob(pattern, '--exclude'), isUsed: false }));
   }
 
-  excludes(path: readonly string[]): boolean {
-    return this.#globs.some((matches) => matches(path));
+  setTops(tops: Folder['tops']): void {
+    this.#tops = tops;
+  }
+
+  excludes(path: readonly string[], tops: Folder['tops'] = this.#tops): boolean {
+    const matching = this.#globs.filter(({ matches }) => matches(path, tops));
+    for (const glob of matching) glob.isUsed = true;
+    return matching.length > 0;
+  }
+
+  /** Takes a folder for excluded. */
+  passBy(from: string, path: readonly string[]): void {
+    this.#passedBy.push({ from, path, tops: this.#tops });
   }
 
   addFile(from: string, path: readonly string[], facts: Stats): void {
@@ -158,12 +192,17 @@ class Lister {
   async addFolder(folder: string, elements: readonly string[], above: readonly string[]): Promise<void> {
     const real = await look(folder, async () => nameText(await realpath(systemPath(folder), 'buffer')));
     if (above.includes(real)) throw new BtgetError('cannot-open', `${folder} is a link to a folder that holds it`);
-    const names = await look(folder, () => readdir(systemPath(folder), { encoding: 'buffer' }));
-    const wanted = names
-      .map((bytes) => nameText(bytes))
-      .filter((name) => join(real, name) !== this.#torrent)
-      .map((name) => ({ from: join(folder, name), path: [...elements, name] }))
-      .filter(({ path }) => !this.excludes(path));
+    const entries = await look(folder, () => entriesOf(folder));
+    const torrent = this.#torrent !== null && dirname(this.#torrent) === real ? basename(this.#torrent) : null;
+    // A glob that means the .torrent is right, also when there is none yet.
+    if (torrent !== null) this.excludes([...elements, torrent]);
+    const wanted: Pick<ListedFile, 'path' | 'from'>[] = [];
+    for (const { name, isFolder } of entries) {
+      if (name === torrent) continue;
+      const [from, path] = [join(folder, name), [...elements, name]];
+      if (!this.excludes(path)) wanted.push({ path, from });
+      else if (isFolder) this.passBy(from, path);
+    }
     for (let begin = 0; begin < wanted.length; begin += LOOKS_AT_ONCE) {
       const some = wanted.slice(begin, begin + LOOKS_AT_ONCE);
       const found = await Promise.all(some.map(({ from }) => statOrNull(from)));
@@ -178,11 +217,48 @@ class Lister {
   }
 
   /** `place`: where the user looks for the files, for a failure. */
-  listing(place: string): Gathered {
+  async listing(place: string): Promise<Gathered> {
+    await this.#lookIntoPassedBy();
+    const unused = this.#globs.find(({ isUsed }) => !isUsed);
+    if (unused !== undefined) throw new BtgetError('usage', `--exclude: no file of ${place} matches ${unused.pattern}`);
     if (this.#files.length > 0) return { files: inTorrentOrder(this.#files), leftOut: this.#leftOut };
     if (this.#globs.length > 0) throw new BtgetError('usage', `--exclude leaves no file of ${place}`);
     throw new BtgetError('source-not-found', `${place} holds no file`);
   }
+
+  /** A glob that nothing matched so far may mean files of folders that others exclude. */
+  async #lookIntoPassedBy(): Promise<void> {
+    for (let folder = this.#passedBy.pop(); folder !== undefined; folder = this.#passedBy.pop()) {
+      if (this.#globs.every(({ isUsed }) => isUsed)) return;
+      const { from, path, tops } = folder;
+      for (const { name, isFolder } of await entriesOf(from).catch(() => [])) {
+        this.excludes([...path, name], tops);
+        if (isFolder) this.#passedBy.push({ from: join(from, name), path: [...path, name], tops });
+      }
+    }
+  }
+}
+
+interface Exclusion {
+  readonly pattern: string;
+  readonly matches: PathMatcher;
+  /** Whether it has matched something. */
+  isUsed: boolean;
+}
+
+interface Folder extends Pick<ListedFile, 'path' | 'from'> {
+  readonly tops: readonly (readonly string[])[];
+}
+
+interface Entry {
+  readonly name: string;
+  /** Not for a link to one. */
+  readonly isFolder: boolean;
+}
+
+async function entriesOf(folder: string): Promise<Entry[]> {
+  const entries = await readdir(systemPath(folder), { encoding: 'buffer', withFileTypes: true });
+  return entries.map((entry) => ({ name: nameText(entry.name), isFolder: entry.isDirectory() }));
 }
 
 type Gathered = Pick<Listing, 'files' | 'leftOut'>;

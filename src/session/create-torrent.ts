@@ -122,7 +122,7 @@ async function listPaths(paths: readonly string[], name: string | null, exclude:
   const [first] = paths;
   if (first === undefined) throw new BtgetError('usage', 'path: the list is empty');
   const leftOut = { torrent: null, exclude };
-  if (paths.length === 1) return listFiles(first, leftOut);
+  if (paths.length === 1) return listFiles(first, leftOut, name ?? undefined);
   if (name === null) throw new BtgetError('usage', 'name: several paths need one, that of their folder');
   return listTogether(paths, name, leftOut);
 }

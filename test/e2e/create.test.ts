@@ -40,6 +40,13 @@ test('--exclude leaves out by name and by path, and the rest verifies and seeds'
   assert.equal(made.code, 0, made.err);
   assert.deepEqual(filesOf(join(dir, 'site.torrent')), ['site/in/cache/y', 'site/index.html']);
   assert.equal((await runBtget(t, dir, ['verify', 'site.torrent'])).code, 0);
+  for (const exclude of ['site/in', './in', `${dir}/site/in`]) {
+    const again = await runBtget(t, dir, ['create', 'site', '--exclude', exclude, '--force']);
+    assert.equal(again.code, 0, again.err);
+    assert.ok(!filesOf(join(dir, 'site.torrent')).includes('site/in/cache/y'));
+  }
+  const unused = await runBtget(t, dir, ['create', 'site', '--exclude', 'site/nothing', '-o', 'none.torrent']);
+  assert.deepEqual([unused.code, unused.err], [28, 'btget: --exclude: no file of site matches site/nothing\n']);
   const none = await runBtget(t, dir, ['create', 'site', '--exclude', '*', '--force']);
   assert.deepEqual([none.code, none.err], [28, 'btget: --exclude leaves no file of site\n']);
 });

@@ -104,7 +104,7 @@ async function list(
   const replaced = await replacedBy(target);
   const leftOut = { torrent: target.kind === 'file' && replaced?.isTorrent !== false ? target.path : null, exclude };
   const listing = await (name === null || more.length === 0
-    ? listFiles(path, leftOut)
+    ? listFiles(path, leftOut, name ?? undefined)
     : listTogether(paths, name, leftOut));
   const lost = listing.files.find(({ id }) => id === replaced?.id);
   if (lost === undefined || target.kind !== 'file') return listing;

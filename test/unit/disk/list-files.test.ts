@@ -96,6 +96,47 @@ test('to exclude everything is wrong usage, and so is a glob that is too long', 
   await assert.rejects(listFiles(dir, without('a'.repeat(5000))), { code: 'usage', message: /^--exclude: / });
 });
 
+test('a path to exclude may begin with the folder, by any name that it has, or with a dot', async () => {
+  const dir = folder('top', ['c2/key', 'c2/x', 'c2/in/key']);
+  const from = join(dir, 'c2');
+  const cwd = process.cwd();
+  process.chdir(dir);
+  try {
+    for (const given of ['c2', './c2/', '../top/c2', from])
+      for (const pattern of ['./key', 'c2/key', './c2/key', 'new/k*', `${given}/key`, `${from}/key`])
+        assert.deepEqual(
+          pathsOf(await listFiles(given, without(pattern), 'new')),
+          ['in/key', 'x'],
+          `${given} without ${pattern}`,
+        );
+    await assert.rejects(listFiles('c2/key', without('c2/key')), { message: '--exclude leaves no file of c2/key' });
+    for (const pattern of ['pack/c2/in', './c2/in', 'in', '../top/c2/in', `${from}/in`])
+      assert.deepEqual(
+        pathsOf(await listTogether(['../top/c2', 'c2/x'], 'pack', without(pattern))),
+        ['c2/key', 'c2/x', 'x'],
+        pattern,
+      );
+  } finally {
+    process.chdir(cwd);
+  }
+});
+
+test('a glob that means nothing is wrong usage, not one that means what others exclude, or the .torrent', async () => {
+  const dir = folder('unused', ['a', 'cache/x', 'cache/in/y', 'cache/sock/z']);
+  for (const pattern of ['b', '*.log', 'a/x', '/a', './', 'unused'])
+    await assert.rejects(listFiles(dir, without('cache', pattern)), {
+      code: 'usage',
+      message: `--exclude: no file of ${dir} matches ${pattern}`,
+    });
+  for (const pattern of ['cache/x', 'y', 'unused/cache/in/y', 'in', `${dir}/cache/sock`])
+    assert.deepEqual(pathsOf(await listFiles(dir, without('cache', pattern))), ['a']);
+  const parts = ['a', 'cache'].map((part) => join(dir, part));
+  assert.deepEqual(pathsOf(await listTogether(parts, 'pack', without('cache', 'pack/cache/in/y'))), ['a']);
+  await assert.rejects(listTogether(parts, 'pack', without('cache', 'y/y')), { code: 'usage' });
+  const torrent = join(dir, 'new.torrent');
+  assert.equal(pathsOf(await listFiles(dir, { torrent, exclude: ['*.torrent'] })).length, 4);
+});
+
 test('several files and folders are listed as the content of one folder, sorted whatever their order', async () => {
   const dir = folder('parts', ['b/x', 'b/y.log', 'c', 'd/a', 'e/c']);
   const parts = ['c', 'b', 'd/a'].map((part) => join(dir, part));
