@@ -103,6 +103,8 @@ function elementsOf(path: string): string[] {
 }
 
 async function lookAt(path: string, root: string): Promise<Stats> {
+  // A variable of a script that is not set. To Node it would be the current folder.
+  if (path === '') throw new BtgetError('usage', 'a path is empty');
   const facts = await look(root, () => stat(root));
   if (!facts.isFile() && !facts.isDirectory())
     throw new BtgetError('cannot-open', `${path} is neither a file nor a folder`);

@@ -47,6 +47,12 @@ test('a single file is listed under its name', async () => {
   });
 });
 
+test('an empty path is wrong usage, not the current folder', async () => {
+  const refused = { code: 'usage', message: 'a path is empty' };
+  await assert.rejects(listFiles('', ALL), refused);
+  await assert.rejects(listTogether([join(root, 'single'), ''], 'pack', ALL), refused);
+});
+
 test('links are followed; something that is no file is left out, with the reason', async () => {
   const dir = folder('links', ['sub/x']);
   symlinkSync('sub', join(dir, 'twin'));
