@@ -26,6 +26,8 @@ export interface ListedFile {
   readonly executable: boolean;
   /** Device and inode: two names of one file have the same. */
   readonly id: string;
+  /** When it was changed last: milliseconds since 1970, with fractions. */
+  readonly changedAt: number;
 }
 
 export interface Listing {
@@ -100,6 +102,22 @@ export async function listTogether(paths: readonly string[], name: string, leftO
 /** What a glob has for the elements of such a path. An absolute one begins with an empty element. */
 function elementsOf(path: string): string[] {
   return path.split('/').filter((element, at) => element !== '.' && (element !== '' || at === 0));
+}
+
+/**
+ * Rejects with 'io' when one of `files` is another one than it was, or was changed. The hashes of such a file may be of
+ * content that it never had, so this is called after they are computed.
+ */
+export async function mustBeUnchanged(files: readonly ListedFile[]): Promise<void> {
+  for (let begin = 0; begin < files.length; begin += LOOKS_AT_ONCE)
+    await Promise.all(files.slice(begin, begin + LOOKS_AT_ONCE).map(mustBeAsListed));
+}
+
+async function mustBeAsListed({ from, length, id, changedAt }: ListedFile): Promise<void> {
+  const facts = await stat(systemPath(from)).catch(() => null);
+  if (facts === null) throw new BtgetError('io', `${from} vanished while it was read`);
+  if (facts.size !== length || facts.mtimeMs !== changedAt || idOf(facts) !== id)
+    throw new BtgetError('io', `${from} changed while it was read`);
 }
 
 async function lookAt(path: string, root: string): Promise<Stats> {
@@ -187,7 +205,8 @@ class Lister {
 
   addFile(from: string, path: readonly string[], facts: Stats): void {
     if (this.excludes(path)) return;
-    this.#files.push({ path, from, length: facts.size, executable: isExecutable(facts.mode), id: idOf(facts) });
+    const { size: length, mtimeMs: changedAt } = facts;
+    this.#files.push({ path, from, length, executable: isExecutable(facts.mode), id: idOf(facts), changedAt });
   }
 
   /** `elements`: the path of `folder` in the torrent. `above`: the real paths of the folders that hold it. */

@@ -4,7 +4,14 @@ import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
 import type { FileDisk } from '../../disk/files/file-disk.js';
 import type { PieceHashesOutcome } from '../../disk/files/hash-pieces.js';
-import { type ListedFile, type Listing, listFiles, listTogether, torrentOf } from '../../disk/list-files.js';
+import {
+  type ListedFile,
+  type Listing,
+  listFiles,
+  listTogether,
+  mustBeUnchanged,
+  torrentOf,
+} from '../../disk/list-files.js';
 import { type ChangedName, changedNames } from '../../metainfo/changed-names.js';
 import { createMetainfo } from '../../metainfo/create-metainfo.js';
 import { parseMetainfo } from '../../metainfo/parse-metainfo.js';
@@ -57,6 +64,7 @@ export const create = (disk: FileDisk): CliCommand =>
       const length = listing.files.reduce((sum, file) => sum + file.length, 0);
       const outcome = await hash(listing.files, length, pieceLength, values, disk, io);
       if (!outcome.ok) throw outcome.failure;
+      await mustBeUnchanged(listing.files);
       const bytes = createMetainfo({ ...torrent, pieces: outcome.pieces, pieceRoots: outcome.pieceRoots });
       // We must be able to read what we write: a torrent beyond the limits is refused here, not by a user who gets it.
       const metainfo = parseMetainfo(bytes);

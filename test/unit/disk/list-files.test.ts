@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, write
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { listFiles, listTogether } from '../../../src/disk/list-files.js';
+import { listFiles, listTogether, mustBeUnchanged } from '../../../src/disk/list-files.js';
 
 const ALL = { torrent: null, exclude: [] };
 const root = mkdtempSync(join(tmpdir(), 'btget-list-'));
@@ -38,11 +38,11 @@ test('a single file is listed under its name', async () => {
   const dir = folder('single', ['tool']);
   chmodSync(join(dir, 'tool'), 0o755);
   const path = join(dir, 'tool');
-  const { dev, ino } = statSync(path);
+  const { dev, ino, mtimeMs } = statSync(path);
   assert.deepEqual(await listFiles(path, ALL), {
     name: 'tool',
     isFolder: false,
-    files: [{ path: ['tool'], from: path, length: 4, executable: true, id: `${dev}:${ino}` }],
+    files: [{ path: ['tool'], from: path, length: 4, executable: true, id: `${dev}:${ino}`, changedAt: mtimeMs }],
     leftOut: [],
   });
 });
@@ -51,6 +51,23 @@ test('an empty path is wrong usage, not the current folder', async () => {
   const refused = { code: 'usage', message: 'a path is empty' };
   await assert.rejects(listFiles('', ALL), refused);
   await assert.rejects(listTogether([join(root, 'single'), ''], 'pack', ALL), refused);
+});
+
+test('a listed file is unchanged until it gets another length, time or inode, or is gone', async () => {
+  const dir = folder(
+    'changing',
+    Array.from({ length: 70 }, (_, at) => `f${at}`),
+  );
+  symlinkSync('f69', join(dir, 'link'));
+  const { files } = await listFiles(dir, ALL);
+  chmodSync(join(dir, 'f0'), 0o600);
+  await mustBeUnchanged(files);
+  writeFileSync(join(dir, 'f69'), 'another');
+  await assert.rejects(mustBeUnchanged(files.filter(({ path }) => path[0] !== 'f69')), {
+    code: 'io',
+    message: `${join(dir, 'link')} changed while it was read`,
+  });
+  await assert.rejects(mustBeUnchanged(files), { code: 'io', message: /\/(f69|link) changed while it was read$/ });
 });
 
 test('links are followed; something that is no file is left out, with the reason', async () => {
