@@ -169,13 +169,19 @@ export const readText: Reader<string> = (text, option) => {
 export const readDate: Reader<number> = (text, option) => {
   const seconds = /^\d{1,12}$/.test(text)
     ? Number(text)
-    : /^\d{4}-\d\d-\d\d/.test(text)
+    : isDay(text.slice(0, 10))
       ? Math.floor(Date.parse(text) / 1000)
       : Number.NaN;
   if (!Number.isSafeInteger(seconds) || seconds < 0)
     throw wrong(option, text, 'a date such as 2024-02-29 or seconds since 1970');
   return seconds;
 };
+
+/** Whether the calendar has this day. `Date.parse` takes 30 February for 1 March. */
+function isDay(text: string): boolean {
+  const day = /^\d{4}-\d\d-\d\d$/.test(text) ? new Date(`${text}T00:00:00Z`) : null;
+  return day !== null && !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text);
+}
 
 function wrong(option: string, text: string, expected: string): BtgetError {
   return new BtgetError('usage', `${option}: '${text}' is not ${expected}`);

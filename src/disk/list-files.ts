@@ -4,7 +4,7 @@
  */
 import type { Stats } from 'node:fs';
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { BtgetError } from '../base/failure.js';
 import { nameText, systemPath } from '../base/raw-name.js';
 import { pieceLengthFor } from '../metainfo/choose-piece-length.js';
@@ -24,6 +24,10 @@ export interface ListedFile {
   /** Bytes. */
   readonly length: number;
   readonly executable: boolean;
+  /** Device and inode: two names of one file have the same. */
+  readonly id: string;
+  /** When it was changed last: milliseconds since 1970, with fractions. */
+  readonly changedAt: number;
 }
 
 export interface Listing {
@@ -41,22 +45,32 @@ const LOOKS_AT_ONCE = 64;
 export interface LeftOut {
   /** The .torrent that is about to be written; null for none. */
   readonly torrent: string | null;
-  /** Globs of files and folders. The path of each begins below the folder that is listed. */
+  /** Globs of files and folders. The path of each begins with that folder, or below it. */
   readonly exclude: readonly string[];
 }
 
 /**
  * Lists `path`, a file or a folder. Hidden files belong to a folder, as in mktorrent; links are followed. Throws
- * 'source-not-found' or 'cannot-open', and 'usage' for a bad glob or when everything is left out.
+ * 'source-not-found' or 'cannot-open', and 'usage' for a bad glob, for one that means no file, or when everything is
+ * left out. `name` is what the torrent calls it.
  */
-export async function listFiles(path: string, leftOut: LeftOut): Promise<Listing> {
+export async function listFiles(
+  path: string,
+  leftOut: LeftOut,
+  name: string = basename(resolve(path)),
+): Promise<Listing> {
   const root = resolve(path);
-  const name = basename(root);
-  const lister = new Lister(leftOut);
+  const own = basename(root);
+  const lister = await createLister(leftOut);
   const facts = await lookAt(path, root);
-  if (facts.isFile()) lister.addFile(root, [name], facts);
-  else await lister.addFolder(root, [], []);
-  return { name, isFolder: !facts.isFile(), ...lister.listing(path) };
+  if (facts.isFile()) {
+    lister.setTops([elementsOf(dirname(path)), elementsOf(dirname(root))]);
+    lister.addFile(root, [own], facts);
+  } else {
+    lister.setTops([[name], [own], elementsOf(path), elementsOf(root)]);
+    await lister.addFolder(root, [], []);
+  }
+  return { name, isFolder: !facts.isFile(), ...(await lister.listing(path)) };
 }
 
 /**
@@ -64,7 +78,7 @@ export async function listFiles(path: string, leftOut: LeftOut): Promise<Listing
  * `listFiles`, and 'usage' when two of them have the same name.
  */
 export async function listTogether(paths: readonly string[], name: string, leftOut: LeftOut): Promise<Listing> {
-  const lister = new Lister(leftOut);
+  const lister = await createLister(leftOut);
   const taken = new Map<string, string>();
   for (const path of paths) {
     const root = resolve(path);
@@ -74,14 +88,41 @@ export async function listTogether(paths: readonly string[], name: string, leftO
     if (other !== undefined) throw new BtgetError('usage', `${other} and ${path} would both be ${name}/${own}`);
     taken.set(own, path);
     const facts = await lookAt(path, root);
-    if (lister.excludes([own])) continue;
+    lister.setTops([[name], elementsOf(dirname(path)), elementsOf(dirname(root))]);
+    if (lister.excludes([own])) {
+      if (facts.isDirectory()) lister.passBy(root, [own]);
+      continue;
+    }
     if (facts.isFile()) lister.addFile(root, [own], facts);
     else await lister.addFolder(root, [own], []);
   }
-  return { name, isFolder: true, ...lister.listing(paths.join(', ')) };
+  return { name, isFolder: true, ...(await lister.listing(paths.join(', '))) };
+}
+
+/** What a glob has for the elements of such a path. An absolute one begins with an empty element. */
+function elementsOf(path: string): string[] {
+  return path.split('/').filter((element, at) => element !== '.' && (element !== '' || at === 0));
+}
+
+/**
+ * Rejects with 'io' when one of `files` is another one than it was, or was changed. The hashes of such a file may be of
+ * content that it never had, so this is called after they are computed.
+ */
+export async function mustBeUnchanged(files: readonly ListedFile[]): Promise<void> {
+  for (let begin = 0; begin < files.length; begin += LOOKS_AT_ONCE)
+    await Promise.all(files.slice(begin, begin + LOOKS_AT_ONCE).map(mustBeAsListed));
+}
+
+async function mustBeAsListed({ from, length, id, changedAt }: ListedFile): Promise<void> {
+  const facts = await stat(systemPath(from)).catch(() => null);
+  if (facts === null) throw new BtgetError('io', `${from} vanished while it was read`);
+  if (facts.size !== length || facts.mtimeMs !== changedAt || idOf(facts) !== id)
+    throw new BtgetError('io', `${from} changed while it was read`);
 }
 
 async function lookAt(path: string, root: string): Promise<Stats> {
+  // A variable of a script that is not set. To Node it would be the current folder.
+  if (path === '') throw new BtgetError('usage', 'a path is empty');
   const facts = await look(root, () => stat(root));
   if (!facts.isFile() && !facts.isDirectory())
     throw new BtgetError('cannot-open', `${path} is neither a file nor a folder`);
@@ -122,35 +163,67 @@ function contentOf({ isFolder, files }: Listing): NewTorrent['content'] {
   return { length: first.length, executable: first.executable };
 }
 
+async function createLister({ torrent, exclude }: LeftOut): Promise<Lister> {
+  const place = torrent === null ? null : resolve(torrent);
+  if (place === null) return new Lister(null, exclude);
+  // Links may lead to the folder by several ways.
+  const folder = await realpath(dirname(place)).catch(() => dirname(place));
+  return new Lister(join(folder, basename(place)), exclude);
+}
+
 /** Gathers files, and leaves out what is to be left out. */
 class Lister {
+  /** Where the .torrent is going to be: the real path of its folder, and its name. */
   readonly #torrent: string | null;
-  readonly #globs: readonly PathMatcher[];
+  readonly #globs: readonly Exclusion[];
+  /** The folders that are not looked into. */
+  readonly #passedBy: Folder[] = [];
+  /** With what globs may begin: paths of the folder in which the paths of the torrent begin. */
+  #tops: Folder['tops'] = [];
   readonly #files: ListedFile[] = [];
   readonly #leftOut: string[] = [];
 
-  constructor({ torrent, exclude }: LeftOut) {
-    this.#torrent = torrent === null ? null : resolve(torrent);
-    this.#globs = exclude.map((pattern) => createGlob(pattern, '--exclude'));
+  constructor(torrent: string | null, exclude: readonly string[]) {
+    this.#torrent = torrent;
+    this.#globs = exclude.map((pattern) => ({ pattern, matches: createGlob(pattern, '--exclude'), isUsed: false }));
   }
 
-  excludes(path: readonly string[]): boolean {
-    return this.#globs.some((matches) => matches(path));
+  setTops(tops: Folder['tops']): void {
+    this.#tops = tops;
   }
 
-  addFile(from: string, path: readonly string[], { size, mode }: Stats): void {
-    if (!this.excludes(path)) this.#files.push({ path, from, length: size, executable: isExecutable(mode) });
+  excludes(path: readonly string[], tops: Folder['tops'] = this.#tops): boolean {
+    const matching = this.#globs.filter(({ matches }) => matches(path, tops));
+    for (const glob of matching) glob.isUsed = true;
+    return matching.length > 0;
+  }
+
+  /** Takes a folder for excluded. */
+  passBy(from: string, path: readonly string[]): void {
+    this.#passedBy.push({ from, path, tops: this.#tops });
+  }
+
+  addFile(from: string, path: readonly string[], facts: Stats): void {
+    if (this.excludes(path)) return;
+    const { size: length, mtimeMs: changedAt } = facts;
+    this.#files.push({ path, from, length, executable: isExecutable(facts.mode), id: idOf(facts), changedAt });
   }
 
   /** `elements`: the path of `folder` in the torrent. `above`: the real paths of the folders that hold it. */
   async addFolder(folder: string, elements: readonly string[], above: readonly string[]): Promise<void> {
     const real = await look(folder, async () => nameText(await realpath(systemPath(folder), 'buffer')));
     if (above.includes(real)) throw new BtgetError('cannot-open', `${folder} is a link to a folder that holds it`);
-    const names = await look(folder, () => readdir(systemPath(folder), { encoding: 'buffer' }));
-    const wanted = names
-      .map((bytes) => nameText(bytes))
-      .map((name) => ({ from: join(folder, name), path: [...elements, name] }))
-      .filter(({ from, path }) => from !== this.#torrent && !this.excludes(path));
+    const entries = await look(folder, () => entriesOf(folder));
+    const torrent = this.#torrent !== null && dirname(this.#torrent) === real ? basename(this.#torrent) : null;
+    // A glob that means the .torrent is right, also when there is none yet.
+    if (torrent !== null) this.excludes([...elements, torrent]);
+    const wanted: Pick<ListedFile, 'path' | 'from'>[] = [];
+    for (const { name, isFolder } of entries) {
+      if (name === torrent) continue;
+      const [from, path] = [join(folder, name), [...elements, name]];
+      if (!this.excludes(path)) wanted.push({ path, from });
+      else if (isFolder) this.passBy(from, path);
+    }
     for (let begin = 0; begin < wanted.length; begin += LOOKS_AT_ONCE) {
       const some = wanted.slice(begin, begin + LOOKS_AT_ONCE);
       const found = await Promise.all(some.map(({ from }) => statOrNull(from)));
@@ -165,11 +238,48 @@ class Lister {
   }
 
   /** `place`: where the user looks for the files, for a failure. */
-  listing(place: string): Gathered {
+  async listing(place: string): Promise<Gathered> {
+    await this.#lookIntoPassedBy();
+    const unused = this.#globs.find(({ isUsed }) => !isUsed);
+    if (unused !== undefined) throw new BtgetError('usage', `--exclude: no file of ${place} matches ${unused.pattern}`);
     if (this.#files.length > 0) return { files: inTorrentOrder(this.#files), leftOut: this.#leftOut };
     if (this.#globs.length > 0) throw new BtgetError('usage', `--exclude leaves no file of ${place}`);
     throw new BtgetError('source-not-found', `${place} holds no file`);
   }
+
+  /** A glob that nothing matched so far may mean files of folders that others exclude. */
+  async #lookIntoPassedBy(): Promise<void> {
+    for (let folder = this.#passedBy.pop(); folder !== undefined; folder = this.#passedBy.pop()) {
+      if (this.#globs.every(({ isUsed }) => isUsed)) return;
+      const { from, path, tops } = folder;
+      for (const { name, isFolder } of await entriesOf(from).catch(() => [])) {
+        this.excludes([...path, name], tops);
+        if (isFolder) this.#passedBy.push({ from: join(from, name), path: [...path, name], tops });
+      }
+    }
+  }
+}
+
+interface Exclusion {
+  readonly pattern: string;
+  readonly matches: PathMatcher;
+  /** Whether it has matched something. */
+  isUsed: boolean;
+}
+
+interface Folder extends Pick<ListedFile, 'path' | 'from'> {
+  readonly tops: readonly (readonly string[])[];
+}
+
+interface Entry {
+  readonly name: string;
+  /** Not for a link to one. */
+  readonly isFolder: boolean;
+}
+
+async function entriesOf(folder: string): Promise<Entry[]> {
+  const entries = await readdir(systemPath(folder), { encoding: 'buffer', withFileTypes: true });
+  return entries.map((entry) => ({ name: nameText(entry.name), isFolder: entry.isDirectory() }));
 }
 
 type Gathered = Pick<Listing, 'files' | 'leftOut'>;
@@ -197,6 +307,10 @@ function failureAt(path: string, error: unknown): BtgetError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
   if (code === 'ENOENT') return new BtgetError('source-not-found', `no such file or folder: ${path}`, { cause: error });
   return new BtgetError('cannot-open', `cannot read ${path}: ${code}`, { cause: error });
+}
+
+export function idOf({ dev, ino }: Stats): string {
+  return `${dev}:${ino}`;
 }
 
 function isExecutable(mode: number): boolean {

@@ -5,8 +5,11 @@
 import picomatch from 'picomatch';
 import { BtgetError } from '../base/failure.js';
 
-/** Whether a glob means the file or folder at a path, given as its elements. */
-export type PathMatcher = (path: readonly string[]) => boolean;
+/**
+ * Whether a glob means the file or folder at a path, given as its elements. A glob with a slash may also begin with one
+ * of `tops`: the elements of a folder in which the path begins.
+ */
+export type PathMatcher = (path: readonly string[], tops?: readonly (readonly string[])[]) => boolean;
 
 /** UTF-16 units. No path is longer. */
 const MAX_LENGTH = 4096;
@@ -14,11 +17,11 @@ const MAX_ALTERNATIVES = 1000;
 
 /**
  * A matcher for a glob. A glob without a slash means files and folders of that name anywhere; one with a slash is a
- * path from its first element on. A folder stands for all that is in it. In an element `*` stands for any characters,
- * `?` for one, `[a-z]` and `[!a-z]` for one of a class, and the character after a backslash for itself; `**` stands for
- * any number of elements. `{a,b}` and `{1..12}` stand for each of their alternatives. Names that begin with a dot are
- * as any other. To match a path takes at most the product of the lengths of both. Throws a 'usage' failure for a glob
- * that is too long or has too many alternatives; `option` names it.
+ * path from its first element on, and `./` means nothing. A folder stands for all that is in it. In an element `*`
+ * stands for any characters, `?` for one, `[a-z]` and `[!a-z]` for one of a class, and the character after a backslash
+ * for itself; `**` stands for any number of elements. `{a,b}` and `{1..12}` stand for each of their alternatives. Names
+ * that begin with a dot are as any other. To match a path takes at most the product of the lengths of both. Throws a
+ * 'usage' failure for a glob that is too long or has too many alternatives; `option` names it.
  */
 export function createGlob(pattern: string, option: string): PathMatcher {
   if (pattern.length > MAX_LENGTH)
@@ -27,7 +30,7 @@ export function createGlob(pattern: string, option: string): PathMatcher {
   if (alternatives.length > MAX_ALTERNATIVES)
     throw new BtgetError('usage', `${option}: ${pattern} stands for more than ${MAX_ALTERNATIVES} patterns`);
   const matchers = alternatives.map((tokens) => (tokens.includes('/') ? matchPath(tokens) : matchName(tokens)));
-  return (path) => matchers.some((matches) => matches(path));
+  return (path, tops = []) => matchers.some((matches) => matches(path, tops));
 }
 
 function matchName(tokens: readonly string[]): PathMatcher {
@@ -39,13 +42,18 @@ function matchName(tokens: readonly string[]): PathMatcher {
 const GLOBSTAR = null;
 
 function matchPath(tokens: readonly string[]): PathMatcher {
-  const written = splitAt(tokens, '/');
-  while (written.at(-1)?.length === 0) written.pop();
+  const written = splitAt(tokens, '/').filter((element, at) => isMeant(element.join(''), at === 0));
+  if (written.at(-1)?.length === 0) written.pop();
   if (written.length === 0) return () => false;
   const elements = written.map((element) => (element.join('') === '**' ? GLOBSTAR : readElement(element)));
   // A folder stands for all that is in it.
   const all = [...elements, GLOBSTAR];
-  return (path) => fits(all, path);
+  return (path, tops = []) => fits(all, path) || tops.some((top) => fits(all, [...top, ...path]));
+}
+
+/** `.` leads nowhere, and many slashes are as one. In first place no character means an absolute path. */
+function isMeant(element: string, isFirst: boolean): boolean {
+  return element !== '.' && (element !== '' || isFirst);
 }
 
 /**
@@ -76,15 +84,16 @@ function fits(elements: readonly (RegExp | typeof GLOBSTAR)[], path: readonly st
 
 /** What picomatch makes of `*`. No user can write it inside of an element, because it has a slash. */
 const STAR = '[^/]*?';
-/** An element without a character, which no name is. */
 const NOTHING = /(?!)/;
+/** An element without a character: what is before the first slash of an absolute path. No name is like it. */
+const NO_NAME = /^$/;
 
 /**
  * A regular expression for one element. Each `*` but the last one takes as little as it can and gives nothing back: all
  * that stands between two stars has one length, so what a star could take later the next star can take as well.
  */
 function readElement(tokens: readonly string[]): RegExp {
-  if (tokens.length === 0) return NOTHING;
+  if (tokens.length === 0) return NO_NAME;
   const { source, flags } = picomatch.makeRe(tokens.map(spell).join(''), {
     dot: true,
     fastpaths: false,

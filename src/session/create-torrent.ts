@@ -3,7 +3,14 @@ import { bufferOf } from '../base/bytes.js';
 import { BtgetError } from '../base/failure.js';
 import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/files/file-disk.js';
 import type { PieceHashesOutcome } from '../disk/files/hash-pieces.js';
-import { type Listing, listFiles, listTogether, type TorrentWishes, torrentOf } from '../disk/list-files.js';
+import {
+  type Listing,
+  listFiles,
+  listTogether,
+  mustBeUnchanged,
+  type TorrentWishes,
+  torrentOf,
+} from '../disk/list-files.js';
 import {
   createMetainfo as encodeMetainfo,
   hashesDue,
@@ -100,7 +107,7 @@ const NEW_TORRENT_READERS: Readers<NewTorrent> = {
  * become the content of one folder, which `name` must name. What is left out of `options` is
  * `DEFAULT_CREATE_TORRENT_OPTIONS`. Rejects with a `BtgetError`: 'usage' for an unknown or wrong option,
  * 'source-not-found' or 'cannot-open' for what cannot be read, 'torrent-invalid' when the content is empty, or more
- * than a torrent can hold.
+ * than a torrent can hold, 'io' when a file changes while it is read.
  */
 export async function createTorrent(
   path: string | readonly string[],
@@ -112,6 +119,7 @@ export async function createTorrent(
   const torrent = torrentOf(paths.join(', '), listing, all);
   const files = listing.files.map((file) => ({ path: file.from, length: file.length }));
   const { pieces, pieceRoots } = await hash(files, torrent.pieceLength, all.metaVersion);
+  await mustBeUnchanged(listing.files);
   const bytes = encodeMetainfo({ ...torrent, pieces, pieceRoots });
   // What we write we must be able to read: a torrent beyond the limits is refused here, before anyone gets it.
   parseMetainfo(bytes);
@@ -122,7 +130,7 @@ async function listPaths(paths: readonly string[], name: string | null, exclude:
   const [first] = paths;
   if (first === undefined) throw new BtgetError('usage', 'path: the list is empty');
   const leftOut = { torrent: null, exclude };
-  if (paths.length === 1) return listFiles(first, leftOut);
+  if (paths.length === 1) return listFiles(first, leftOut, name ?? undefined);
   if (name === null) throw new BtgetError('usage', 'name: several paths need one, that of their folder');
   return listTogether(paths, name, leftOut);
 }

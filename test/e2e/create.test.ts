@@ -1,7 +1,7 @@
 /** `create` by the real program: what it leaves out, what it puts together, and what it tells people. */
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
@@ -40,6 +40,13 @@ test('--exclude leaves out by name and by path, and the rest verifies and seeds'
   assert.equal(made.code, 0, made.err);
   assert.deepEqual(filesOf(join(dir, 'site.torrent')), ['site/in/cache/y', 'site/index.html']);
   assert.equal((await runBtget(t, dir, ['verify', 'site.torrent'])).code, 0);
+  for (const exclude of ['site/in', './in', `${dir}/site/in`]) {
+    const again = await runBtget(t, dir, ['create', 'site', '--exclude', exclude, '--force']);
+    assert.equal(again.code, 0, again.err);
+    assert.ok(!filesOf(join(dir, 'site.torrent')).includes('site/in/cache/y'));
+  }
+  const unused = await runBtget(t, dir, ['create', 'site', '--exclude', 'site/nothing', '-o', 'none.torrent']);
+  assert.deepEqual([unused.code, unused.err], [28, 'btget: --exclude: no file of site matches site/nothing\n']);
   const none = await runBtget(t, dir, ['create', 'site', '--exclude', '*', '--force']);
   assert.deepEqual([none.code, none.err], [28, 'btget: --exclude leaves no file of site\n']);
 });
@@ -104,4 +111,39 @@ test('on a terminal the last line is the command that seeds it, which works in a
   assert.equal(apart.at(-2), 'next: put these into a folder apart here, and btget seed apart.torrent');
   const quiet = await createOnTerminal(join(dir, 'work'), '../up', '-q', '-o', 'q.torrent');
   assert.deepEqual(quiet, ['']);
+});
+
+test('a .torrent takes the place of no content, under whatever name, and of no other file that is none', async (t) => {
+  const dir = folder('lost', ['mov.mkv', 'pd/a', 'pd/b', 'notes']);
+  symlinkSync('mov.mkv', join(dir, 'soft'));
+  linkSync(join(dir, 'mov.mkv'), join(dir, 'hard'));
+  symlinkSync('pd', join(dir, 'way'));
+  const rows: readonly (readonly [args: readonly string[], code: number])[] = [
+    [['mov.mkv', '-o', 'mov.mkv'], 28],
+    [['mov.mkv', '-o', 'mov.mkv', '--force'], 28],
+    [['mov.mkv', '-o', 'soft', '--force'], 28],
+    [['mov.mkv', '-o', 'hard', '--force'], 28],
+    [['soft', '-o', 'mov.mkv', '--force'], 28],
+    [['pd', '-o', 'pd/b', '--force'], 28],
+    [['way', '-o', './pd/b', '--force'], 28],
+    [['pd', '-o', 'way/b', '--force'], 28],
+    [['pd/a', 'pd/b', '--name', 'x', '-o', 'pd/b', '--force'], 28],
+    [['pd', '-o', 'pd/b', '--exclude', 'b', '--force'], 13],
+    [['pd', '-o', 'notes', '--force'], 13],
+  ];
+  for (const [args, code] of rows) {
+    const made = await runBtget(t, dir, ['create', ...args]);
+    assert.equal(made.code, code, `${args.join(' ')}: ${made.err}`);
+  }
+  for (const file of ['mov.mkv', 'pd/a', 'pd/b', 'notes'])
+    assert.equal(readFileSync(join(dir, file), 'latin1'), `lost/${file}`);
+  for (const again of [[], ['--force']]) {
+    const made = await runBtget(t, dir, ['create', 'way', '-o', 'pd/pd.torrent', ...again]);
+    assert.equal(made.code, 0, made.err);
+    assert.deepEqual(filesOf(join(dir, 'pd/pd.torrent')), ['way/a', 'way/b']);
+  }
+  // A .torrent may be content as well.
+  assert.equal((await runBtget(t, dir, ['create', 'pd/pd.torrent', '-o', 'pd/pd.torrent', '--force'])).code, 28);
+  const shown = await runBtget(t, dir, ['show', 'pd/pd.torrent', '-o', 'notes', '--force']);
+  assert.deepEqual([shown.code, readFileSync(join(dir, 'notes'), 'latin1')], [13, 'lost/notes']);
 });

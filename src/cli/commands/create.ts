@@ -4,7 +4,14 @@ import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
 import type { FileDisk } from '../../disk/files/file-disk.js';
 import type { PieceHashesOutcome } from '../../disk/files/hash-pieces.js';
-import { type ListedFile, type Listing, listFiles, listTogether, torrentOf } from '../../disk/list-files.js';
+import {
+  type ListedFile,
+  type Listing,
+  listFiles,
+  listTogether,
+  mustBeUnchanged,
+  torrentOf,
+} from '../../disk/list-files.js';
 import { type ChangedName, changedNames } from '../../metainfo/changed-names.js';
 import { createMetainfo } from '../../metainfo/create-metainfo.js';
 import { parseMetainfo } from '../../metainfo/parse-metainfo.js';
@@ -17,7 +24,7 @@ import { createTaskProgress } from '../output/task-progress.js';
 import { isName, readDate } from '../values.js';
 import { version } from '../version.js';
 import { type CliCommand, defineCommand } from './command.js';
-import { type TorrentTarget, torrentTarget, writeTorrent } from './write-torrent.js';
+import { mustBeFree, replacedBy, type TorrentTarget, torrentTarget, writeTorrent } from './write-torrent.js';
 
 export const create = (disk: FileDisk): CliCommand =>
   defineCommand(
@@ -40,6 +47,7 @@ export const create = (disk: FileDisk): CliCommand =>
       const createdAt = values.date ?? dateOfEnvironment(io);
       const target = await targetOf(paths, values);
       const listing = await list(paths, values, target);
+      await mustBeFree(target, values.force);
       const torrent = torrentOf(paths.join(', '), listing, {
         metaVersion: values.metaVersion,
         name: values.name,
@@ -56,6 +64,7 @@ export const create = (disk: FileDisk): CliCommand =>
       const length = listing.files.reduce((sum, file) => sum + file.length, 0);
       const outcome = await hash(listing.files, length, pieceLength, values, disk, io);
       if (!outcome.ok) throw outcome.failure;
+      await mustBeUnchanged(listing.files);
       const bytes = createMetainfo({ ...torrent, pieces: outcome.pieces, pieceRoots: outcome.pieceRoots });
       // We must be able to read what we write: a torrent beyond the limits is refused here, not by a user who gets it.
       const metainfo = parseMetainfo(bytes);
@@ -90,13 +99,24 @@ function targetOf([path = '', ...more]: readonly string[], values: CreateValues)
   if (more.length > 0 && values.name === null)
     throw new BtgetError('usage', '--name is missing: several paths need a name for their folder');
   const name = `${values.name ?? basename(resolve(path))}.torrent`;
-  return torrentTarget(values.output, name, values.force);
+  return torrentTarget(values.output, name);
 }
 
-function list(paths: readonly string[], { name, exclude }: CreateValues, target: TorrentTarget): Promise<Listing> {
+/** A .torrent that is replaced is no content of the folder in which it is. Any other file that would be replaced is. */
+async function list(
+  paths: readonly string[],
+  { name, exclude }: CreateValues,
+  target: TorrentTarget,
+): Promise<Listing> {
   const [path = '', ...more] = paths;
-  const leftOut = { torrent: target.kind === 'file' ? target.path : null, exclude };
-  return name === null || more.length === 0 ? listFiles(path, leftOut) : listTogether(paths, name, leftOut);
+  const replaced = await replacedBy(target);
+  const leftOut = { torrent: target.kind === 'file' && replaced?.isTorrent !== false ? target.path : null, exclude };
+  const listing = await (name === null || more.length === 0
+    ? listFiles(path, leftOut, name ?? undefined)
+    : listTogether(paths, name, leftOut));
+  const lost = listing.files.find(({ id }) => id === replaced?.id);
+  if (lost === undefined || target.kind !== 'file') return listing;
+  throw new BtgetError('usage', `${target.path} is content (${lost.from}): the .torrent would replace it`);
 }
 
 const NAMES_TOLD = 3;

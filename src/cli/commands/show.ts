@@ -20,7 +20,7 @@ import { httpProxiesOf, noticeOfProxies, readWayOut } from '../way-out.js';
 import { defineCommand } from './command.js';
 import { nodeDeps, sourceReaders } from './node-deps.js';
 import { sessionOptionsOf } from './session-values.js';
-import { torrentTarget, writeTorrent } from './write-torrent.js';
+import { mustBeFree, torrentTarget, writeTorrent } from './write-torrent.js';
 
 type ShowValues = Values<typeof SHOW_OPTIONS>;
 
@@ -44,7 +44,7 @@ export const show = defineCommand(
     if (output !== null && inputs.length > 1)
       throw new BtgetError('usage', '--output names one .torrent, but several sources are given');
     // A bad target must fail before the metadata is fetched. Only the metadata tells the file's name in a folder.
-    if (output !== null) await torrentTarget(output, null, force);
+    if (output !== null) await mustBeFree(await torrentTarget(output, null), force);
     const secrets: DescribedSecrets = values.secrets ? 'whole' : 'hidden';
     const failures: unknown[] = [];
     let isFirst = true;
@@ -60,7 +60,8 @@ export const show = defineCommand(
       }
       const { metainfo } = shown;
       if (output !== null) {
-        const target = await torrentTarget(output, `${metainfo.name}.torrent`, force);
+        const target = await torrentTarget(output, `${metainfo.name}.torrent`);
+        await mustBeFree(target, force);
         await writeTorrent(target, encodeTorrent(metainfo), force, io.stdout);
         // Any other text on stdout would spoil the .torrent.
         if (target.kind === 'stdout') continue;

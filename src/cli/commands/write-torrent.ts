@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { toHex } from '../../base/bytes.js';
 import { BtgetError } from '../../base/failure.js';
 import { systemRandom } from '../../base/system-random.js';
+import { idOf } from '../../disk/list-files.js';
 import { invalid, MAX_TORRENT_LENGTH } from '../../metainfo/metainfo.js';
 
 /** Where a .torrent goes. */
@@ -21,22 +22,63 @@ const STDOUT: ReadonlySet<string> = new Set(['-', '/dev/stdout', '/dev/fd/1', '/
 /**
  * What `output` stands for: `-` for stdout, a folder for the file `name` in it, null for the file `name` in the current
  * folder. While the caller does not know the name (null), a folder counts as a file that is not there. Rejects with
- * 'cannot-open' when nothing can be written there, and with 'foreign-file' when a file is there and `force` is not set.
- * `writeTorrent` refuses the same; a command calls this before its long work.
+ * 'cannot-open' when nothing can be written there.
  */
-export async function torrentTarget(
-  output: string | null,
-  name: string | null,
-  force: boolean,
-): Promise<TorrentTarget> {
-  if (output === null) return fileTarget(name ?? '', force);
+export async function torrentTarget(output: string | null, name: string | null): Promise<TorrentTarget> {
+  if (output === null) return fileTarget(name ?? '');
   if (STDOUT.has(output)) return { kind: 'stdout' };
   const found = await look(output, stat);
   if (found?.isDirectory() === true)
-    return name === null ? { kind: 'file', path: output } : fileTarget(join(output, name), force);
+    return name === null ? { kind: 'file', path: output } : fileTarget(join(output, name));
   if (found !== null && !found.isFile()) return { kind: 'stream', path: output };
   if (output.endsWith('/')) throw new BtgetError('cannot-open', `cannot write ${output}: there is no such folder`);
-  return fileTarget(output, force);
+  return fileTarget(output);
+}
+
+/** What the .torrent would take the place of. */
+export interface Replaced {
+  /** Of the file to which links lead; null when they lead nowhere. */
+  readonly id: string | null;
+  /** Whether nothing is lost but a .torrent. */
+  readonly isTorrent: boolean;
+}
+
+/** What is there already; null for nothing, and for what is not replaced but written into, as a folder is. */
+export async function replacedBy(target: TorrentTarget): Promise<Replaced | null> {
+  if (target.kind !== 'file' || (await look(target.path, lstat)) === null) return null;
+  const found = await look(target.path, stat);
+  if (found === null) return { id: null, isTorrent: true };
+  if (found.isDirectory()) return null;
+  return { id: idOf(found), isTorrent: !found.isFile() || found.size === 0 || (await beginsAsTorrent(target.path)) };
+}
+
+/**
+ * Rejects with 'foreign-file' when something is there and `force` is not set, or when it is no .torrent. `writeTorrent`
+ * refuses the same; a command calls this before its long work.
+ */
+export async function mustBeFree(target: TorrentTarget, force: boolean): Promise<void> {
+  const replaced = await replacedBy(target);
+  if (replaced === null || target.kind !== 'file') return;
+  if (!replaced.isTorrent)
+    throw new BtgetError('foreign-file', `${target.path} is already there and is no .torrent; -o writes elsewhere`);
+  if (!force) throw alreadyThere(target.path);
+}
+
+/** A dictionary in bencode, whose first key is short. */
+const TORRENT_BEGIN = /^d(?:e|\d{1,3}:)/;
+
+async function beginsAsTorrent(path: string): Promise<boolean> {
+  try {
+    const file = await open(path, 'r');
+    try {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(8), 0, 8, 0);
+      return TORRENT_BEGIN.test(buffer.toString('latin1', 0, bytesRead));
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw new BtgetError('cannot-open', `cannot read ${path}: ${codeOf(error)}`, { cause: error });
+  }
 }
 
 /**
@@ -59,18 +101,20 @@ export async function writeTorrent(
   try {
     // Without O_CREAT, so that no file is made when the pipe is removed meanwhile.
     if (kind === 'stream') await writeFile(path, bytes, { flag: constants.O_WRONLY });
-    else if (force) await replace(path, bytes);
-    else await appear(path, bytes);
+    else if (force) {
+      // It may have appeared during the long work.
+      await mustBeFree(target, force);
+      await replace(path, bytes);
+    } else await appear(path, bytes);
   } catch (error) {
     throw writeFailure(path, error);
   }
 }
 
-async function fileTarget(path: string, force: boolean): Promise<TorrentTarget> {
-  const found = await look(path, lstat);
-  if (found === null) await mustBeFolder(path);
-  else if (found.isDirectory()) throw new BtgetError('cannot-open', `cannot write ${path}: it is a folder`);
-  else if (!force) throw alreadyThere(path);
+async function fileTarget(path: string): Promise<TorrentTarget> {
+  if ((await look(path, lstat)) === null) await mustBeFolder(path);
+  else if ((await look(path, stat))?.isDirectory() === true)
+    throw new BtgetError('cannot-open', `cannot write ${path}: it is a folder`);
   return { kind: 'file', path };
 }
 

@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { torrentTarget, writeTorrent } from '../../../src/cli/commands/write-torrent.js';
+import { mustBeFree, torrentTarget, writeTorrent } from '../../../src/cli/commands/write-torrent.js';
 import { META_VERSIONS } from '../../../src/metainfo/create-metainfo.js';
 import { MAX_TORRENT_LENGTH } from '../../../src/metainfo/metainfo.js';
 import { BtgetProcess } from '../../support/btget-process.js';
@@ -38,7 +47,7 @@ for (const force of [false, true])
   }, async (t) => {
     for (let round = 0; round < 5; round += 1) {
       const path = join(scratch(t), 'new.torrent');
-      if (force) writeFileSync(path, 'old');
+      if (force) writeFileSync(path, 'd3:old');
       const before = lengthOf(path);
       const child = await startWriter(t, path, force);
       const ended = once(child, 'close');
@@ -69,10 +78,10 @@ for (const version of META_VERSIONS)
 test('a .torrent replaces no file that has appeared meanwhile, and leaves nothing else behind', async (t) => {
   const dir = scratch(t);
   const path = join(dir, 'new.torrent');
-  const target = await torrentTarget(path, null, false);
-  writeFileSync(path, 'another');
+  const target = await torrentTarget(path, null);
+  writeFileSync(path, 'd7:another');
   await assert.rejects(writeTorrent(target, Buffer.from('mine'), false, process.stdout), { code: 'foreign-file' });
-  assert.deepEqual([readdirSync(dir), readFileSync(path, 'latin1')], [['new.torrent'], 'another']);
+  assert.deepEqual([readdirSync(dir), readFileSync(path, 'latin1')], [['new.torrent'], 'd7:another']);
   await writeTorrent(target, Buffer.from('mine'), true, process.stdout);
   assert.deepEqual([readdirSync(dir), readFileSync(path, 'latin1')], [['new.torrent'], 'mine']);
 });
@@ -84,21 +93,50 @@ test('what a killed process of the same number left behind does not keep a .torr
   const left = `.new.torrent.${process.pid}.new`;
   writeFileSync(join(dir, left), 'half');
   for (const force of [false, true]) {
-    const target = await torrentTarget(path, null, force);
-    await writeTorrent(target, Buffer.from(`force ${force}`), force, process.stdout);
+    const target = await torrentTarget(path, null);
+    await writeTorrent(target, Buffer.from(`d5:force${force}`), force, process.stdout);
     assert.deepEqual(
       [readdirSync(dir).sort(), readFileSync(path, 'latin1')],
-      [[left, 'new.torrent'], `force ${force}`],
+      [[left, 'new.torrent'], `d5:force${force}`],
     );
   }
 });
 
 test('a .torrent that is too long to be read again is written nowhere', async (t) => {
   const dir = scratch(t);
-  const target = await torrentTarget(join(dir, 'new.torrent'), null, false);
+  const target = await torrentTarget(join(dir, 'new.torrent'), null);
   const long = Buffer.alloc(MAX_TORRENT_LENGTH + 1);
   const refused = { code: 'torrent-invalid', message: /the file would have 33554433 bytes, 33554432 is the most/ };
   await assert.rejects(writeTorrent(target, long, false, process.stdout), refused);
   await assert.rejects(writeTorrent({ kind: 'stdout' }, long, false, process.stdout), refused);
   assert.deepEqual(readdirSync(dir), []);
+});
+
+test('--force replaces a .torrent or an empty file, also behind a link, and nothing else', async (t) => {
+  const dir = scratch(t);
+  const [path, link] = [join(dir, 'file'), join(dir, 'link')];
+  symlinkSync('file', link);
+  for (const name of [path, link])
+    for (const [old, isReplaced] of [
+      ['', true],
+      ['de', true],
+      ['d8:announce3:abce', true],
+      ['notes', false],
+      ['d', false],
+      ['document', false],
+      ['\x1aE\xdf\xa3', false],
+    ] as const) {
+      writeFileSync(path, old, 'latin1');
+      const target = await torrentTarget(name, null);
+      for (const attempt of [
+        () => mustBeFree(target, true),
+        () => writeTorrent(target, Buffer.from('d3:newe'), true, process.stdout),
+      ])
+        if (isReplaced) await attempt();
+        else await assert.rejects(attempt, { code: 'foreign-file', message: /is no \.torrent; -o writes elsewhere$/ });
+      assert.deepEqual(
+        [readFileSync(path, 'latin1'), readdirSync(dir)],
+        [isReplaced ? 'd3:newe' : old, ['file', 'link']],
+      );
+    }
 });

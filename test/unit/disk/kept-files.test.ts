@@ -13,6 +13,7 @@ const SRC = fileURLToPath(new URL('../../../../src/', import.meta.url));
 /** What each file of the source reads, if it reads the bytes of files. */
 const READERS: Readonly<Record<string, 'kept' | 'content' | 'given by the user' | 'of the system' | 'the calls'>> = {
   'cli/ca-certificates.ts': 'given by the user',
+  'cli/commands/write-torrent.ts': 'given by the user',
   'cli/config/config-file.ts': 'given by the user',
   'cli/content/allowed-torrents.ts': 'given by the user',
   'cli/doctor/machine-checks.ts': 'of the system',

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { listFiles, listTogether } from '../../../src/disk/list-files.js';
+import { listFiles, listTogether, mustBeUnchanged } from '../../../src/disk/list-files.js';
 
 const ALL = { torrent: null, exclude: [] };
 const root = mkdtempSync(join(tmpdir(), 'btget-list-'));
@@ -28,18 +28,46 @@ test('a folder is listed by the bytes of its names, hidden files and all, withou
     ['.hidden', 'B', 'a/.git/x', 'a/z', 'a.txt', 'b', 'ü', '漢'],
   );
   assert.deepEqual([listing.name, listing.isFolder, listing.leftOut], ['sorted', true, []]);
+  const link = join(root, 'way');
+  symlinkSync(dir, link);
+  const other = await listFiles(link, { torrent: join(dir, 'out.torrent'), exclude: [] });
+  assert.deepEqual(pathsOf(other), pathsOf(listing));
 });
 
 test('a single file is listed under its name', async () => {
   const dir = folder('single', ['tool']);
   chmodSync(join(dir, 'tool'), 0o755);
   const path = join(dir, 'tool');
+  const { dev, ino, mtimeMs } = statSync(path);
   assert.deepEqual(await listFiles(path, ALL), {
     name: 'tool',
     isFolder: false,
-    files: [{ path: ['tool'], from: path, length: 4, executable: true }],
+    files: [{ path: ['tool'], from: path, length: 4, executable: true, id: `${dev}:${ino}`, changedAt: mtimeMs }],
     leftOut: [],
   });
+});
+
+test('an empty path is wrong usage, not the current folder', async () => {
+  const refused = { code: 'usage', message: 'a path is empty' };
+  await assert.rejects(listFiles('', ALL), refused);
+  await assert.rejects(listTogether([join(root, 'single'), ''], 'pack', ALL), refused);
+});
+
+test('a listed file is unchanged until it gets another length, time or inode, or is gone', async () => {
+  const dir = folder(
+    'changing',
+    Array.from({ length: 70 }, (_, at) => `f${at}`),
+  );
+  symlinkSync('f69', join(dir, 'link'));
+  const { files } = await listFiles(dir, ALL);
+  chmodSync(join(dir, 'f0'), 0o600);
+  await mustBeUnchanged(files);
+  writeFileSync(join(dir, 'f69'), 'another');
+  await assert.rejects(mustBeUnchanged(files.filter(({ path }) => path[0] !== 'f69')), {
+    code: 'io',
+    message: `${join(dir, 'link')} changed while it was read`,
+  });
+  await assert.rejects(mustBeUnchanged(files), { code: 'io', message: /\/(f69|link) changed while it was read$/ });
 });
 
 test('links are followed; something that is no file is left out, with the reason', async () => {
@@ -89,6 +117,47 @@ test('to exclude everything is wrong usage, and so is a glob that is too long', 
   await assert.rejects(listFiles(dir, without('*')), refused);
   await assert.rejects(listFiles(join(dir, 'a'), without('a')), { code: 'usage' });
   await assert.rejects(listFiles(dir, without('a'.repeat(5000))), { code: 'usage', message: /^--exclude: / });
+});
+
+test('a path to exclude may begin with the folder, by any name that it has, or with a dot', async () => {
+  const dir = folder('top', ['c2/key', 'c2/x', 'c2/in/key']);
+  const from = join(dir, 'c2');
+  const cwd = process.cwd();
+  process.chdir(dir);
+  try {
+    for (const given of ['c2', './c2/', '../top/c2', from])
+      for (const pattern of ['./key', 'c2/key', './c2/key', 'new/k*', `${given}/key`, `${from}/key`])
+        assert.deepEqual(
+          pathsOf(await listFiles(given, without(pattern), 'new')),
+          ['in/key', 'x'],
+          `${given} without ${pattern}`,
+        );
+    await assert.rejects(listFiles('c2/key', without('c2/key')), { message: '--exclude leaves no file of c2/key' });
+    for (const pattern of ['pack/c2/in', './c2/in', 'in', '../top/c2/in', `${from}/in`])
+      assert.deepEqual(
+        pathsOf(await listTogether(['../top/c2', 'c2/x'], 'pack', without(pattern))),
+        ['c2/key', 'c2/x', 'x'],
+        pattern,
+      );
+  } finally {
+    process.chdir(cwd);
+  }
+});
+
+test('a glob that means nothing is wrong usage, not one that means what others exclude, or the .torrent', async () => {
+  const dir = folder('unused', ['a', 'cache/x', 'cache/in/y', 'cache/sock/z']);
+  for (const pattern of ['b', '*.log', 'a/x', '/a', './', 'unused'])
+    await assert.rejects(listFiles(dir, without('cache', pattern)), {
+      code: 'usage',
+      message: `--exclude: no file of ${dir} matches ${pattern}`,
+    });
+  for (const pattern of ['cache/x', 'y', 'unused/cache/in/y', 'in', `${dir}/cache/sock`])
+    assert.deepEqual(pathsOf(await listFiles(dir, without('cache', pattern))), ['a']);
+  const parts = ['a', 'cache'].map((part) => join(dir, part));
+  assert.deepEqual(pathsOf(await listTogether(parts, 'pack', without('cache', 'pack/cache/in/y'))), ['a']);
+  await assert.rejects(listTogether(parts, 'pack', without('cache', 'y/y')), { code: 'usage' });
+  const torrent = join(dir, 'new.torrent');
+  assert.equal(pathsOf(await listFiles(dir, { torrent, exclude: ['*.torrent'] })).length, 4);
 });
 
 test('several files and folders are listed as the content of one folder, sorted whatever their order', async () => {

@@ -37,8 +37,20 @@ test('a pattern without a slash means names anywhere, one with a slash a path an
   assert.deepEqual(meant('video/', paths), ['video', 'video/c']);
   assert.deepEqual(meant('a/**/b', ['a/b', 'a/c/b', 'a/c/d/b', 'b', 'a/c']), ['a/b', 'a/c/b', 'a/c/d/b']);
   assert.deepEqual(meant('**/b', ['b', 'a/b', 'a/b/c']), ['b', 'a/b', 'a/b/c']);
+  assert.deepEqual(meant('./video', paths), ['video', 'video/c']);
+  assert.deepEqual(meant('././a/.//video//', paths), ['a/video', 'a/video/b']);
   assert.deepEqual(meant('/', paths), []);
+  assert.deepEqual(meant('/video', paths), []);
   assert.deepEqual(meant('**', paths), paths);
+});
+
+test('a pattern with a slash may begin with a folder in which the paths begin, one without means no such folder', () => {
+  const tops = [['c2'], ['', 'home', 'c2']];
+  const inTops = (pattern: string): boolean => createGlob(pattern, '--exclude')(['key'], tops);
+  for (const pattern of ['key', './key', 'c2/key', './c2/*', '/home/c2/key', 'c2/', '/home/', '*/key'])
+    assert.ok(inTops(pattern), pattern);
+  for (const pattern of ['c2', 'home', 'home/c2/key', '/key', '/c2/key', 'c2/c2/key'])
+    assert.ok(!inTops(pattern), pattern);
 });
 
 test('? is one character of any plane, and names that begin with a dot or hold a line break are as any other', () => {

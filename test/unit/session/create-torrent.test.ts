@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { getDictionary } from '../../../src/bencode/access.js';
 import { type BencodeDictionary, decodeBencode } from '../../../src/bencode/bencode.js';
 import { TOLERANT } from '../../../src/bencode/guard.js';
@@ -48,3 +49,18 @@ for (const name of NAMES)
 function layersOf(torrent: Buffer): unknown {
   return getDictionary(decodeBencode(torrent, TOLERANT) as BencodeDictionary, 'piece layers');
 }
+
+test('a file that is written while it is read makes no torrent', async (t) => {
+  const path = join(scratch(t), 'content');
+  writeFileSync(path, 'text');
+  let isOver = false;
+  const making = createTorrent(path).finally(() => {
+    isOver = true;
+  });
+  making.catch(() => undefined);
+  for (let time = 1; !isOver; time += 1) {
+    utimesSync(path, time, time);
+    await setImmediate();
+  }
+  await assert.rejects(making, { code: 'io', message: `${path} changed while it was read` });
+});
