@@ -128,6 +128,79 @@ test('a folder that has been removed under us is told, with 16', { ...OPTIONS, s
   assert.deepEqual([code, err], [16, 'btget: the current folder has been removed; change to another one\n']);
 });
 
+/** Whether this file system takes the name 'caf\\xe9', which is not UTF-8. */
+function makesFolder(above: string): boolean {
+  mkdirSync(above);
+  try {
+    mkdirSync(Buffer.concat([Buffer.from(`${above}/caf`), Buffer.of(0xe9)]));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test('in a folder whose path is not UTF-8 nothing is read or written by a name without a folder', {
+  ...OPTIONS,
+  skip: !isPosix,
+}, (t) => {
+  const above = join(dir, 'odd');
+  if (!makesFolder(above)) return t.skip('this file system takes only UTF-8');
+  const enter = `cd odd; cd "$(printf 'caf\\351')"`;
+  const help = 'rename it, or change to another one';
+  const said = `btget: the path of the current folder is not UTF-8: ${above}/caf\ufffd (${help})\n`;
+  const network = [...LOOPBACK, '--no-dht', '--timeout', '1'];
+  for (const args of [
+    [TORRENT, ...network],
+    [TORRENT, '-d', 'below', ...network],
+    ['verify', TORRENT],
+    ['create', '.'],
+    ['show', 'x'],
+  ]) {
+    const { code, err } = inShell(enter, ...args);
+    assert.deepEqual({ args, code, err }, { args, code: 28, err: said });
+  }
+  assert.equal(readdirSync(above, { encoding: 'buffer' }).length, 1, 'no folder beside it');
+  assert.equal(inShell(enter, TORRENT, '-d', FIXTURES, '-o', 'one-piece.txt', ...LOOPBACK).code, 0);
+  assert.equal(inShell(enter, 'show', TORRENT, '-o', '-').code, 0);
+  mkdirSync(join(above, 'caf\ufffd'));
+  assert.equal(inShell(enter, 'verify', TORRENT).err, said, 'another folder has the text as its name');
+  assert.equal(inShell('cd odd; cd "$(printf "caf\\357\\277\\275")"', 'verify', TORRENT).code, 32);
+});
+
+test('a path that is not UTF-8 is refused, and one that has the character U+FFFD itself is not', {
+  ...OPTIONS,
+  skip: !isPosix,
+}, (t) => {
+  const above = join(dir, 'odd-paths');
+  if (!makesFolder(above)) return t.skip('this file system takes only UTF-8');
+  writeFileSync(join(above, 'list'), Buffer.from(`${TORRENT}\ncaf\xe9\n`, 'latin1'));
+  const odd = `cd odd-paths; set -- "$@" "$(printf 'caf\\351')"`;
+  const network = [...LOOPBACK, '--no-dht', '--timeout', '1'];
+  const rows: readonly [option: string, ...args: string[]][] = [
+    ['--dir: ', TORRENT, ...network, '-d'],
+    ['--output: ', TORRENT, ...network, '-o'],
+    ['--reuse: ', TORRENT, ...network, '--reuse'],
+    ['--dir: ', 'verify', TORRENT, '-d'],
+    ['--dir: ', 'cat', TORRENT, ...network, '-d'],
+    ['--output: ', 'create', 'list', '-o'],
+    ['--output: ', 'show', TORRENT, '-o'],
+    ['--state: ', 'tracker', '--port', '0', '--bind', '127.0.0.1', '--state'],
+    ['', 'create'],
+    ['', 'show', TORRENT],
+    ['', 'cat'],
+  ];
+  for (const [option, ...args] of rows) {
+    const { code, err } = inShell(odd, ...args);
+    const said = `btget: ${option}this path is not UTF-8: caf\ufffd (rename it, or give another one)\n`;
+    assert.deepEqual({ args, code, err }, { args, code: 28, err: said });
+  }
+  assert.match(inShell('cd odd-paths', 'show', '-i', 'list').err, /^btget: this path is not UTF-8: caf\ufffd/);
+  assert.equal(readdirSync(above).length, 2, 'nothing was made');
+  mkdirSync(join(above, 'caf\ufffd'));
+  assert.equal(inShell('cd odd-paths', 'verify', TORRENT, '-d', 'caf\ufffd').code, 32);
+  assert.doesNotMatch(inShell('cd odd-paths', 'cat', TORRENT, 'caf\ufffd', ...network).err, /UTF-8/, 'a pattern');
+});
+
 test('closed outputs and input are no failure', { ...OPTIONS, skip: !isPosix }, () => {
   for (const closed of ['exec <&-', 'exec >&-', 'exec 2>&-'])
     assert.equal(inShell(closed, 'show', TORRENT).code, 0, closed);

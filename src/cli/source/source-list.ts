@@ -1,6 +1,8 @@
 /** Lists the sources that a command line names: its arguments, then the lines of `--input-file`. */
 import { readFile } from 'node:fs/promises';
 import { BtgetError } from '../../base/failure.js';
+
+import { pathsIn, refuseLostBytes } from '../utf8-paths.js';
 import { meantSource, openFailure } from './load-source.js';
 import { bareSource, decodeText } from './source-text.js';
 
@@ -14,8 +16,12 @@ export async function listSources(
   stdin: AsyncIterable<Buffer | string>,
 ): Promise<readonly string[]> {
   const sources = [...args];
-  if (inputFile !== null)
-    for (const line of sourcesIn(await readText(inputFile, stdin))) sources.push(await meantSource(line));
+  if (inputFile !== null) {
+    const listed: string[] = [];
+    for (const line of sourcesIn(await readText(inputFile, stdin))) listed.push(await meantSource(line));
+    refuseLostBytes(pathsIn(listed));
+    sources.push(...listed);
+  }
   if (sources.length === 0)
     throw new BtgetError('usage', 'no source given: a .torrent, its URL, a magnet link, or - for stdin');
   const fromStdin = sources.filter((source) => bareSource(source) === '-').length + (inputFile === '-' ? 1 : 0);
