@@ -3,14 +3,18 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  closeSync,
+  constants,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -199,6 +203,70 @@ test('a path that is not UTF-8 is refused, and one that has the character U+FFFD
   mkdirSync(join(above, 'caf\ufffd'));
   assert.equal(inShell('cd odd-paths', 'verify', TORRENT, '-d', 'caf\ufffd').code, 32);
   assert.doesNotMatch(inShell('cd odd-paths', 'cat', TORRENT, 'caf\ufffd', ...network).err, /UTF-8/, 'a pattern');
+});
+
+/** Opens a pipe to write once somebody reads it. */
+async function pipeThatIsRead(path: string): Promise<number> {
+  for (;;) {
+    try {
+      return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENXIO')) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+test('a signal ends what waits for a pipe: a source, a list of sources, a blocklist, certificates', {
+  ...OPTIONS,
+  skip: !isPosix,
+}, async (t) => {
+  const network = [...LOOPBACK, '--no-dht'];
+  const rows: readonly [code: number | string, signal: NodeJS.Signals, ...args: string[]][] = [
+    [7, 'SIGTERM', 'download', ...network],
+    [7, 'SIGINT', 'seed', ...network],
+    [7, 'SIGTERM', 'cat', ...network],
+    [7, 'SIGTERM', 'serve', ...network],
+    [7, 'SIGINT', 'download', TORRENT, ...network, '--blocklist'],
+    // These keep the system's own answer to a signal, which must not wait for a read either.
+    ['SIGTERM', 'SIGTERM', 'show'],
+    ['SIGTERM', 'SIGTERM', 'download', ...network, '-i'],
+    ['SIGTERM', 'SIGTERM', 'download', TORRENT, ...network, '--ca-certificate'],
+  ];
+  for (const [number, [code, signal, ...args]] of rows.entries()) {
+    const pipe = join(dir, `waited-for-${number}`);
+    assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+    const program = new BtgetProcess(t, dir, [...args, pipe]);
+    const writer = await pipeThatIsRead(pipe);
+    t.after(() => closeSync(writer));
+    program.process.kill(signal);
+    assert.deepEqual({ args, code: (await program.ended).code }, { args, code });
+  }
+});
+
+test('what comes out of a pipe is read to its end, also when it is nothing', {
+  ...OPTIONS,
+  skip: !isPosix,
+}, async (t) => {
+  const pipe = join(dir, 'read-pipe');
+  assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+  for (const args of [[pipe], ['-i', pipe]]) {
+    const program = new BtgetProcess(t, dir, ['show', ...args]);
+    const written = args.length === 1 ? readFileSync(TORRENT) : Buffer.from(`# a list\n${TORRENT}\n`);
+    const writer = await pipeThatIsRead(pipe);
+    writeSync(writer, written);
+    closeSync(writer);
+    assert.match((await program.ended).out, /one-piece/);
+  }
+  for (const name of ['/dev/stdin', '/dev/fd/0', '/proc/self/fd/0']) {
+    if (!existsSync(name)) continue;
+    const piped = spawnSync('sh', ['-c', `: | "$@" ${name}`, 'sh', process.execPath, BTGET, 'show'], {
+      encoding: 'utf8',
+    });
+    assert.equal(piped.stderr, `btget: ${name} is empty\n`);
+    const full = `cat "${TORRENT}" | "$@" ${name}`;
+    assert.equal(spawnSync('sh', ['-c', full, 'sh', process.execPath, BTGET, 'show']).status, 0, name);
+  }
 });
 
 test('closed outputs and input are no failure', { ...OPTIONS, skip: !isPosix }, () => {

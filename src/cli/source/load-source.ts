@@ -1,7 +1,7 @@
 /** Loads the torrent that a SOURCE on the command line names. */
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { BtgetError } from '../../base/failure.js';
+import { readGivenFile } from '../../base/system-given-file.js';
 import { MAX_MAGNET_LENGTH, type MagnetLink, parseLink } from '../../metainfo/magnet.js';
 import { MAX_TORRENT_LENGTH, type Metainfo } from '../../metainfo/metainfo.js';
 import type { PeerAddress } from '../../net/raw-server.js';
@@ -151,7 +151,7 @@ async function readPath(path: string): Promise<Buffer> {
     const found = await stat(path);
     if (found.isDirectory()) throw new BtgetError('cannot-open', `${path} is a folder, not a .torrent`);
     if (found.size > MAX_TORRENT_LENGTH) throw tooLong(path, `${formatSize(found.size)} long`);
-    return await collect(createReadStream(path), path);
+    return await collect(readGivenFile(path), path);
   } catch (error) {
     throw error instanceof BtgetError ? error : openFailure(path, error);
   }
@@ -169,7 +169,8 @@ async function collect(stream: AsyncIterable<Buffer | string>, name: string): Pr
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of stream) {
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    // A copy: what was read is valid until the next part is asked for.
+    const bytes = Buffer.from(chunk);
     length += bytes.length;
     if (length > MAX_TORRENT_LENGTH) throw tooLong(name, 'longer');
     chunks.push(bytes);

@@ -1,10 +1,13 @@
 /** Lists the sources that a command line names: its arguments, then the lines of `--input-file`. */
-import { readFile } from 'node:fs/promises';
 import { BtgetError } from '../../base/failure.js';
+import { readGivenFile } from '../../base/system-given-file.js';
 
 import { pathsIn, refuseLostBytes } from '../utf8-paths.js';
 import { meantSource, openFailure } from './load-source.js';
 import { bareSource, decodeText } from './source-text.js';
+
+/** Bytes of a list. */
+const MAX_LENGTH = 32 * 1024 * 1024;
 
 /**
  * `inputFile`: a path, `-` for stdin, or null. Rejects with 'usage' when there is no source or when stdin would be read
@@ -37,14 +40,18 @@ function sourcesIn(text: string): string[] {
 }
 
 async function readText(path: string, stdin: AsyncIterable<Buffer | string>): Promise<string> {
-  if (path === '-') {
-    const chunks: Buffer[] = [];
-    for await (const chunk of stdin) chunks.push(Buffer.from(chunk));
-    return decodeText(Buffer.concat(chunks));
-  }
+  const name = path === '-' ? 'stdin' : path;
+  const chunks: Buffer[] = [];
+  let length = 0;
   try {
-    return decodeText(await readFile(path));
+    for await (const chunk of path === '-' ? stdin : readGivenFile(path)) {
+      const bytes = Buffer.from(chunk);
+      length += bytes.length;
+      if (length > MAX_LENGTH) throw new BtgetError('usage', `${name} is too long for a list of sources`);
+      chunks.push(bytes);
+    }
   } catch (error) {
-    throw openFailure(path, error);
+    throw error instanceof BtgetError ? error : openFailure(name, error);
   }
+  return decodeText(Buffer.concat(chunks, length));
 }
