@@ -6,6 +6,7 @@ import { MAX_MAGNET_LENGTH, type MagnetLink, parseLink } from '../../metainfo/ma
 import { MAX_TORRENT_LENGTH, type Metainfo } from '../../metainfo/metainfo.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { formatSize } from '../output/format.js';
+import type { Deadline } from '../run/deadline.js';
 import { classifySource, recognise } from './recognise.js';
 import { bareSource, decodeText, shownSource } from './source-text.js';
 
@@ -64,6 +65,21 @@ export async function loadSource(input: string, readers: SourceReaders): Promise
     if (!(error instanceof BtgetError)) throw error;
     const message = error.message.includes(name) ? error.message : `${name}: ${error.message}`;
     return { input: shown, ok: false, failure: new BtgetError(error.code, message, { cause: error }) };
+  }
+}
+
+/** As `loadSource`. A source that is not here in time is given up. */
+export async function loadSourceWithin(
+  deadline: Deadline,
+  input: string,
+  readers: SourceReaders,
+): Promise<LoadedSource> {
+  const shown = shownSource(input);
+  try {
+    return await deadline.within(loadSource(input, readers), bareSource(input) === '-' ? 'stdin' : shown);
+  } catch (failure) {
+    if (!(failure instanceof BtgetError)) throw failure;
+    return { input: shown, ok: false, failure };
   }
 }
 

@@ -2,12 +2,23 @@
 import { BtgetError } from '../../base/failure.js';
 import { readGivenFile } from '../../base/system-given-file.js';
 
+import type { Deadline } from '../run/deadline.js';
 import { pathsIn, refuseLostBytes } from '../utf8-paths.js';
 import { meantSource, openFailure } from './load-source.js';
 import { bareSource, decodeText } from './source-text.js';
 
 /** Bytes of a list. */
 const MAX_LENGTH = 32 * 1024 * 1024;
+
+/** As `listSources`. A list that is not here in time is given up. */
+export function listSourcesWithin(
+  deadline: Deadline,
+  args: readonly string[],
+  inputFile: string | null,
+  stdin: AsyncIterable<Buffer | string>,
+): Promise<readonly string[]> {
+  return deadline.within(listSources(args, inputFile, stdin), inputFile === '-' ? 'stdin' : inputFile);
+}
 
 /**
  * `inputFile`: a path, `-` for stdin, or null. Rejects with 'usage' when there is no source or when stdin would be read
