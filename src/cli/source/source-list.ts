@@ -64,5 +64,9 @@ async function readText(path: string, stdin: AsyncIterable<Buffer | string>): Pr
   } catch (error) {
     throw error instanceof BtgetError ? error : openFailure(name, error);
   }
-  return decodeText(Buffer.concat(chunks, length));
+  const text = decodeText(Buffer.concat(chunks, length));
+  if (/^d\d+:/.test(text))
+    throw new BtgetError('usage', `${name} is a .torrent, and no list of sources: give it without --input-file`);
+  if (text.includes('\0')) throw new BtgetError('usage', `${name} is no list of sources: it holds a NUL byte`);
+  return text;
 }
