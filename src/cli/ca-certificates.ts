@@ -1,6 +1,6 @@
 /** `--ca-certificate`: a file of certificate authorities (PEM) that btget trusts besides the well-known ones. */
-import { createReadStream } from 'node:fs';
 import { BtgetError } from '../base/failure.js';
+import { readGivenFile } from '../base/system-given-file.js';
 
 /** Bytes. All well-known authorities together take a quarter of a MiB. */
 const MAX_LENGTH = 16 * 1024 * 1024;
@@ -26,7 +26,7 @@ async function read(path: string): Promise<string> {
   try {
     const chunks: Buffer[] = [];
     let length = 0;
-    for await (const chunk of createReadStream(path)) {
+    for await (const chunk of readGivenFile(path)) {
       const bytes = Buffer.from(chunk);
       length += bytes.length;
       if (length > MAX_LENGTH) throw new BtgetError('usage', `--ca-certificate: ${path} is too long for certificates`);

@@ -65,7 +65,10 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
   } catch (error) {
     // When the machine lacks something, many things fail at once. The user is told once.
     if (!isBroken) reportFailure(error, argv, io);
-    return exitCodeOf(error);
+    const exitCode = exitCodeOf(error);
+    // What the command waited for in vain would keep the process alive.
+    if (failureCode(error) === 'gave-up') io.exitNow(exitCode);
+    return exitCode;
   }
 }
 

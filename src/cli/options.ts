@@ -25,6 +25,8 @@ export interface OptionSpec<T> {
   read?(text: string, option: string, before: T): T;
   /** The values that the option may have, where they are a list. */
   readonly words?: readonly string[];
+  /** Set when the value is a path: any one, or the name of something in the folder of `--dir`. */
+  readonly path?: 'any' | 'in-dir';
 }
 
 /** The options of a command, by the names of their values. */
@@ -64,6 +66,11 @@ function choice<T extends string>(
   return { group, flags, sentence, initial, read: values.readWord(words), words };
 }
 
+/** `option`, whose value is a path. */
+function path<T>(option: OptionSpec<T>, kind: 'any' | 'in-dir' = 'any'): OptionSpec<T> {
+  return { ...option, path: kind };
+}
+
 function flag(group: OptionGroup, flags: string, sentence: string): OptionSpec<boolean> {
   return { group, flags, sentence, initial: false };
 }
@@ -73,20 +80,21 @@ const number = (least: number, most: number) => values.readWhole(least, most);
 
 /** The options of `download`. Other commands borrow from them. */
 export const OPTIONS = {
-  dir: value<string>('Files', '-d, --dir <dir>', 'where the content is or shall be (default: .)', '.', values.readText),
-  output: value<string | null>(
-    'Files',
-    '-o, --output <name>',
-    "name instead of the torrent's own",
-    nothing,
-    values.readName,
+  dir: path(
+    value<string>('Files', '-d, --dir <dir>', 'where the content is or shall be (default: .)', '.', values.readText),
   ),
-  inputFile: value<string | null>(
-    'Files',
-    '-i, --input-file <file>',
-    'read sources from a file, one a line, # for comments; - is stdin',
-    nothing,
-    values.readText,
+  output: path(
+    value<string | null>('Files', '-o, --output <name>', "name instead of the torrent's own", nothing, values.readName),
+    'in-dir',
+  ),
+  inputFile: path(
+    value<string | null>(
+      'Files',
+      '-i, --input-file <file>',
+      'read sources from a file, one a line, # for comments; - is stdin',
+      nothing,
+      values.readText,
+    ),
   ),
   select: list<string>(
     'Files',
@@ -95,11 +103,13 @@ export const OPTIONS = {
     values.readText,
   ),
   exclude: list<string>('Files', '--exclude <pattern>', 'not these files; repeatable', values.readText),
-  reuse: list<string>(
-    'Files',
-    '--reuse <dir>',
-    'take files that lie below this folder instead of fetching them; repeatable',
-    values.readText,
+  reuse: path(
+    list<string>(
+      'Files',
+      '--reuse <dir>',
+      'take files that lie below this folder instead of fetching them; repeatable',
+      values.readText,
+    ),
   ),
   preallocate: flag('Files', '--preallocate', 'take the room on the disk first, instead of as the data comes'),
   check: flag('Files', '--check', 'hash everything again, trust no saved state'),
@@ -253,12 +263,14 @@ export const VERIFY_OPTIONS = {
 } as const;
 
 export const CREATE_OPTIONS = {
-  output: value<string | null>(
-    'Files',
-    '-o, --output <file>',
-    'where to write the .torrent: a file, a folder, a pipe, or - for stdout (default: NAME.torrent here)',
-    nothing,
-    values.readText,
+  output: path(
+    value<string | null>(
+      'Files',
+      '-o, --output <file>',
+      'where to write the .torrent: a file, a folder, a pipe, or - for stdout (default: NAME.torrent here)',
+      nothing,
+      values.readText,
+    ),
   ),
   force: flag('Files', '--force', 'replace a .torrent that is already there'),
   exclude: list<string>(
@@ -358,12 +370,14 @@ export const SEED_OPTIONS = {
 
 /** The options of `cat` and `serve`. */
 export const READING_OPTIONS = {
-  keepIn: value<string | null>(
-    'Files',
-    '-d, --dir <dir>',
-    'keep what is fetched in this folder (default: a bounded part of it, for as long as it is needed)',
-    nothing,
-    values.readText,
+  keepIn: path(
+    value<string | null>(
+      'Files',
+      '-d, --dir <dir>',
+      'keep what is fetched in this folder (default: a bounded part of it, for as long as it is needed)',
+      nothing,
+      values.readText,
+    ),
   ),
   select: OPTIONS.select,
   exclude: OPTIONS.exclude,
@@ -411,12 +425,14 @@ export const SERVE_OPTIONS = {
 
 /** The options of `show`: its own, and what it borrows from the others. */
 export const SHOW_OPTIONS = {
-  output: value<string | null>(
-    'Files',
-    '-o, --output <file>',
-    'write the .torrent there; - is stdout',
-    nothing,
-    values.readText,
+  output: path(
+    value<string | null>(
+      'Files',
+      '-o, --output <file>',
+      'write the .torrent there; - is stdout',
+      nothing,
+      values.readText,
+    ),
   ),
   force: CREATE_OPTIONS.force,
   inputFile: OPTIONS.inputFile,
@@ -436,19 +452,23 @@ export const TRACKER_OPTIONS = {
     number(0, 65_535),
   ),
   bind: OPTIONS.bind,
-  allowed: value<string | null>(
-    'Tracker',
-    '--allowed <dir>',
-    'serve only the torrents whose .torrent is in this folder',
-    nothing,
-    values.readText,
+  allowed: path(
+    value<string | null>(
+      'Tracker',
+      '--allowed <dir>',
+      'serve only the torrents whose .torrent is in this folder',
+      nothing,
+      values.readText,
+    ),
   ),
-  state: value<string | null>(
-    'Tracker',
-    '--state <file>',
-    'remember the peers there across a restart',
-    nothing,
-    values.readText,
+  state: path(
+    value<string | null>(
+      'Tracker',
+      '--state <file>',
+      'remember the peers there across a restart',
+      nothing,
+      values.readText,
+    ),
   ),
   interval: value<number>(
     'Tracker',

@@ -2,11 +2,11 @@
  * Reads blocklists in a thread, so that hundreds of thousands of lines do not hold the event loop. The ranges come over
  * as arrays that are handed from thread to thread, not copied.
  */
-import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { createGunzip } from 'node:zlib';
+import { readGivenFile } from '../base/system-given-file.js';
 import type { RangeTables } from './address-ranges.js';
 import { BlocklistParser, type ListReport, MAX_RANGES } from './blocklist-parser.js';
 
@@ -83,7 +83,7 @@ class Unusable extends Error {}
 
 async function feed(parser: BlocklistParser, input: ListInput): Promise<void> {
   const chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array> =
-    'path' in input ? readFile(input.path) : [input.bytes];
+    'path' in input ? readGivenFile(input.path) : [input.bytes];
   const iterator = beginAgain(chunks);
   const { value: head } = await iterator.next();
   if (head !== undefined && startsWith(head, [0x50, 0x4b, 0x03, 0x04]))
@@ -108,21 +108,6 @@ async function feed(parser: BlocklistParser, input: ListInput): Promise<void> {
     if (reason === null) throw error;
   }
   if (reason !== null) throw new Unusable(reason);
-}
-
-/** Reads a file, or a pipe, in parts. Each part is valid until the next one is asked for. */
-async function* readFile(path: string): AsyncGenerator<Uint8Array> {
-  const file = await open(path);
-  try {
-    const room = Buffer.allocUnsafeSlow(64 * 1024);
-    for (;;) {
-      const { bytesRead } = await file.read(room, 0, room.length, null);
-      if (bytesRead === 0) return;
-      yield room.subarray(0, bytesRead);
-    }
-  } finally {
-    await file.close();
-  }
 }
 
 /** A stream asks for parts before it has used up the last one. */

@@ -1,8 +1,8 @@
 /** The text that names a torrent: a path, a URL or a link. The bytes behind a path or a URL are read here. */
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { BtgetError } from '../base/failure.js';
 import { SecretUrl } from '../base/secret-url.js';
+import { readGivenFile } from '../base/system-given-file.js';
 import { DEFAULT_FETCH_OPTIONS, httpFetch } from '../discovery/http/http-fetch.js';
 import { MAX_TORRENT_LENGTH } from '../metainfo/metainfo.js';
 import { NodeTimers } from '../net/node-timers.js';
@@ -11,7 +11,7 @@ import { openWayOut, type WayOutOptions } from './node-way-out.js';
 
 export interface SourceOptions extends WayOutOptions {
   readonly userAgent: string;
-  /** Ends a fetch, which then rejects as 'interrupted'. */
+  /** Ends a fetch and the reading of a file, which then rejects as 'interrupted'. */
   readonly signal: AbortSignal | null;
 }
 
@@ -27,7 +27,7 @@ export async function readSource(source: string, options: SourceOptions): Promis
   if (LINK.test(source)) return source;
   if (/^https?:\/\//i.test(source)) return fetchSource(source, options);
   if (INFO_HASH.test(source) && !(await isFile(source))) return source;
-  return readPath(source);
+  return readPath(source, options.signal);
 }
 
 async function isFile(path: string): Promise<boolean> {
@@ -37,19 +37,20 @@ async function isFile(path: string): Promise<boolean> {
   );
 }
 
-async function readPath(path: string): Promise<Buffer> {
+async function readPath(path: string, signal: AbortSignal | null): Promise<Buffer> {
   try {
     if ((await stat(path)).isDirectory()) throw new BtgetError('cannot-open', `${path} is a folder, not a .torrent`);
     const chunks: Buffer[] = [];
     let length = 0;
-    for await (const chunk of createReadStream(path)) {
+    for await (const chunk of readGivenFile(path, signal)) {
       length += chunk.length;
       if (length > MAX_TORRENT_LENGTH)
         throw new BtgetError('torrent-invalid', `${path} is too long for a .torrent: is it the content?`);
-      chunks.push(chunk);
+      chunks.push(Buffer.from(chunk));
     }
     return Buffer.concat(chunks, length);
   } catch (error) {
+    if (signal?.aborted === true) throw interrupted(signal);
     throw error instanceof BtgetError ? error : openFailure(path, error);
   }
 }
@@ -72,7 +73,7 @@ async function fetchSource(url: string, sourceOptions: SourceOptions) {
   return new Promise<Buffer | string>((resolve, reject) => {
     const aborted = (): void => {
       fetching.cancel();
-      reject(new BtgetError('interrupted', 'interrupted before it was done', { cause: signal?.reason }));
+      reject(interrupted(signal));
     };
     const fetching = httpFetch(target, options, new NodeTimers(), (outcome) => {
       signal?.removeEventListener('abort', aborted);
@@ -87,4 +88,8 @@ async function fetchSource(url: string, sourceOptions: SourceOptions) {
     if (signal?.aborted === true) aborted();
     else signal?.addEventListener('abort', aborted, { once: true });
   });
+}
+
+function interrupted(signal: AbortSignal | null): BtgetError {
+  return new BtgetError('interrupted', 'interrupted before it was done', { cause: signal?.reason });
 }

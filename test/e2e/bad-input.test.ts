@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, test } from 'node:test';
-import { BtgetProcess, FIXTURES, LOOPBACK, runBtget } from '../support/btget-process.js';
+import { BTGET, BtgetProcess, environment, FIXTURES, LOOPBACK, runBtget } from '../support/btget-process.js';
 import { closedPort, serveHttp } from '../support/fakes/http-server.js';
 import { HANGS_AFTER } from '../support/hang.js';
 
+const isPosix = process.platform !== 'win32';
 const dir = mkdtempSync(join(tmpdir(), 'btget-bad-'));
 after(() => rmSync(dir, { recursive: true }));
 
@@ -252,6 +255,41 @@ describe('bad input ends with its exit code and one line', { concurrency: 4, tim
     assert.deepEqual(await runBtget(t, dir, [ftp, ...LOOPBACK]), { code: 6, out: '', err: refused });
     const ended = await runBtget(t, dir, [good, '--timeout', '5', ...LOOPBACK]);
     assert.deepEqual([ended.code, /^btget: a b: gave up/.test(ended.err)], [2, true], ended.err);
+  });
+
+  it('a source, a list or a blocklist that does not come within --timeout, and says so', async (t) => {
+    const silent = createServer((socket) => socket.on('error', () => undefined));
+    const sockets = new Set<Socket>();
+    silent.on('connection', (socket) => sockets.add(socket));
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    t.after(() => {
+      for (const socket of sockets) socket.destroy();
+      silent.close();
+    });
+    const { port } = silent.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}/x.torrent`;
+    const pipe = join(dir, 'never-written');
+    if (isPosix) assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+    const network = [...LOOPBACK, '--no-dht'];
+    const commands = [['show'], ['download', ...network], ['seed', ...network], ['cat', ...network]];
+    const sources = isPosix ? [url, pipe, '-'] : [url, '-'];
+    const rows = commands.flatMap((command) => sources.map((source) => [source, ...command, source]));
+    rows.push([url, 'download', join(FIXTURES, 'one-piece.torrent'), ...network, '--blocklist', url]);
+    if (isPosix) rows.push([pipe, 'show', '-i', pipe], [pipe, 'show', 'x', '--ca-certificate', pipe]);
+    const giveUp = async ([source = '', ...args]: readonly string[]): Promise<void> => {
+      // Its stdin stays open.
+      const program = spawn(process.execPath, [BTGET, ...args, '--timeout', '1'], { cwd: dir, env: environment() });
+      t.after(() => program.kill('SIGKILL'));
+      let err = '';
+      program.stderr.setEncoding('utf8').on('data', (text: string) => {
+        err += text;
+      });
+      const code = await new Promise((resolve) => program.on('close', resolve));
+      const what = args.includes('--blocklist') ? '--blocklist' : source === '-' ? 'stdin' : source;
+      assert.equal(code, 2, `${args}: ${err}`);
+      assert.ok(err.includes(`gave up: still waiting for ${what} after 1s`), `${args}: ${err}`);
+    };
+    for (let begin = 0; begin < rows.length; begin += 3) await Promise.all(rows.slice(begin, begin + 3).map(giveUp));
   });
 
   it('a URL that nobody serves', async (t) => {

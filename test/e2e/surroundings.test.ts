@@ -3,14 +3,18 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  closeSync,
+  constants,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -128,6 +132,143 @@ test('a folder that has been removed under us is told, with 16', { ...OPTIONS, s
     '600',
   );
   assert.deepEqual([code, err], [16, 'btget: the current folder has been removed; change to another one\n']);
+});
+
+/** Whether this file system takes the name 'caf\\xe9', which is not UTF-8. */
+function makesFolder(above: string): boolean {
+  mkdirSync(above);
+  try {
+    mkdirSync(Buffer.concat([Buffer.from(`${above}/caf`), Buffer.of(0xe9)]));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test('in a folder whose path is not UTF-8 nothing is read or written by a name without a folder', {
+  ...OPTIONS,
+  skip: !isPosix,
+}, (t) => {
+  const above = join(dir, 'odd');
+  if (!makesFolder(above)) return t.skip('this file system takes only UTF-8');
+  const enter = `cd odd; cd "$(printf 'caf\\351')"`;
+  const help = 'rename it, or change to another one';
+  const said = `btget: the path of the current folder is not UTF-8: ${above}/caf\ufffd (${help})\n`;
+  const network = [...LOOPBACK, '--no-dht', '--timeout', '1'];
+  for (const args of [
+    [TORRENT, ...network],
+    [TORRENT, '-d', 'below', ...network],
+    ['verify', TORRENT],
+    ['create', '.'],
+    ['show', 'x'],
+  ]) {
+    const { code, err } = inShell(enter, ...args);
+    assert.deepEqual({ args, code, err }, { args, code: 28, err: said });
+  }
+  assert.equal(readdirSync(above, { encoding: 'buffer' }).length, 1, 'no folder beside it');
+  assert.equal(inShell(enter, TORRENT, '-d', FIXTURES, '-o', 'one-piece.txt', ...LOOPBACK).code, 0);
+  assert.equal(inShell(enter, 'show', TORRENT, '-o', '-').code, 0);
+  mkdirSync(join(above, 'caf\ufffd'));
+  assert.equal(inShell(enter, 'verify', TORRENT).err, said, 'another folder has the text as its name');
+  assert.equal(inShell('cd odd; cd "$(printf "caf\\357\\277\\275")"', 'verify', TORRENT).code, 32);
+});
+
+test('a path that is not UTF-8 is refused, and one that has the character U+FFFD itself is not', {
+  ...OPTIONS,
+  skip: !isPosix,
+}, (t) => {
+  const above = join(dir, 'odd-paths');
+  if (!makesFolder(above)) return t.skip('this file system takes only UTF-8');
+  writeFileSync(join(above, 'list'), Buffer.from(`${TORRENT}\ncaf\xe9\n`, 'latin1'));
+  const odd = `cd odd-paths; set -- "$@" "$(printf 'caf\\351')"`;
+  const network = [...LOOPBACK, '--no-dht', '--timeout', '1'];
+  const rows: readonly [option: string, ...args: string[]][] = [
+    ['--dir: ', TORRENT, ...network, '-d'],
+    ['--output: ', TORRENT, ...network, '-o'],
+    ['--reuse: ', TORRENT, ...network, '--reuse'],
+    ['--dir: ', 'verify', TORRENT, '-d'],
+    ['--dir: ', 'cat', TORRENT, ...network, '-d'],
+    ['--output: ', 'create', 'list', '-o'],
+    ['--output: ', 'show', TORRENT, '-o'],
+    ['--state: ', 'tracker', '--port', '0', '--bind', '127.0.0.1', '--state'],
+    ['', 'create'],
+    ['', 'show', TORRENT],
+    ['', 'cat'],
+  ];
+  for (const [option, ...args] of rows) {
+    const { code, err } = inShell(odd, ...args);
+    const said = `btget: ${option}this path is not UTF-8: caf\ufffd (rename it, or give another one)\n`;
+    assert.deepEqual({ args, code, err }, { args, code: 28, err: said });
+  }
+  assert.match(inShell('cd odd-paths', 'show', '-i', 'list').err, /^btget: this path is not UTF-8: caf\ufffd/);
+  assert.equal(readdirSync(above).length, 2, 'nothing was made');
+  mkdirSync(join(above, 'caf\ufffd'));
+  assert.equal(inShell('cd odd-paths', 'verify', TORRENT, '-d', 'caf\ufffd').code, 32);
+  assert.doesNotMatch(inShell('cd odd-paths', 'cat', TORRENT, 'caf\ufffd', ...network).err, /UTF-8/, 'a pattern');
+});
+
+/** Opens a pipe to write once somebody reads it. */
+async function pipeThatIsRead(path: string): Promise<number> {
+  for (;;) {
+    try {
+      return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENXIO')) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+test('a signal ends what waits for a pipe: a source, a list of sources, a blocklist, certificates', {
+  ...OPTIONS,
+  skip: !isPosix,
+}, async (t) => {
+  const network = [...LOOPBACK, '--no-dht'];
+  const rows: readonly [code: number | string, signal: NodeJS.Signals, ...args: string[]][] = [
+    [7, 'SIGTERM', 'download', ...network],
+    [7, 'SIGINT', 'seed', ...network],
+    [7, 'SIGTERM', 'cat', ...network],
+    [7, 'SIGTERM', 'serve', ...network],
+    [7, 'SIGINT', 'download', TORRENT, ...network, '--blocklist'],
+    // These keep the system's own answer to a signal, which must not wait for a read either.
+    ['SIGTERM', 'SIGTERM', 'show'],
+    ['SIGTERM', 'SIGTERM', 'download', ...network, '-i'],
+    ['SIGTERM', 'SIGTERM', 'download', TORRENT, ...network, '--ca-certificate'],
+  ];
+  for (const [number, [code, signal, ...args]] of rows.entries()) {
+    const pipe = join(dir, `waited-for-${number}`);
+    assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+    const program = new BtgetProcess(t, dir, [...args, pipe]);
+    const writer = await pipeThatIsRead(pipe);
+    t.after(() => closeSync(writer));
+    program.process.kill(signal);
+    assert.deepEqual({ args, code: (await program.ended).code }, { args, code });
+  }
+});
+
+test('what comes out of a pipe is read to its end, also when it is nothing', {
+  ...OPTIONS,
+  skip: !isPosix,
+}, async (t) => {
+  const pipe = join(dir, 'read-pipe');
+  assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+  for (const args of [[pipe], ['-i', pipe]]) {
+    const program = new BtgetProcess(t, dir, ['show', ...args]);
+    const written = args.length === 1 ? readFileSync(TORRENT) : Buffer.from(`# a list\n${TORRENT}\n`);
+    const writer = await pipeThatIsRead(pipe);
+    writeSync(writer, written);
+    closeSync(writer);
+    assert.match((await program.ended).out, /one-piece/);
+  }
+  for (const name of ['/dev/stdin', '/dev/fd/0', '/proc/self/fd/0']) {
+    if (!existsSync(name)) continue;
+    const piped = spawnSync('sh', ['-c', `: | "$@" ${name}`, 'sh', process.execPath, BTGET, 'show'], {
+      encoding: 'utf8',
+    });
+    assert.equal(piped.stderr, `btget: ${name} is empty\n`);
+    const full = `cat "${TORRENT}" | "$@" ${name}`;
+    assert.equal(spawnSync('sh', ['-c', full, 'sh', process.execPath, BTGET, 'show']).status, 0, name);
+  }
 });
 
 test('closed outputs and input are no failure', { ...OPTIONS, skip: !isPosix }, () => {

@@ -5,6 +5,7 @@ import type { SelectionRequest } from '../../metainfo/selection.js';
 import { chosenFile } from '../content/chosen-file.js';
 import type { OutputStream } from '../io.js';
 import { CAT_OPTIONS } from '../options.js';
+import { Deadline } from '../run/deadline.js';
 import type { ReadableTorrent, RunReader } from '../run/reading-run.js';
 import { defineCommand } from './command.js';
 import { nodeReadingDeps } from './node-deps.js';
@@ -33,6 +34,7 @@ export const cat = defineCommand(
     options: CAT_OPTIONS,
   },
   async (args, values, io) => {
+    const deadline = new Deadline(values.timeout, io.timers);
     const [input = '', pattern = null] = args;
     const { offset, length, select, exclude } = values;
     return runReading(
@@ -40,7 +42,7 @@ export const cat = defineCommand(
         input,
         select: select.length === 0 && pattern !== null ? [pattern] : select,
         onDemand: { window: AHEAD, kept: AHEAD },
-        timeout: values.timeout,
+        deadline,
         stopTimeout: values.stopTimeout,
         createReader: (end) =>
           new FileToStream({
@@ -51,7 +53,7 @@ export const cat = defineCommand(
       },
       values,
       io,
-      await nodeReadingDeps(io, values),
+      await deadline.within(nodeReadingDeps(io, values), values.caCertificate),
     );
   },
 );

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { BtgetError } from '../../base/failure.js';
 import { OPTIONS } from '../options.js';
+import { Deadline } from '../run/deadline.js';
 import { defineCommand } from './command.js';
 import { nodeDeps } from './node-deps.js';
 import { runTorrents } from './run-torrents.js';
@@ -24,8 +25,10 @@ export const download = defineCommand(
     options: OPTIONS,
   },
   async (args, values, io) => {
+    const deadline = new Deadline(values.timeout, io.timers);
     for (const dir of values.reuse) refuseUnlessFolder(dir);
-    return runTorrents('download', args, values, io, await nodeDeps(io, values));
+    const deps = await deadline.within(nodeDeps(io, values), values.caCertificate);
+    return runTorrents('download', args, values, io, deps, deadline);
   },
 );
 

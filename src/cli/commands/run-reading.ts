@@ -7,8 +7,9 @@ import { exitCodeOf } from '../exit-code.js';
 import type { CliIo } from '../io.js';
 import type { READING_OPTIONS, Values } from '../options.js';
 import { chooseOutput } from '../output/choose-output.js';
+import type { Deadline } from '../run/deadline.js';
 import { type CreateReadingSession, ReadingRun, type RunReader } from '../run/reading-run.js';
-import { loadSource } from '../source/load-source.js';
+import { loadSourceWithin } from '../source/load-source.js';
 import type { RunDeps } from './run-torrents.js';
 import { lookUpPeers, sessionOptionsOf } from './session-values.js';
 import { untilRunEnds } from './until-run-ends.js';
@@ -22,7 +23,7 @@ export interface ReadingPlan {
   /** Which files may be read. */
   readonly select: readonly string[];
   readonly onDemand: ReadersOptions;
-  readonly timeout: number | null;
+  readonly deadline: Deadline;
   readonly stopTimeout: number | null;
   /** Makes what reads. `end` ends the run, with a failure or, when it is null, as done. */
   readonly createReader: (end: (failure: unknown) => void) => RunReader;
@@ -48,9 +49,15 @@ export async function runReading(
   return untilRunEnds(
     {
       start: async (ended, atEnd) => {
-        const { blocklist, peers, forgetReload } = await lookUpPeers(values, io, output, deps.readBlocklist);
+        const { blocklist, peers, forgetReload } = await lookUpPeers(
+          values,
+          io,
+          output,
+          deps.readBlocklist,
+          plan.deadline,
+        );
         atEnd(forgetReload);
-        const source = await loadSource(plan.input, deps);
+        const source = await loadSourceWithin(plan.deadline, plan.input, deps);
         if (!source.ok) throw source.failure;
         const reading = new ReadingRun(
           deps.createSession,
@@ -72,7 +79,7 @@ export async function runReading(
               useTorrentWebSeeds: !values.noWebSeeds,
               usePex: !values.noPex,
             },
-            timeout: plan.timeout,
+            deadline: plan.deadline,
             stopTimeout: plan.stopTimeout,
           },
           plan.createReader((failure) => run?.end(failure)),

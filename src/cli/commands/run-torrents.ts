@@ -6,11 +6,12 @@ import { exitCodeOf } from '../exit-code.js';
 import type { CliIo } from '../io.js';
 import type { OPTIONS, Values } from '../options.js';
 import { chooseOutput } from '../output/choose-output.js';
+import type { Deadline } from '../run/deadline.js';
 import { runHook, splitCommand } from '../run/hook.js';
 import { Run, type RunOptions } from '../run/run.js';
 import type { CreateSession } from '../run/session-face.js';
-import { type LoadedSource, loadSource, type SourceReaders } from '../source/load-source.js';
-import { listSources } from '../source/source-list.js';
+import { type LoadedSource, loadSourceWithin, type SourceReaders } from '../source/load-source.js';
+import { listSourcesWithin } from '../source/source-list.js';
 import { lookUpPeers, sessionOptionsOf } from './session-values.js';
 import { untilRunEnds } from './until-run-ends.js';
 
@@ -23,8 +24,8 @@ export interface RunDeps extends SourceReaders {
 }
 
 /**
- * Runs the sources `args` to their end and resolves to the exit code. In mode 'seed' the options that `seed` does not
- * have are at their defaults.
+ * Runs the sources `args` to their end and resolves to the exit code, also when `deadline` comes first. In mode 'seed'
+ * the options that `seed` does not have are at their defaults.
  */
 export async function runTorrents(
   mode: 'download' | 'seed',
@@ -32,8 +33,9 @@ export async function runTorrents(
   values: Values<typeof OPTIONS>,
   io: CliIo,
   deps: RunDeps,
+  deadline: Deadline,
 ): Promise<number> {
-  const inputs = await listSources(args, values.inputFile, io.stdin);
+  const inputs = await listSourcesWithin(deadline, args, values.inputFile, io.stdin);
   if (values.output !== null && inputs.length > 1)
     throw new BtgetError('usage', '--output names one torrent, but several sources are given');
   const hook = values.onComplete === null ? null : splitCommand(values.onComplete);
@@ -41,7 +43,7 @@ export async function runTorrents(
   const options: Omit<RunOptions, 'blocklistNews'> = {
     session: sessionOptionsOf(values, io.env),
     torrent: torrentOptions(mode, values),
-    timeout: values.timeout,
+    deadline,
     stopTimeout: values.stopTimeout,
     onDone:
       hook === null
@@ -61,10 +63,16 @@ export async function runTorrents(
             type: 'note',
             message: 'peers cannot come in by the proxy, so only those that we dial are served',
           });
-        const { blocklist, news, peers, forgetReload } = await lookUpPeers(values, io, output, deps.readBlocklist);
+        const { blocklist, news, peers, forgetReload } = await lookUpPeers(
+          values,
+          io,
+          output,
+          deps.readBlocklist,
+          deadline,
+        );
         atEnd(forgetReload);
         const sources: LoadedSource[] = [];
-        for (const input of inputs) sources.push(await loadSource(input, deps));
+        for (const input of inputs) sources.push(await loadSourceWithin(deadline, input, deps));
         run = new Run(
           deps.createSession,
           {
@@ -75,7 +83,8 @@ export async function runTorrents(
           },
           io.timers,
           output,
-          ended,
+          // A fetch that was given up goes on, and would keep the process alive.
+          (end) => ended({ ...end, clean: end.clean && !deadline.hasGivenUp }),
         );
         run.start(sources);
       },

@@ -1,4 +1,5 @@
 import { OPTIONS, SEED_OPTIONS } from '../options.js';
+import { Deadline } from '../run/deadline.js';
 import { defineCommand } from './command.js';
 import { nodeDeps } from './node-deps.js';
 import { runTorrents } from './run-torrents.js';
@@ -33,5 +34,9 @@ export const seed = defineCommand(
     notes: ['Nothing is downloaded and no file is written. -d names the folder that holds the content.'],
     options: SEED_OPTIONS,
   },
-  async (args, values, io) => runTorrents('seed', args, { ...INITIAL, ...values }, io, await nodeDeps(io, values)),
+  async (args, values, io) => {
+    const deadline = new Deadline(values.timeout, io.timers);
+    const deps = await deadline.within(nodeDeps(io, values), values.caCertificate);
+    return runTorrents('seed', args, { ...INITIAL, ...values }, io, deps, deadline);
+  },
 );

@@ -4,6 +4,7 @@ import type { Metainfo } from '../../metainfo/metainfo.js';
 import { selectFiles } from '../../metainfo/selection.js';
 import type { OutputStream } from '../io.js';
 import { SERVE_OPTIONS } from '../options.js';
+import { Deadline } from '../run/deadline.js';
 import type { ReadableTorrent, RunReader } from '../run/reading-run.js';
 import { ContentServer, type ServedFile } from '../serve/content-server.js';
 import { defineCommand } from './command.js';
@@ -39,7 +40,7 @@ export const serve = defineCommand(
         input,
         select,
         onDemand: { window: AHEAD, kept: KEPT },
-        timeout: null,
+        deadline: new Deadline(null, io.timers),
         stopTimeout: null,
         createReader: (end) => new Served({ select, exclude, port: httpPort, stdout: io.stdout, end }),
         mayBeInterrupted: true,

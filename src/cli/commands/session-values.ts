@@ -8,6 +8,7 @@ import type { CliIo } from '../io.js';
 import type { OPTIONS, PEER_OPTIONS, Values } from '../options.js';
 import type { Output } from '../output/events.js';
 import { BlocklistNews } from '../run/blocklist-news.js';
+import type { Deadline } from '../run/deadline.js';
 import { resolvePeers } from '../source/resolve-peers.js';
 import { httpProxiesOf, noticeOfProxies } from '../way-out.js';
 
@@ -54,15 +55,23 @@ export async function lookUpPeers(
   io: CliIo,
   output: Pick<Output, 'tell'>,
   readBlocklist: (lists: readonly string[]) => Promise<ReadBlocklist | null>,
+  deadline: Deadline,
 ): Promise<LookedUpPeers> {
   const notice = noticeOfProxies(httpProxiesOf(values, io.env));
   if (notice !== null) output.tell({ type: 'note', message: notice });
-  const blocklist = await readBlocklist(values.blocklists);
+  const blocklist = await deadline.within(
+    readBlocklist(values.blocklists),
+    values.blocklists.length === 0 ? null : '--blocklist',
+  );
   const news = blocklist === null ? null : new BlocklistNews(blocklist, output);
   news?.wasRead('read');
   const forgetReload = news === null ? () => undefined : io.onReload(() => news.reload());
   try {
-    return { blocklist, news, peers: await resolvePeers(values.peers, values), forgetReload };
+    const peers = await deadline.within(
+      resolvePeers(values.peers, values),
+      values.peers.length === 0 ? null : '--peer',
+    );
+    return { blocklist, news, peers, forgetReload };
   } catch (error) {
     forgetReload();
     throw error;

@@ -13,8 +13,9 @@ import { SHOW_OPTIONS, type Values } from '../options.js';
 import { jsonLine, printable } from '../output/escape.js';
 import { describeForPeople } from '../output/show-tree.js';
 import { canRedraw } from '../output/terminal.js';
-import { type LoadedMagnet, loadSource, type SourceReaders } from '../source/load-source.js';
-import { listSources } from '../source/source-list.js';
+import { Deadline } from '../run/deadline.js';
+import { type LoadedMagnet, loadSourceWithin, type SourceReaders } from '../source/load-source.js';
+import { listSourcesWithin } from '../source/source-list.js';
 import { shownSource } from '../source/source-text.js';
 import { httpProxiesOf, noticeOfProxies, readWayOut } from '../way-out.js';
 import { defineCommand } from './command.js';
@@ -38,8 +39,9 @@ export const show = defineCommand(
     options: SHOW_OPTIONS,
   },
   async (args, values, io) => {
-    const readers = sourceReaders(io, await readWayOut(values, io.env));
-    const inputs = await listSources(args, values.inputFile, io.stdin);
+    const deadline = new Deadline(values.timeout, io.timers);
+    const readers = sourceReaders(io, await deadline.within(readWayOut(values, io.env), values.caCertificate));
+    const inputs = await listSourcesWithin(deadline, args, values.inputFile, io.stdin);
     const { output, force } = values;
     if (output !== null && inputs.length > 1)
       throw new BtgetError('usage', '--output names one .torrent, but several sources are given');
@@ -50,7 +52,7 @@ export const show = defineCommand(
     let isFirst = true;
     let isHidden = false;
     for (const input of inputs) {
-      const shown = await loadMetainfo(input, readers, values, io);
+      const shown = await loadMetainfo(input, readers, values, io, deadline);
       if (!shown.ok) {
         failures.push(shown.failure);
         const [code, message] = [failureCode(shown.failure), failureMessage(shown.failure)];
@@ -74,17 +76,26 @@ export const show = defineCommand(
     // Without its key, a private tracker would not serve the link that is shown. The user must know why.
     if (isHidden && !values.json && !values.quiet)
       io.stderr.write('keys and passwords in URLs are left out: --secrets shows them\n');
-    return firstExitCode(failures);
+    const exitCode = firstExitCode(failures);
+    // A fetch that was given up goes on, and would keep the process alive.
+    if (deadline.hasGivenUp) io.exitNow(exitCode);
+    return exitCode;
   },
 );
 
 type Found = { readonly ok: true; readonly metainfo: Metainfo } | { readonly ok: false; readonly failure: BtgetError };
 
-async function loadMetainfo(input: string, readers: SourceReaders, values: ShowValues, io: CliIo): Promise<Found> {
-  const source = await loadSource(input, readers);
+async function loadMetainfo(
+  input: string,
+  readers: SourceReaders,
+  values: ShowValues,
+  io: CliIo,
+  deadline: Deadline,
+): Promise<Found> {
+  const source = await loadSourceWithin(deadline, input, readers);
   if (!source.ok || source.kind === 'torrent') return source;
   try {
-    return { ok: true, metainfo: await fetchFromPeers(source, values, io) };
+    return { ok: true, metainfo: await fetchFromPeers(source, values, io, deadline) };
   } catch (failure) {
     if (!(failure instanceof BtgetError)) throw failure;
     return { ok: false, failure };
@@ -92,25 +103,33 @@ async function loadMetainfo(input: string, readers: SourceReaders, values: ShowV
 }
 
 /** Loads slow modules that only links need. */
-async function fetchFromPeers(source: LoadedMagnet, values: ShowValues, io: CliIo): Promise<Metainfo> {
+async function fetchFromPeers(
+  source: LoadedMagnet,
+  values: ShowValues,
+  io: CliIo,
+  deadline: Deadline,
+): Promise<Metainfo> {
   const { fetchMetainfo } = await import('../run/fetch-metainfo.js');
   const { resolvePeers } = await import('../source/resolve-peers.js');
   const { sentencesFor } = await import('../output/sentences.js');
-  const { createSession, readBlocklist } = await nodeDeps(io, values);
+  const { createSession, readBlocklist } = await deadline.within(nodeDeps(io, values), values.caCertificate);
   const say = (sentence: string): void => {
     if (!values.quiet) io.stderr.write(`${printable(sentence)}\n`);
   };
   const notice = noticeOfProxies(httpProxiesOf(values, io.env));
   if (notice !== null) say(notice);
-  const blocklist = await readBlocklist(values.blocklists);
-  const peers = await resolvePeers(values.peers, values);
-  const { trackers, noTrackers, noPex, timeout } = values;
+  const blocklist = await deadline.within(
+    readBlocklist(values.blocklists),
+    values.blocklists.length === 0 ? null : '--blocklist',
+  );
+  const peers = await deadline.within(resolvePeers(values.peers, values), values.peers.length === 0 ? null : '--peer');
+  const { trackers, noTrackers, noPex } = values;
   // The fetch is over before a gateway would let a peer in.
   const all = { ...values, maxDownload: null, maxUpload: null, noPortMapping: true };
   const options = {
     session: { ...sessionOptionsOf(all, io.env), blocklist },
     torrent: { ...DEFAULT_TORRENT_OPTIONS, peers, trackers, useTorrentTrackers: !noTrackers, usePex: !noPex },
-    timeout,
+    deadline,
   };
   const about = { name: source.link.name ?? source.input, infoHash: toHex(source.link.infoHash) };
   return fetchMetainfo(source, createSession, options, io, {

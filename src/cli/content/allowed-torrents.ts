@@ -51,12 +51,15 @@ export class AllowedTorrents {
       const path = join(this.#dir, name);
       const known = this.#known.get(path);
       try {
-        const { mtimeMs, size } = await stat(path);
+        const facts = await stat(path);
+        const { mtimeMs, size } = facts;
         if (known?.changed === mtimeMs) {
           found.set(path, known);
           continue;
         }
         found.set(path, { changed: mtimeMs, infoHashes: known?.infoHashes ?? [], torrent: known?.torrent ?? null });
+        // Nobody would wait for what comes out of a pipe.
+        if (!facts.isFile()) throw new BtgetError('torrent-invalid', 'it is no file');
         if (size > MAX_TORRENT_LENGTH) throw new BtgetError('torrent-invalid', 'it is too long');
         const metainfo = parseMetainfo(await readFile(path));
         const torrent = { name: metainfo.name, length: contentLength(metainfo), private: metainfo.private };

@@ -14,14 +14,15 @@ import type { StallReason } from '../output/events.js';
 import { formatDuration } from '../output/format.js';
 import { dhtNews } from '../output/stall-reasons.js';
 import type { LoadedMagnet } from '../source/load-source.js';
+import type { Deadline } from './deadline.js';
 import { type CommandTorrent, type CreateSession, STOP_LIMIT } from './session-face.js';
 import { StallWatch } from './stall-watch.js';
 
 export interface FetchMetainfoOptions {
   readonly session: SessionOptions;
   readonly torrent: TorrentOptions;
-  /** The fetch gives up after this time; null for never. */
-  readonly timeout: Millis | null;
+  /** When the fetch gives up. */
+  readonly deadline: Pick<Deadline, 'limit' | 'left'>;
 }
 
 const TICK: Millis = 1000;
@@ -107,13 +108,12 @@ export function fetchMetainfo(
         if (outcome.ok) begin();
         else fail(outcome.failure);
       });
-    const { timeout } = options;
-    if (timeout === null) return;
-    const limit = formatDuration(timeout / 1000);
-    after(timeout, () => {
+    const { limit, left } = options.deadline;
+    if (limit === null || left === null) return;
+    after(left, () => {
       // The length is known from the metadata.
       const what = (torrent?.status().length ?? 0) > 0 ? 'piece hashes of version 2' : 'metadata';
-      fail(new BtgetError('gave-up', `gave up: no ${what} after ${limit}`));
+      fail(new BtgetError('gave-up', `gave up: no ${what} after ${formatDuration(limit / 1000)}`));
     });
   });
 }

@@ -19,6 +19,7 @@ import type { Output, RunEvent, Subject } from '../output/events.js';
 import { formatDuration } from '../output/format.js';
 import { dhtNews, gaveUp } from '../output/stall-reasons.js';
 import type { LoadedMagnet, LoadedTorrent } from '../source/load-source.js';
+import type { Deadline } from './deadline.js';
 import type { RunEnd } from './run.js';
 import { type CommandSession, type CommandTorrent, STOP_LIMIT } from './session-face.js';
 import { StallWatch } from './stall-watch.js';
@@ -48,8 +49,8 @@ export interface ReadingRunOptions {
   readonly session: SessionOptions;
   readonly cacheDir: string | null;
   readonly torrent: TorrentOptions;
-  /** The run gives up after this time in all; null for never. */
-  readonly timeout: Millis | null;
+  /** When the run gives up. */
+  readonly deadline: Pick<Deadline, 'limit' | 'left'>;
   /** The run gives up when someone waits and no piece comes for this time; null for never. */
   readonly stopTimeout: Millis | null;
 }
@@ -119,7 +120,8 @@ export class ReadingRun implements MagnetEvents {
     );
     this.#session = session;
     this.#stall = this.#watchStalls(source, session);
-    if (this.#options.timeout !== null) this.#after(this.#options.timeout, () => this.#timedOut());
+    const { left } = this.#options.deadline;
+    if (left !== null) this.#after(left, () => this.#timedOut());
     if (!listensFor(this.#options.session)) {
       this.#begin(source, session);
       return;
@@ -258,7 +260,7 @@ export class ReadingRun implements MagnetEvents {
   }
 
   #timedOut(): void {
-    const limit = formatDuration((this.#options.timeout ?? 0) / 1000);
+    const limit = formatDuration((this.#options.deadline.limit ?? 0) / 1000);
     this.end(new BtgetError('gave-up', `gave up: not done after ${limit}`));
   }
 

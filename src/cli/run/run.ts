@@ -15,14 +15,15 @@ import { type DhtNews, dhtNews, gaveUp, type UserLimits } from '../output/stall-
 import { joinTwins } from '../source/join-twins.js';
 import type { LoadedSource, UnusableSource } from '../source/load-source.js';
 import type { BlocklistNews } from './blocklist-news.js';
+import type { Deadline } from './deadline.js';
 import { type CommandSession, type CreateSession, STOP_LIMIT } from './session-face.js';
 import { beginJob, type JobOwner, TorrentJob } from './torrent-job.js';
 
 export interface RunOptions {
   readonly session: SessionOptions;
   readonly torrent: TorrentOptions;
-  /** The run gives up after this time in all; null for never. */
-  readonly timeout: Millis | null;
+  /** When the run gives up. */
+  readonly deadline: Pick<Deadline, 'limit' | 'left'>;
   /** The run gives up a torrent that gets no new data for this time; null for never. */
   readonly stopTimeout: Millis | null;
   /** Called when a torrent is done; it answers with a sentence about its failure, or null. Null: nothing is called. */
@@ -118,7 +119,8 @@ export class Run implements JobOwner {
       for (const twin of twins) this.#tellTwin(source.input, twin);
     }
     this.#tick();
-    if (this.#options.timeout !== null) this.#after(this.#options.timeout, () => this.#timedOut());
+    const { left } = this.#options.deadline;
+    if (left !== null) this.#after(left, () => this.#timedOut());
     this.#endWhenOver();
   }
 
@@ -229,7 +231,7 @@ export class Run implements JobOwner {
   }
 
   #timedOut(): void {
-    const limit = formatDuration((this.#options.timeout ?? 0) / 1000);
+    const limit = formatDuration((this.#options.deadline.limit ?? 0) / 1000);
     const failure = new BtgetError('gave-up', `gave up: not done after ${limit}`);
     this.#endAll(() => failure);
   }

@@ -1,11 +1,12 @@
 /** Loads the torrent that a SOURCE on the command line names. */
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { BtgetError } from '../../base/failure.js';
+import { readGivenFile } from '../../base/system-given-file.js';
 import { MAX_MAGNET_LENGTH, type MagnetLink, parseLink } from '../../metainfo/magnet.js';
 import { MAX_TORRENT_LENGTH, type Metainfo } from '../../metainfo/metainfo.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { formatSize } from '../output/format.js';
+import type { Deadline } from '../run/deadline.js';
 import { classifySource, recognise } from './recognise.js';
 import { bareSource, decodeText, shownSource } from './source-text.js';
 
@@ -64,6 +65,21 @@ export async function loadSource(input: string, readers: SourceReaders): Promise
     if (!(error instanceof BtgetError)) throw error;
     const message = error.message.includes(name) ? error.message : `${name}: ${error.message}`;
     return { input: shown, ok: false, failure: new BtgetError(error.code, message, { cause: error }) };
+  }
+}
+
+/** As `loadSource`. A source that is not here in time is given up. */
+export async function loadSourceWithin(
+  deadline: Deadline,
+  input: string,
+  readers: SourceReaders,
+): Promise<LoadedSource> {
+  const shown = shownSource(input);
+  try {
+    return await deadline.within(loadSource(input, readers), bareSource(input) === '-' ? 'stdin' : shown);
+  } catch (failure) {
+    if (!(failure instanceof BtgetError)) throw failure;
+    return { input: shown, ok: false, failure };
   }
 }
 
@@ -151,7 +167,7 @@ async function readPath(path: string): Promise<Buffer> {
     const found = await stat(path);
     if (found.isDirectory()) throw new BtgetError('cannot-open', `${path} is a folder, not a .torrent`);
     if (found.size > MAX_TORRENT_LENGTH) throw tooLong(path, `${formatSize(found.size)} long`);
-    return await collect(createReadStream(path), path);
+    return await collect(readGivenFile(path), path);
   } catch (error) {
     throw error instanceof BtgetError ? error : openFailure(path, error);
   }
@@ -169,7 +185,8 @@ async function collect(stream: AsyncIterable<Buffer | string>, name: string): Pr
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of stream) {
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    // A copy: what was read is valid until the next part is asked for.
+    const bytes = Buffer.from(chunk);
     length += bytes.length;
     if (length > MAX_TORRENT_LENGTH) throw tooLong(name, 'longer');
     chunks.push(bytes);

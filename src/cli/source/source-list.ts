@@ -1,8 +1,24 @@
 /** Lists the sources that a command line names: its arguments, then the lines of `--input-file`. */
-import { readFile } from 'node:fs/promises';
 import { BtgetError } from '../../base/failure.js';
+import { readGivenFile } from '../../base/system-given-file.js';
+
+import type { Deadline } from '../run/deadline.js';
+import { pathsIn, refuseLostBytes } from '../utf8-paths.js';
 import { meantSource, openFailure } from './load-source.js';
 import { bareSource, decodeText } from './source-text.js';
+
+/** Bytes of a list. */
+const MAX_LENGTH = 32 * 1024 * 1024;
+
+/** As `listSources`. A list that is not here in time is given up. */
+export function listSourcesWithin(
+  deadline: Deadline,
+  args: readonly string[],
+  inputFile: string | null,
+  stdin: AsyncIterable<Buffer | string>,
+): Promise<readonly string[]> {
+  return deadline.within(listSources(args, inputFile, stdin), inputFile === '-' ? 'stdin' : inputFile);
+}
 
 /**
  * `inputFile`: a path, `-` for stdin, or null. Rejects with 'usage' when there is no source or when stdin would be read
@@ -14,8 +30,12 @@ export async function listSources(
   stdin: AsyncIterable<Buffer | string>,
 ): Promise<readonly string[]> {
   const sources = [...args];
-  if (inputFile !== null)
-    for (const line of sourcesIn(await readText(inputFile, stdin))) sources.push(await meantSource(line));
+  if (inputFile !== null) {
+    const listed: string[] = [];
+    for (const line of sourcesIn(await readText(inputFile, stdin))) listed.push(await meantSource(line));
+    refuseLostBytes(pathsIn(listed));
+    sources.push(...listed);
+  }
   if (sources.length === 0)
     throw new BtgetError('usage', 'no source given: a .torrent, its URL, a magnet link, or - for stdin');
   const fromStdin = sources.filter((source) => bareSource(source) === '-').length + (inputFile === '-' ? 1 : 0);
@@ -31,14 +51,22 @@ function sourcesIn(text: string): string[] {
 }
 
 async function readText(path: string, stdin: AsyncIterable<Buffer | string>): Promise<string> {
-  if (path === '-') {
-    const chunks: Buffer[] = [];
-    for await (const chunk of stdin) chunks.push(Buffer.from(chunk));
-    return decodeText(Buffer.concat(chunks));
-  }
+  const name = path === '-' ? 'stdin' : path;
+  const chunks: Buffer[] = [];
+  let length = 0;
   try {
-    return decodeText(await readFile(path));
+    for await (const chunk of path === '-' ? stdin : readGivenFile(path)) {
+      const bytes = Buffer.from(chunk);
+      length += bytes.length;
+      if (length > MAX_LENGTH) throw new BtgetError('usage', `${name} is too long for a list of sources`);
+      chunks.push(bytes);
+    }
   } catch (error) {
-    throw openFailure(path, error);
+    throw error instanceof BtgetError ? error : openFailure(name, error);
   }
+  const text = decodeText(Buffer.concat(chunks, length));
+  if (/^d\d+:/.test(text))
+    throw new BtgetError('usage', `${name} is a .torrent, and no list of sources: give it without --input-file`);
+  if (text.includes('\0')) throw new BtgetError('usage', `${name} is no list of sources: it holds a NUL byte`);
+  return text;
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -36,6 +37,16 @@ test('a new .torrent is served, a broken one is served as before, and a removed 
     said.map((line) => line.replace(path, 'x').split(': ').slice(0, 2).join(': ')),
     ['warning: x is not served', 'warning: x is served as it was before'],
   );
+});
+
+test('a pipe in the folder is not waited for', { skip: process.platform === 'win32' }, async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'btget-allowed-'));
+  t.after(() => rm(dir, { recursive: true }));
+  const path = join(dir, 'pipe.torrent');
+  assert.equal(spawnSync('mkfifo', [path]).status, 0);
+  const said: string[] = [];
+  await new AllowedTorrents(dir).read((line) => said.push(line));
+  assert.deepEqual(said, [`warning: ${path} is not served: it is no file`]);
 });
 
 test('a hybrid is served under both of its hashes, and a torrent of version 2 under the first 20 bytes of its own', async (t) => {

@@ -21,7 +21,7 @@ test('a link whose metadata does not come tells each reason, and what to do, to 
   const fetched = fetchMetainfo(
     { input: 'magnet:x', ok: true, kind: 'magnet', link: linkTo(metainfo.infoHash), peers: [] },
     session.create,
-    { session: DEFAULT_SESSION_OPTIONS, torrent: DEFAULT_TORRENT_OPTIONS, timeout: null },
+    { session: DEFAULT_SESSION_OPTIONS, torrent: DEFAULT_TORRENT_OPTIONS, deadline: { limit: null, left: null } },
     io,
     { warned: assert.fail, stalled: (reasons) => told.push(reasons) },
   );

@@ -7,9 +7,12 @@ import { BtgetError } from '../../../src/base/failure.js';
 import { readCommandLine } from '../../../src/cli/command-line.js';
 import { type RunDeps, runTorrents } from '../../../src/cli/commands/run-torrents.js';
 import { OPTIONS } from '../../../src/cli/options.js';
+import { Deadline } from '../../../src/cli/run/deadline.js';
+import { listSourcesWithin } from '../../../src/cli/source/source-list.js';
 import { type ReadBlocklist, readBlocklist } from '../../../src/session/node-blocklists.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../../src/torrent/torrent-options.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 import { FakeIo } from './support/fake-io.js';
 import { FakeSession, makeMetainfo } from './support/fake-session.js';
 
@@ -29,7 +32,8 @@ function start(argv: readonly string[], more: Partial<RunDeps> = {}) {
     readBlocklist: async () => null,
     ...more,
   };
-  return { io, session, ended: runTorrents('download', line.args, line.values, io, deps) };
+  const deadline = new Deadline(line.values.timeout, io.timers);
+  return { io, session, ended: runTorrents('download', line.args, line.values, io, deps, deadline) };
 }
 
 /** Resolves when all promises that can settle have settled. */
@@ -265,4 +269,60 @@ test('without its blocklist nothing begins', async () => {
   await assert.rejects(ended, failure);
   assert.equal(session.options, undefined);
   assert.equal(io.hangUp(), 0);
+});
+
+test('--timeout counts from the start of the command, and names the source that did not come', async () => {
+  const { io, session, ended } = start(['http://x/a', 'http://x/never', '--timeout', '10', '--json'], {
+    fetch: async (url) => {
+      if (url.endsWith('never')) return new Promise(() => undefined);
+      return Buffer.from('a');
+    },
+  });
+  await settled();
+  io.timers.run(10_000);
+  await settled();
+  // The torrent of the first source is here, and has no time left.
+  io.timers.run(0);
+  assert.ok(session.log.includes('stop session'));
+  io.timers.run(4000);
+  assert.equal(await ended, 2);
+  const told = io.stdout.lines.map((line) => JSON.parse(line));
+  const errors = told.filter(({ type }) => type === 'error').map(({ message }) => message);
+  assert.deepEqual(errors.sort(), [
+    'gave up: not done after 10s (the same command again goes on)',
+    'gave up: still waiting for http://x/never after 10s',
+  ]);
+  assert.deepEqual(
+    told.at(-1).torrents.map(({ result }: { result: string }) => result),
+    ['gave-up', 'gave-up'],
+  );
+  assert.deepEqual(io.exits, [2], 'the fetch would keep the process alive');
+});
+
+test('what --timeout leaves for the torrent is what the source left of it', async () => {
+  let answer: (bytes: Buffer) => void = () => undefined;
+  const { io, session, ended } = start(['http://x/a', '--timeout', '10'], {
+    fetch: () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      }),
+  });
+  await settled();
+  io.timers.run(7000);
+  answer(Buffer.from('a'));
+  await settled();
+  io.timers.run(2999);
+  assert.ok(!session.log.includes('stop session'));
+  io.timers.run(1);
+  assert.ok(session.log.includes('stop session'));
+  io.timers.run(4000);
+  assert.equal(await ended, 2);
+});
+
+test('a list of sources that does not come is given up', async () => {
+  const time = new Timeline();
+  const stdin = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => undefined) }) };
+  const listing = listSourcesWithin(new Deadline(3000, time), [], '-', stdin);
+  time.run(3000);
+  await assert.rejects(listing, { code: 'gave-up', message: 'gave up: still waiting for stdin after 3s' });
 });

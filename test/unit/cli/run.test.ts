@@ -41,7 +41,7 @@ function play(sources: readonly LoadedSource[], more: Partial<RunOptions> = {}, 
   const options: RunOptions = {
     session: DEFAULT_SESSION_OPTIONS,
     torrent: DEFAULT_TORRENT_OPTIONS,
-    timeout: null,
+    deadline: { limit: null, left: null },
     stopTimeout: null,
     onDone: null,
     blocklistNews: null,
@@ -214,7 +214,10 @@ test('a run waits no more than 3 seconds for a session that does not stop', () =
 });
 
 test('--timeout gives up torrents that are not done, with exit code 2', () => {
-  const { time, ends, results, torrent } = play([good('a'), good('b')], { ...seeding, timeout: 90_000 });
+  const { time, ends, results, torrent } = play([good('a'), good('b')], {
+    ...seeding,
+    deadline: { limit: 90_000, left: 90_000 },
+  });
   torrent(1).completes();
   time.run(89_999);
   assert.deepEqual(ends, []);

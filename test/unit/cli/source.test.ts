@@ -299,6 +299,23 @@ test('sources come from the arguments and from a list, and stdin cannot be read 
   await refused([], join(dir, 'missing'), 'source-not-found');
 });
 
+test('a .torrent in the place of a list, a list with a NUL and one without end are refused in one sentence', async () => {
+  const refusal = (file: string, bytes: Buffer): Promise<string> =>
+    listSources(['x'], file, streamOf(bytes)).then(
+      () => assert.fail('it is taken for a list'),
+      (error) => `${error.code}: ${error.message}`,
+    );
+  const [torrent, list] = [put('in-place-of-a-list.torrent', TORRENT), put('nul', 'a.torrent\nb\0.torrent\n')];
+  const what = 'is a .torrent, and no list of sources: give it without --input-file';
+  assert.equal(await refusal(torrent, TORRENT), `usage: ${torrent} ${what}`);
+  assert.equal(await refusal('-', TORRENT), `usage: stdin ${what}`);
+  assert.equal(await refusal(list, TORRENT), `usage: ${list} is no list of sources: it holds a NUL byte`);
+  const long = Buffer.alloc(33 * 1024 * 1024, 'a\n');
+  assert.equal(await refusal('-', long), 'usage: stdin is too long for a list of sources');
+  const utf16 = put('utf16', Buffer.from('\ufeffa.torrent\n', 'utf16le'));
+  assert.deepEqual(await listSources([], utf16, streamOf()), ['a.torrent'], 'UTF-16 has zero bytes of its own');
+});
+
 test('with --bind, --peer takes addresses and localhost, and refuses names that need a look-up', async () => {
   const peers = [
     { host: '10.0.0.1', port: 1 },

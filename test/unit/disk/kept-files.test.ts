@@ -12,14 +12,12 @@ const SRC = fileURLToPath(new URL('../../../../src/', import.meta.url));
 
 /** What each file of the source reads, if it reads the bytes of files. */
 const READERS: Readonly<Record<string, 'kept' | 'content' | 'given by the user' | 'of the system' | 'the calls'>> = {
-  'cli/ca-certificates.ts': 'given by the user',
+  'base/system-given-file.ts': 'given by the user',
   'cli/commands/write-torrent.ts': 'given by the user',
   'cli/config/config-file.ts': 'given by the user',
   'cli/content/allowed-torrents.ts': 'given by the user',
   'cli/doctor/machine-checks.ts': 'of the system',
   'cli/mapped-trace.ts': 'of the system',
-  'cli/source/load-source.ts': 'given by the user',
-  'cli/source/source-list.ts': 'given by the user',
   'cli/version.ts': 'of the system',
   'discovery/http/http-hosts-table.ts': 'of the system',
   'disk/worker/copy-candidate.ts': 'content',
@@ -32,8 +30,6 @@ const READERS: Readonly<Record<string, 'kept' | 'content' | 'given by the user' 
   'disk/system/trust.ts': 'kept',
   'disk/system/processes.ts': 'of the system',
   'net/node-gateways.ts': 'of the system',
-  'net/node-read-blocklists.ts': 'given by the user',
-  'session/node-source.ts': 'given by the user',
 };
 
 /** Which files of the source read what this program kept, and what that is. */
