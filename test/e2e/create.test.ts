@@ -47,6 +47,9 @@ test('--exclude leaves out by name and by path, and the rest verifies and seeds'
   }
   const unused = await runBtget(t, dir, ['create', 'site', '--exclude', 'site/nothing', '-o', 'none.torrent']);
   assert.deepEqual([unused.code, unused.err], [28, 'btget: --exclude: no file of site matches site/nothing\n']);
+  const glob = await runBtget(t, dir, ['create', 'site', '--exclude', '.DS_Store', '-o', 'glob.torrent']);
+  assert.match(glob.err, /^warning: --exclude \.DS_Store means no file\n/);
+  assert.equal(glob.code, 0);
   const none = await runBtget(t, dir, ['create', 'site', '--exclude', '*', '--force']);
   assert.deepEqual([none.code, none.err], [28, 'btget: --exclude leaves no file of site\n']);
 });

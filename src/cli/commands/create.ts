@@ -75,6 +75,7 @@ export const create = (disk: FileDisk): CliCommand =>
         io.stderr.write('warning: a private torrent without a tracker finds no peers (--tracker names one)\n');
       const changed = changedNames(metainfo);
       if (changed.length > 0) io.stderr.write(`${printable(changedSentence(changed))}\n`);
+      for (const glob of listing.unused) io.stderr.write(`warning: --exclude ${printable(glob)} means no file\n`);
       for (const reason of listing.leftOut) io.stderr.write(`left out: ${printable(reason)}\n`);
       io.stderr.write(
         `${printable(target.kind === 'stdout' ? 'stdout' : target.path)}: ` +

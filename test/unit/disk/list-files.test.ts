@@ -44,6 +44,7 @@ test('a single file is listed under its name', async () => {
     isFolder: false,
     files: [{ path: ['tool'], from: path, length: 4, executable: true, id: `${dev}:${ino}`, changedAt: mtimeMs }],
     leftOut: [],
+    unused: [],
   });
 });
 
@@ -144,15 +145,20 @@ test('a path to exclude may begin with the folder, by any name that it has, or w
   }
 });
 
-test('a glob that means nothing is wrong usage, not one that means what others exclude, or the .torrent', async () => {
+test('a path that means nothing is wrong usage and a glob is told, but not what others exclude, or the .torrent', async () => {
   const dir = folder('unused', ['a', 'cache/x', 'cache/in/y', 'cache/sock/z']);
-  for (const pattern of ['b', '*.log', 'a/x', '/a', './', 'unused'])
+  for (const pattern of ['b', '*.log', 'unused', 'a/*'])
+    assert.deepEqual((await listFiles(dir, without('cache', pattern))).unused, [pattern]);
+  for (const pattern of ['a/x', '/a', './'])
     await assert.rejects(listFiles(dir, without('cache', pattern)), {
       code: 'usage',
       message: `--exclude: no file of ${dir} matches ${pattern}`,
     });
   for (const pattern of ['cache/x', 'y', 'unused/cache/in/y', 'in', `${dir}/cache/sock`])
-    assert.deepEqual(pathsOf(await listFiles(dir, without('cache', pattern))), ['a']);
+    assert.deepEqual(
+      await listFiles(dir, without('cache', pattern)).then((listing) => [pathsOf(listing), listing.unused]),
+      [['a'], []],
+    );
   const parts = ['a', 'cache'].map((part) => join(dir, part));
   assert.deepEqual(pathsOf(await listTogether(parts, 'pack', without('cache', 'pack/cache/in/y'))), ['a']);
   await assert.rejects(listTogether(parts, 'pack', without('cache', 'y/y')), { code: 'usage' });
