@@ -70,6 +70,9 @@ export function nodeIo(): CliIo {
       process.on('uncaughtException', broke);
     },
     exitNow: (code) => process.exit(code),
+    exitWithin: (limit, code) => {
+      setTimeout(() => process.exit(process.exitCode ?? code()), limit).unref();
+    },
   };
 }
 

@@ -93,6 +93,10 @@ export class FakeIo implements CliIo {
     this.exits.push(code);
   }
 
+  exitWithin(limit: number, code: () => number): void {
+    this.timers.addTask(() => this.exits.push(code()), limit);
+  }
+
   pressCtrlC(): void {
     for (const handler of this.#handlers) handler();
   }
