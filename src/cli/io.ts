@@ -1,5 +1,6 @@
 /** What a command sees of its process. `node-io.ts` is the real process; tests hand in their own. */
 import type { Millis, Timers } from '../base/clock.js';
+import type { BtgetError } from '../base/failure.js';
 
 /** A stream for people or programs. A terminal has `isTTY`, `columns` and `rows`, and emits `resize`. */
 export interface OutputStream extends NodeJS.WritableStream {
@@ -30,6 +31,11 @@ export interface CliIo {
   onSuspend(suspended: () => void, resumed: () => void): () => void;
   /** Calls `broke` for each exception that no code caught: a bug, or an output that cannot be written. */
   onBug(broke: (error: unknown) => void): void;
+  /**
+   * Calls `failed` when stdout cannot be written, and for its first failure alone, until the function that it returns
+   * is called. When nobody is to be called, such a failure is a case for `onBug`.
+   */
+  onStdoutFailure(failed: (failure: BtgetError) => void): () => void;
   /** Ends the process at once, even when files or connections are still open. */
   exitNow(code: number): void;
   /**

@@ -87,6 +87,16 @@ export async function runTorrents(
           ended({ exitCode: INTERRUPTED, clean: false });
         }
       },
+      fail: (failure, ended) => {
+        if (run !== null) {
+          run.fail(failure);
+          return;
+        }
+        const { code, message } = failure;
+        output.tell({ type: 'error', about: null, input: null, code, message });
+        output.tell({ type: 'summary', exitCode: exitCodeOf(failure), torrents: [] });
+        ended({ exitCode: exitCodeOf(failure), clean: false });
+      },
       exitCodeNow: () => run?.exitCodeNow() ?? INTERRUPTED,
     },
     io,

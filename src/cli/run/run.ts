@@ -90,7 +90,7 @@ export class Run implements JobOwner {
     }
     const session = this.#createSession(
       this.#options.session,
-      (error) => this.#broke(error),
+      (error) => this.fail(error),
       (message) => this.tell({ type: 'detail', message }),
       (code, message) => this.tell({ type: 'warning', about: null, input: null, code, message }),
     );
@@ -103,7 +103,7 @@ export class Run implements JobOwner {
       if (this.#stopping) return;
       if (!outcome.ok) {
         for (const { input } of sources) this.#entries.push({ input, ok: false, failure: outcome.failure });
-        this.#broke(outcome.failure);
+        this.fail(outcome.failure);
         return;
       }
       const { bind } = this.#options.session;
@@ -235,7 +235,7 @@ export class Run implements JobOwner {
   }
 
   /** Ends the run after a failure with which no torrent can go on. */
-  #broke(error: unknown): void {
+  fail(error: unknown): void {
     if (this.#failure === null) {
       this.#failure = error;
       const [code, message] = [failureCode(error), failureMessage(error)];
