@@ -49,7 +49,7 @@ export async function runTorrents(
         : (job, answered) => {
             const { about, infoHashV2, path, paths, wanted } = job;
             const result = { ...about, infoHashV2, dir: values.dir, path: path ?? values.dir, paths, length: wanted };
-            runHook(hook, result, io.env, (message) => output.tell({ type: 'note', message }), answered);
+            runHook(hook, result, io.env, io.timers, (message) => output.tell({ type: 'note', message }), answered);
           },
   };
   let run: Run | null = null;

@@ -59,8 +59,12 @@ export class Run implements JobOwner {
   readonly #entries: Entry[] = [];
   /** The failure of the run itself: of the network, or a bug. */
   #failure: unknown = null;
-  /** How many torrents are stopping, and how many programs of `--on-complete` run. */
+  /** How many torrents are stopping. */
   #busy = 0;
+  /** How many programs of `--on-complete` run. */
+  #programs = 0;
+  /** Ends the stop that waits for these programs. */
+  #lastProgramEnded: () => void = () => undefined;
   #stopping = false;
   #finished = false;
 
@@ -172,10 +176,12 @@ export class Run implements JobOwner {
     if (this.#options.torrent.seedGoal !== null && job.isWhole) job.tellSeeding();
     const onDone = this.#options.onDone;
     if (onDone === null || this.mode === 'seed') return;
-    this.#busy += 1;
+    this.#programs += 1;
     onDone(job, (failure) => {
-      this.#busy -= 1;
+      if (this.#finished) return;
+      this.#programs -= 1;
       if (failure !== null) job.hookFailed(failure);
+      if (this.#programs === 0) this.#lastProgramEnded();
       this.#endWhenOver();
     });
   }
@@ -254,7 +260,7 @@ export class Run implements JobOwner {
   }
 
   #endWhenOver(): void {
-    if (this.#stopping || this.#busy > 0 || !this.#jobs().every((job) => job.isOver)) return;
+    if (this.#stopping || this.#busy + this.#programs > 0 || !this.#jobs().every((job) => job.isOver)) return;
     this.#stop(() => undefined);
   }
 
@@ -262,19 +268,25 @@ export class Run implements JobOwner {
     this.#stopping = true;
     for (const task of this.#tasks) task.cancel();
     before();
-    const stop = (answered: () => void): void => this.#session?.stop(answered);
+    const stop = (answered: () => void): void =>
+      this.#session?.stop(() => {
+        if (this.#programs === 0) answered();
+        else this.#lastProgramEnded = answered;
+      });
     endWithin(STOP_LIMIT, this.#timers, stop, (clean) => this.#finish(clean));
   }
 
   #finish(clean: boolean): void {
     if (this.#finished) return;
     this.#finished = true;
+    if (this.#programs > 0)
+      this.tell({ type: 'note', message: 'the program of --on-complete has not ended; it is left alone' });
     const exitCode = firstExitCode([this.#failure, ...this.#entries.map((entry) => entry.failure)]);
     this.#options.blocklistNews?.lookAtLast();
     this.tell({ type: 'summary', exitCode, torrents: this.#entries.map(resultOf) });
     this.#output.close();
     // A program of `--on-complete` that still runs must not keep the process alive.
-    this.#ended({ exitCode, clean: clean && this.#busy === 0 });
+    this.#ended({ exitCode, clean: clean && this.#busy + this.#programs === 0 });
   }
 
   #jobs(): TorrentJob[] {
