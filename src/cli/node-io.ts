@@ -7,16 +7,22 @@ export function nodeIo(): CliIo {
   // Without a terminal SIGHUP must not end us, because `nohup` relies on that: bin/btget.js makes it do nothing.
   const onTerminal = process.stdout.isTTY === true || process.stderr.isTTY === true;
   const signals = [...(['SIGINT', 'SIGTERM'] as const), ...(onTerminal ? (['SIGHUP'] as const) : [])];
-  // When the reader of a pipe has gone (`btget show … | head -1`), that is no failure: what follows is dropped.
-  for (const [name, stream] of [['stdout', process.stdout] as const, ['stderr', process.stderr] as const]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') return;
-      // A terminal that has gone answers each write with EIO. No user reads it any more.
-      if (error.code === 'EIO' && stream.isTTY) return;
-      const code = error.code === 'ENOSPC' ? 'disk-full' : 'io';
-      throw new BtgetError(code, `cannot write to ${name}: ${error.code ?? error.message}`, { cause: error });
-    });
-  }
+  // A line of the log is lost, and what the user wants goes on without it.
+  process.stderr.on('error', () => undefined);
+  let stdoutFailed: ((failure: BtgetError) => void) | null = null;
+  let isStdoutBroken = false;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // When the reader of a pipe has gone (`btget show … | head -1`), that is no failure: what follows is dropped.
+    if (error.code === 'EPIPE') return;
+    // A terminal that has gone answers each write with EIO. No user reads it any more.
+    if (error.code === 'EIO' && process.stdout.isTTY) return;
+    if (isStdoutBroken) return;
+    isStdoutBroken = true;
+    const code = error.code === 'ENOSPC' ? 'disk-full' : 'io';
+    const failure = new BtgetError(code, `cannot write to stdout: ${error.code ?? error.message}`, { cause: error });
+    if (stdoutFailed === null) throw failure;
+    stdoutFailed(failure);
+  });
   const { stdout, stderr, env } = process;
   /** How many callers of `onReload` there are. While there is one, a hang-up means reload and interrupts nothing. */
   let reloads = 0;
@@ -69,7 +75,16 @@ export function nodeIo(): CliIo {
     onBug: (broke) => {
       process.on('uncaughtException', broke);
     },
+    onStdoutFailure: (failed) => {
+      stdoutFailed = failed;
+      return () => {
+        stdoutFailed = null;
+      };
+    },
     exitNow: (code) => process.exit(code),
+    exitWithin: (limit, code) => {
+      setTimeout(() => process.exit(process.exitCode ?? code()), limit).unref();
+    },
   };
 }
 

@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { toHex } from '../../src/base/bytes.js';
 import type { Metainfo } from '../../src/metainfo/metainfo.js';
@@ -120,6 +121,19 @@ describe('cat', { timeout: HANGS_AFTER }, () => {
       const ended = await cat(torrent(), ...args);
       assert.deepEqual([ended.code, ended.err, ended.out.length], [0, '', 0]);
     }
+  });
+
+  it('ends at the first signal while its reader has paused', async () => {
+    const child = start(torrent(), 'film.mkv', '--peer', peerOfOne());
+    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    child.stderr?.resume();
+    await new Promise<void>((resolve) => child.stdout?.once('readable', resolve));
+    // What is not taken fills the pipe.
+    await setTimeout(300);
+    child.kill('SIGTERM');
+    assert.equal(await ended, 7);
+    child.stdout?.destroy();
+    assert.deepEqual(readdirSync(scratch), []);
   });
 
   it('ends with 0 when its reader has enough', async () => {

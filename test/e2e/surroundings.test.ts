@@ -62,6 +62,32 @@ test('without a terminal a hang-up ends neither a download, nor a seed, nor a tr
   assert.deepEqual([(await tracker.ended).code, (await seed.ended).code], [0, 0]);
 });
 
+test('two signals that come together are one: the run ends with a summary, and can go on later', OPTIONS, async (t) => {
+  const download = await waiting(t, 'signalled', '--json');
+  // One signal twice may reach a process once, so these are two. btget does the same at both.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) download.process.kill(signal);
+  const { code, out } = await download.ended;
+  assert.equal(code, 7);
+  assert.match(out.trimEnd().split('\n').at(-1) ?? '', /"type":"summary".*"exitCode":7/);
+  const again = await waiting(t, 'signalled');
+  again.process.kill('SIGTERM');
+  assert.equal((await again.ended).code, 7);
+});
+
+test('a log that cannot be written harms nothing, and a failing stdout ends a run as Ctrl-C does', {
+  ...OPTIONS,
+  skip: !existsSync('/dev/full'),
+}, () => {
+  const args = (name: string) => [TORRENT, '-d', name, ...LOOPBACK, '--no-dht', '--json', '-v'];
+  const logged = inShell('exec 2>/dev/full', ...args('no-log'), '--timeout', '1');
+  assert.equal(logged.code, 2);
+  assert.match(logged.out, /"type":"summary"/);
+  const { code: full, err } = inShell('exec >/dev/full', ...args('no-stdout'));
+  assert.equal(full, 9);
+  assert.match(err, /cannot write to stdout: ENOSPC[\s\S]*the run ended before it was done/);
+  assert.equal(err.match(/cannot write to stdout/g)?.length, 1);
+});
+
 test('SIGUSR1 opens no debugger, and ends nothing', OPTIONS, async (t) => {
   const program = await waiting(t, 'debugged', '--stop-timeout', '1');
   program.process.kill('SIGUSR1');

@@ -70,11 +70,18 @@ export const doctor = defineCommand(
       () => over.abort(),
       () => INTERRUPTED,
     );
+    let failure: BtgetError | null = null;
+    const forgetFailures = io.onStdoutFailure((broke) => {
+      failure = broke;
+      over.abort();
+    });
     try {
       const findings = await examination.run(input, over.signal);
+      if (failure !== null) throw failure;
       return over.signal.aborted ? INTERRUPTED : firstExitCode(findings.map(failureOf));
     } finally {
       await examination.close();
+      forgetFailures();
       forget();
     }
   },

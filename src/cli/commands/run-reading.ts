@@ -95,6 +95,15 @@ export async function runReading(
         // The source is still being fetched, and a fetch cannot be cancelled: the process must be ended.
         else ended({ exitCode: exitCodeOf(interrupted), clean: false });
       },
+      fail: (failure, ended) => {
+        if (run !== null) {
+          run.end(failure);
+          return;
+        }
+        const { code, message } = failure;
+        output.tell({ type: 'error', about: null, input: null, code, message });
+        ended({ exitCode: exitCodeOf(failure), clean: false });
+      },
       exitCodeNow: () => run?.exitCode ?? exitCodeOf(interrupted),
     },
     io,

@@ -51,7 +51,7 @@ export async function runTorrents(
         : (job, answered) => {
             const { about, infoHashV2, path, paths, wanted } = job;
             const result = { ...about, infoHashV2, dir: values.dir, path: path ?? values.dir, paths, length: wanted };
-            runHook(hook, result, io.env, (message) => output.tell({ type: 'note', message }), answered);
+            runHook(hook, result, io.env, io.timers, (message) => output.tell({ type: 'note', message }), answered);
           },
   };
   let run: Run | null = null;
@@ -95,6 +95,16 @@ export async function runTorrents(
           output.tell({ type: 'summary', exitCode: INTERRUPTED, torrents: [] });
           ended({ exitCode: INTERRUPTED, clean: false });
         }
+      },
+      fail: (failure, ended) => {
+        if (run !== null) {
+          run.fail(failure);
+          return;
+        }
+        const { code, message } = failure;
+        output.tell({ type: 'error', about: null, input: null, code, message });
+        output.tell({ type: 'summary', exitCode: exitCodeOf(failure), torrents: [] });
+        ended({ exitCode: exitCodeOf(failure), clean: false });
       },
       exitCodeNow: () => run?.exitCodeNow() ?? INTERRUPTED,
     },

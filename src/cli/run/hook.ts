@@ -1,5 +1,7 @@
 /** `--on-complete`: runs a program when a torrent is done. No text of a torrent reaches a shell. */
 import { spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
+import type { Millis, Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import { jsonLine } from '../output/escape.js';
 
@@ -46,6 +48,9 @@ function unquote(word: string): string {
   );
 }
 
+/** A program that it has begun may hold its pipes open for long after its own end. */
+const LAST_WORDS: Millis = 100;
+
 /**
  * Runs `command` with the result on its stdin and in its environment. `say` gets each line that the program prints.
  * Answers once, when the program has ended: with null, or with a sentence that tells what went wrong.
@@ -54,6 +59,7 @@ export function runHook(
   command: readonly string[],
   result: HookResult,
   env: Readonly<Record<string, string | undefined>>,
+  timers: Timers,
   say: (line: string) => void,
   answered: (failure: string | null) => void,
 ): void {
@@ -81,7 +87,7 @@ export function runHook(
     if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') answer(`--on-complete ${program}: ${error.message}`);
   });
   child.stdin.end(`${json}\n`);
-  for (const stream of [child.stdout, child.stderr]) {
+  const flushes = [child.stdout, child.stderr].map((stream) => {
     let rest = '';
     stream.setEncoding('utf8');
     stream.on('data', (text: string) => {
@@ -89,14 +95,23 @@ export function runHook(
       rest = lines.pop() ?? '';
       for (const line of lines) say(line);
     });
-    stream.on('end', () => {
+    return (): void => {
       if (rest !== '') say(rest);
-    });
-  }
+      rest = '';
+      // Whoever still writes there may go on, and does not keep our process alive.
+      (stream as Socket).unref();
+    };
+  });
   child.on('error', (error: NodeJS.ErrnoException) =>
     answer(`--on-complete ${program}: cannot be run: ${error.code ?? error.message}`),
   );
-  child.on('close', (code, signal) =>
-    answer(code === 0 ? null : `--on-complete ${program}: ended with ${signal ?? `exit code ${code}`}`),
-  );
+  child.on('exit', (code, signal) => {
+    const end = (): void => {
+      late.cancel();
+      for (const flush of flushes) flush();
+      answer(code === 0 ? null : `--on-complete ${program}: ended with ${signal ?? `exit code ${code}`}`);
+    };
+    const late = timers.addTask(end, LAST_WORDS);
+    child.on('close', end);
+  });
 }

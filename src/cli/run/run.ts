@@ -60,8 +60,12 @@ export class Run implements JobOwner {
   readonly #entries: Entry[] = [];
   /** The failure of the run itself: of the network, or a bug. */
   #failure: unknown = null;
-  /** How many torrents are stopping, and how many programs of `--on-complete` run. */
+  /** How many torrents are stopping. */
   #busy = 0;
+  /** How many programs of `--on-complete` run. */
+  #programs = 0;
+  /** Ends the stop that waits for these programs. */
+  #lastProgramEnded: () => void = () => undefined;
   #stopping = false;
   #finished = false;
 
@@ -91,7 +95,7 @@ export class Run implements JobOwner {
     }
     const session = this.#createSession(
       this.#options.session,
-      (error) => this.#broke(error),
+      (error) => this.fail(error),
       (message) => this.tell({ type: 'detail', message }),
       (code, message) => this.tell({ type: 'warning', about: null, input: null, code, message }),
     );
@@ -104,7 +108,7 @@ export class Run implements JobOwner {
       if (this.#stopping) return;
       if (!outcome.ok) {
         for (const { input } of sources) this.#entries.push({ input, ok: false, failure: outcome.failure });
-        this.#broke(outcome.failure);
+        this.fail(outcome.failure);
         return;
       }
       const { bind } = this.#options.session;
@@ -174,10 +178,12 @@ export class Run implements JobOwner {
     if (this.#options.torrent.seedGoal !== null && job.isWhole) job.tellSeeding();
     const onDone = this.#options.onDone;
     if (onDone === null || this.mode === 'seed') return;
-    this.#busy += 1;
+    this.#programs += 1;
     onDone(job, (failure) => {
-      this.#busy -= 1;
+      if (this.#finished) return;
+      this.#programs -= 1;
       if (failure !== null) job.hookFailed(failure);
+      if (this.#programs === 0) this.#lastProgramEnded();
       this.#endWhenOver();
     });
   }
@@ -237,7 +243,7 @@ export class Run implements JobOwner {
   }
 
   /** Ends the run after a failure with which no torrent can go on. */
-  #broke(error: unknown): void {
+  fail(error: unknown): void {
     if (this.#failure === null) {
       this.#failure = error;
       const [code, message] = [failureCode(error), failureMessage(error)];
@@ -256,7 +262,7 @@ export class Run implements JobOwner {
   }
 
   #endWhenOver(): void {
-    if (this.#stopping || this.#busy > 0 || !this.#jobs().every((job) => job.isOver)) return;
+    if (this.#stopping || this.#busy + this.#programs > 0 || !this.#jobs().every((job) => job.isOver)) return;
     this.#stop(() => undefined);
   }
 
@@ -264,19 +270,25 @@ export class Run implements JobOwner {
     this.#stopping = true;
     for (const task of this.#tasks) task.cancel();
     before();
-    const stop = (answered: () => void): void => this.#session?.stop(answered);
+    const stop = (answered: () => void): void =>
+      this.#session?.stop(() => {
+        if (this.#programs === 0) answered();
+        else this.#lastProgramEnded = answered;
+      });
     endWithin(STOP_LIMIT, this.#timers, stop, (clean) => this.#finish(clean));
   }
 
   #finish(clean: boolean): void {
     if (this.#finished) return;
     this.#finished = true;
+    if (this.#programs > 0)
+      this.tell({ type: 'note', message: 'the program of --on-complete has not ended; it is left alone' });
     const exitCode = firstExitCode([this.#failure, ...this.#entries.map((entry) => entry.failure)]);
     this.#options.blocklistNews?.lookAtLast();
     this.tell({ type: 'summary', exitCode, torrents: this.#entries.map(resultOf) });
     this.#output.close();
     // A program of `--on-complete` that still runs must not keep the process alive.
-    this.#ended({ exitCode, clean: clean && this.#busy === 0 });
+    this.#ended({ exitCode, clean: clean && this.#busy + this.#programs === 0 });
   }
 
   #jobs(): TorrentJob[] {

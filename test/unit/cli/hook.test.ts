@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { runHook, splitCommand } from '../../../src/cli/run/hook.js';
+import { HANGS_AFTER } from '../../support/hang.js';
+import { Timeline } from '../../support/simulation/timeline.js';
 
 test('a command is split into words without any shell', () => {
   const rows: readonly [string, readonly string[]][] = [
@@ -27,7 +30,14 @@ const result = {
 async function run(script: string, more: Partial<typeof result> = {}) {
   const said: string[] = [];
   const failure = await new Promise<string | null>((resolve) =>
-    runHook([process.execPath, '-e', script], { ...result, ...more }, {}, (line) => said.push(line), resolve),
+    runHook(
+      [process.execPath, '-e', script],
+      { ...result, ...more },
+      {},
+      new Timeline(),
+      (line) => said.push(line),
+      resolve,
+    ),
   );
   return { said, failure };
 }
@@ -62,6 +72,39 @@ test('a program that fails or is missing gives a sentence, and one that does not
   assert.match((await run('process.kill(process.pid)')).failure ?? '', /ended with SIGTERM$/);
   const paths = Array.from({ length: 100_000 }, () => './something/long');
   assert.equal((await run('process.stdin.destroy()', { paths })).failure, null);
-  const failure = await new Promise((resolve) => runHook(['/no/such'], result, {}, () => undefined, resolve));
+  const failure = await new Promise((resolve) =>
+    runHook(['/no/such'], result, {}, new Timeline(), () => undefined, resolve),
+  );
   assert.equal(failure, '--on-complete /no/such: cannot be run: ENOENT');
+});
+
+test('a program is done at its exit, though what it has begun holds its pipes open', {
+  timeout: HANGS_AFTER,
+}, async (t) => {
+  const time = new Timeline();
+  const said: string[] = [];
+  const script = `
+    const options = { stdio: ['ignore', 'inherit', 'inherit'], detached: true };
+    const child = require('node:child_process').spawn(process.execPath, ['-e', 'setInterval(() => 0, 1e6)'], options);
+    child.unref();
+    process.stdout.write(child.pid + '\\nlast words');
+  `;
+  let failure: string | null | undefined;
+  runHook(
+    [process.execPath, '-e', script],
+    result,
+    {},
+    time,
+    (line) => said.push(line),
+    (answer) => {
+      failure = answer;
+    },
+  );
+  while (time.pending === 0 || said.length === 0) await setTimeout(5);
+  t.after(() => process.kill(Number(said[0]), 'SIGKILL'));
+  time.run(99);
+  assert.equal(failure, undefined);
+  time.run(1);
+  assert.equal(failure, null);
+  assert.equal(said[1], 'last words');
 });

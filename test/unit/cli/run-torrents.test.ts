@@ -135,10 +135,11 @@ test('one Ctrl-C ends the run with a summary as the last line, and a second one 
   await settled();
   session.stops = false;
   io.pressCtrlC();
+  io.timers.run(200);
   assert.deepEqual(io.exits, []);
   io.pressCtrlC();
   assert.deepEqual(io.exits, [7]);
-  io.timers.run(2800);
+  io.timers.run(2600);
   assert.equal(await ended, 7);
   assert.deepEqual(io.exits, [7, 7], 'what does not stop is left behind');
   const last = JSON.parse(io.stdout.lines.at(-1)!);

@@ -4,6 +4,7 @@ import { BtgetError, type FailureCode } from '../../../src/base/failure.js';
 import type { Output, RunEvent } from '../../../src/cli/output/events.js';
 import { sentencesFor } from '../../../src/cli/output/sentences.js';
 import { Run, type RunEnd, type RunOptions } from '../../../src/cli/run/run.js';
+import { STOP_LIMIT } from '../../../src/cli/run/session-face.js';
 import type { LoadedSource } from '../../../src/cli/source/load-source.js';
 import { type MagnetLink, parseLink } from '../../../src/metainfo/magnet.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
@@ -289,11 +290,24 @@ test('the run waits for the program of --on-complete, and fails when the program
   assert.deepEqual(results(), ['a: failed']);
 });
 
-test('Ctrl-C does not wait for the program of --on-complete', () => {
-  const { run, torrent, ends } = play([good('a')], { onDone: () => undefined });
-  torrent(0).completes();
-  run.interrupt();
-  assert.deepEqual(ends, [{ exitCode: 0, clean: false }]);
+test('at Ctrl-C the program of --on-complete may end within the time that a stop has, and is then left alone', () => {
+  const isTold = (events: readonly RunEvent[]): boolean =>
+    events.some((event) => event.type === 'note' && /--on-complete has not ended/.test(event.message));
+  const left = play([good('a')], { onDone: () => undefined });
+  left.torrent(0).completes();
+  left.run.interrupt();
+  left.time.run(STOP_LIMIT - 1);
+  assert.deepEqual(left.ends, []);
+  left.time.run(1);
+  assert.deepEqual(left.ends, [{ exitCode: 0, clean: false }]);
+  assert.ok(isTold(left.events));
+  const waiting: ((failure: string | null) => void)[] = [];
+  const kept = play([good('a')], { onDone: (_job, answered) => waiting.push(answered) });
+  kept.torrent(0).completes();
+  kept.run.interrupt();
+  waiting[0]?.(null);
+  assert.deepEqual(kept.ends, [{ exitCode: 0, clean: true }]);
+  assert.ok(!isTold(kept.events));
 });
 
 test('the reason for a stall is told once, and again when it changes', () => {

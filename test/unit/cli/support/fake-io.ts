@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import type { BtgetError } from '../../../../src/base/failure.js';
 import type { CliIo } from '../../../../src/cli/io.js';
 import { Timeline } from '../../../support/simulation/timeline.js';
 
@@ -40,6 +41,8 @@ export class FakeIo implements CliIo {
   readonly exits: number[] = [];
   /** The handler that gets uncaught exceptions. */
   bug: (error: unknown) => void = () => undefined;
+  /** The handler that hears that stdout cannot be written. */
+  stdoutFailed: ((failure: BtgetError) => void) | null = null;
   /** The handlers that hear of Ctrl-Z and of the continuation after it. */
   suspension: { suspended: () => void; resumed: () => void } | null = null;
   readonly #handlers = new Set<() => void>();
@@ -91,6 +94,17 @@ export class FakeIo implements CliIo {
 
   exitNow(code: number): void {
     this.exits.push(code);
+  }
+
+  onStdoutFailure(failed: (failure: BtgetError) => void): () => void {
+    this.stdoutFailed = failed;
+    return () => {
+      this.stdoutFailed = null;
+    };
+  }
+
+  exitWithin(limit: number, code: () => number): void {
+    this.timers.addTask(() => this.exits.push(code()), limit);
   }
 
   pressCtrlC(): void {
