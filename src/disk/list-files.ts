@@ -53,8 +53,8 @@ export interface LeftOut {
 
 /**
  * Lists `path`, a file or a folder. Hidden files belong to a folder, as in mktorrent; links are followed. Throws
- * 'source-not-found' or 'cannot-open', and 'usage' for a bad glob, for a path among them that is no file's, or when everything
- * is left out. `name` is what the torrent calls it.
+ * 'source-not-found' or 'cannot-open', and 'usage' for a bad glob, for a path among them that is no file's, or when
+ * everything is left out. `name` is what the torrent calls it.
  */
 export async function listFiles(
   path: string,
