@@ -58,7 +58,7 @@ function lackOf(error: Error): Lack | null {
 
 /**
  * When a thread cannot start, the system's code is only in the message: `Worker initialization failure: EMFILE`. When
- * the interfaces cannot be listed, only its number is there, in `info`.
+ * the interfaces cannot be listed, only its number is there, in `errno`.
  */
 function codeOf(error: Error): string {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';

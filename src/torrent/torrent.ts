@@ -36,6 +36,7 @@ import type { TorrentEvents, TorrentState, TorrentStatus } from './status.js';
 import { inDir, type TorrentOptions } from './torrent-options.js';
 import type { HandoverTarget, MetadataHandover, TorrentParts } from './torrent-parts.js';
 import { DiskCare } from './trouble/disk-care.js';
+import { WarnOnce } from './trouble/warn-once.js';
 
 /** What the parts of a torrent need that look after its content on the disk. */
 interface OnDisk extends JoinedDisk, Pick<DiskParts, 'metainfo' | 'layout' | 'content' | 'options' | 'warned'> {}
@@ -472,26 +473,6 @@ function countPeers(
     if (!download.choked) unchokedBy += 1;
   }
   return { peers: count, encrypted, seeds, useful, unchokedBy };
-}
-
-const MAX_WARNINGS = 20;
-
-/**
- * Passes each warning on once, and only a few in all: peers may ask a hundred times for a block that the disk lacks.
- */
-class WarnOnce {
-  readonly #warned: (code: string, message: string) => void;
-  readonly #told = new Set<string>();
-
-  constructor(warned: (code: string, message: string) => void) {
-    this.#warned = warned;
-  }
-
-  warn(code: string, message: string): void {
-    if (this.#told.has(message) || this.#told.size >= MAX_WARNINGS) return;
-    this.#told.add(message);
-    this.#warned(code, message);
-  }
 }
 
 /**

@@ -59,21 +59,31 @@ export async function lookUpPeers(
 ): Promise<LookedUpPeers> {
   const notice = noticeOfProxies(httpProxiesOf(values, io.env));
   if (notice !== null) output.tell({ type: 'note', message: notice });
-  const blocklist = await deadline.within(
-    readBlocklist(values.blocklists),
-    values.blocklists.length === 0 ? null : '--blocklist',
-  );
+  const blocklist = await blocklistWithin(deadline, values, readBlocklist);
   const news = blocklist === null ? null : new BlocklistNews(blocklist, output);
   news?.wasRead('read');
   const forgetReload = news === null ? () => undefined : io.onReload(() => news.reload());
   try {
-    const peers = await deadline.within(
-      resolvePeers(values.peers, values),
-      values.peers.length === 0 ? null : '--peer',
-    );
-    return { blocklist, news, peers, forgetReload };
+    return { blocklist, news, peers: await peersWithin(deadline, values), forgetReload };
   } catch (error) {
     forgetReload();
     throw error;
   }
+}
+
+/** Reads the user's blocklist. It is given up when it is not here in time. */
+export function blocklistWithin(
+  deadline: Deadline,
+  { blocklists }: Pick<PeerValues, 'blocklists'>,
+  readBlocklist: (lists: readonly string[]) => Promise<ReadBlocklist | null>,
+): Promise<ReadBlocklist | null> {
+  return deadline.within(readBlocklist(blocklists), blocklists.length === 0 ? null : '--blocklist');
+}
+
+/** Looks up the peers that the user names. They are given up when they are not known in time. */
+export function peersWithin(
+  deadline: Deadline,
+  values: Pick<PeerValues, 'peers' | 'bind' | 'proxy'>,
+): Promise<readonly PeerAddress[]> {
+  return deadline.within(resolvePeers(values.peers, values), values.peers.length === 0 ? null : '--peer');
 }

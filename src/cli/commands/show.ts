@@ -20,7 +20,7 @@ import { shownSource } from '../source/source-text.js';
 import { httpProxiesOf, noticeOfProxies, readWayOut } from '../way-out.js';
 import { defineCommand } from './command.js';
 import { nodeDeps, sourceReaders } from './node-deps.js';
-import { sessionOptionsOf } from './session-values.js';
+import { blocklistWithin, peersWithin, sessionOptionsOf } from './session-values.js';
 import { mustBeFree, torrentTarget, writeTorrent } from './write-torrent.js';
 
 type ShowValues = Values<typeof SHOW_OPTIONS>;
@@ -110,7 +110,6 @@ async function fetchFromPeers(
   deadline: Deadline,
 ): Promise<Metainfo> {
   const { fetchMetainfo } = await import('../run/fetch-metainfo.js');
-  const { resolvePeers } = await import('../source/resolve-peers.js');
   const { sentencesFor } = await import('../output/sentences.js');
   const { createSession, readBlocklist } = await deadline.within(nodeDeps(io, values), values.caCertificate);
   const say = (sentence: string): void => {
@@ -118,11 +117,8 @@ async function fetchFromPeers(
   };
   const notice = noticeOfProxies(httpProxiesOf(values, io.env));
   if (notice !== null) say(notice);
-  const blocklist = await deadline.within(
-    readBlocklist(values.blocklists),
-    values.blocklists.length === 0 ? null : '--blocklist',
-  );
-  const peers = await deadline.within(resolvePeers(values.peers, values), values.peers.length === 0 ? null : '--peer');
+  const blocklist = await blocklistWithin(deadline, values, readBlocklist);
+  const peers = await peersWithin(deadline, values);
   const { trackers, noTrackers, noPex } = values;
   // The fetch is over before a gateway would let a peer in.
   const all = { ...values, maxDownload: null, maxUpload: null, noPortMapping: true };

@@ -1,7 +1,6 @@
 /** Lists the sources that a command line names: its arguments, then the lines of `--input-file`. */
 import { BtgetError } from '../../base/failure.js';
 import { readGivenFile } from '../../base/system-given-file.js';
-
 import type { Deadline } from '../run/deadline.js';
 import { pathsIn, refuseLostBytes } from '../utf8-paths.js';
 import { meantSource, openFailure } from './load-source.js';
