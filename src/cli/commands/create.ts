@@ -117,7 +117,10 @@ async function list(
     : listTogether(paths, name, leftOut));
   const lost = listing.files.find(({ id }) => id === replaced?.id);
   if (lost === undefined || target.kind !== 'file') return listing;
-  throw new BtgetError('usage', `${target.path} is content (${lost.from}): the .torrent would replace it`);
+  throw new BtgetError(
+    'usage',
+    `${target.path} is content (${lost.from}), and the .torrent would replace it; -o names another file`,
+  );
 }
 
 const NAMES_TOLD = 3;
