@@ -1,8 +1,9 @@
 /** By which addresses, which proxies and whose word of authorities we leave this machine. */
 import { findByProxy, findDestinations, findUnlisted } from '../discovery/http/http-destination.js';
+import { lookUpName } from '../discovery/http/http-name-lookup.js';
 import { allBy, byScheme, type HttpProxies, NO_PROXIES } from '../discovery/http/http-proxies.js';
 import { Authorities } from '../discovery/http/http-tls.js';
-import { KnownNames } from '../discovery/http/known-names.js';
+import { KnownNames, type LookUp } from '../discovery/http/known-names.js';
 import type { Blocklist } from '../net/blocklist.js';
 import type { BindAddresses } from '../net/fence.js';
 import { resolveBind } from '../net/node-interfaces.js';
@@ -46,8 +47,14 @@ export interface WayOut {
 
 /**
  * Throws a 'usage' failure for what is no address, no certificate or no proxy. No way leads to what is on `blocklist`.
+ * `lookUp` asks the name servers.
  */
-export function openWayOut(options: WayOutOptions, blocklist: Blocklist | null, events: ProxyEvents): WayOut {
+export function openWayOut(
+  options: WayOutOptions,
+  blocklist: Blocklist | null,
+  events: ProxyEvents,
+  lookUp: LookUp = lookUpName,
+): WayOut {
   const { caCertificates, httpProxies } = options;
   const bind = options.bind === null ? null : resolveBind(options.bind);
   const timers = new NodeTimers();
@@ -66,6 +73,6 @@ export function openWayOut(options: WayOutOptions, blocklist: Blocklist | null, 
     proxy,
     proxies: proxies(),
     findDestinations:
-      proxy === null ? findUnlisted(blocklist, new KnownNames(timers).lookUp) : findByProxy(proxy, blocklist),
+      proxy === null ? findUnlisted(blocklist, new KnownNames(timers, lookUp).lookUp) : findByProxy(proxy, blocklist),
   };
 }

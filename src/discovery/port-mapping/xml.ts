@@ -83,7 +83,7 @@ export function escapeXml(text: string): string {
   return ENTITIES.reduceRight((escaped, [entity, character]) => escaped.replaceAll(character, entity), text);
 }
 
-/** Entity by entity: a function for each match costs more than a hundred bytes for each `&amp;` that a gateway sends. */
+/** Entity by entity: a function for each match costs over a hundred bytes for each `&amp;` that a gateway sends. */
 function unescapeXml(text: string): string {
   return ENTITIES.reduce((plain, [entity, character]) => plain.replaceAll(entity, character), text);
 }

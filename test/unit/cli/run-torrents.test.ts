@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { BtgetError } from '../../../src/base/failure.js';
 import { readCommandLine } from '../../../src/cli/command-line.js';
 import { type RunDeps, runTorrents } from '../../../src/cli/commands/run-torrents.js';
+import { peersWithin } from '../../../src/cli/commands/session-values.js';
 import { OPTIONS } from '../../../src/cli/options.js';
 import { Deadline } from '../../../src/cli/run/deadline.js';
 import { listSourcesWithin } from '../../../src/cli/source/source-list.js';
@@ -318,6 +319,26 @@ test('what --timeout leaves for the torrent is what the source left of it', asyn
   assert.ok(session.log.includes('stop session'));
   io.timers.run(4000);
   assert.equal(await ended, 2);
+});
+
+test('a blocklist and the addresses of peers that do not come are given up', async () => {
+  const gaveUp = (what: string) => ({ code: 'gave-up', message: `gave up: still waiting for ${what} after 3s` });
+  const { io, session, ended } = start(['http://x/a', '--blocklist', 'http://x/list', '--timeout', '3'], {
+    readBlocklist: () => new Promise(() => undefined),
+  });
+  await settled();
+  io.timers.run(3000);
+  await assert.rejects(ended, gaveUp('--blocklist'));
+  assert.equal(session.options, undefined);
+  const time = new Timeline();
+  // The address settles only after this turn, and the time is over within it.
+  const looking = peersWithin(new Deadline(3000, time), {
+    peers: [{ host: '127.0.0.1', port: 6881 }],
+    bind: null,
+    proxy: null,
+  });
+  time.run(3000);
+  await assert.rejects(looking, gaveUp('--peer'));
 });
 
 test('a list of sources that does not come is given up', async () => {

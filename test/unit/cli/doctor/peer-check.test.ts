@@ -68,6 +68,11 @@ describe('the check of the peers', () => {
     assert.equal(plain.said, 'ok: 1 peer of this torrent answered');
   });
 
+  it('counts a peer that came and left between two looks', async () => {
+    const { said, took } = await check(() => ({ reach: { ...NO_REACH, dialled: 1, answered: 1 } }));
+    assert.deepEqual([said, took], ['ok: 1 peer of this torrent answered', 1200]);
+  });
+
   it('ends when a peer has given the metadata', async () => {
     const torrent = (now: number, events: MetadataEvents): Changes => {
       if (now === 400) setImmediate(() => events.gotMetadata(undefined as never));
