@@ -65,13 +65,12 @@ export class Completion {
    * no other file its name.
    */
   begin(verified: readonly PieceIndex[], whole: ReadonlySet<number>): void {
-    const { metainfo, options } = this.#parts;
+    const { options } = this.#parts;
     const toFinish: number[] = [];
     for (const file of this.#wanted(this.#files.wholeAtOnce)) {
       // An empty file may lie behind a link of the user, through which nothing is written. Without part names one of
       // ours has its final name before it is flushed.
-      const isThere = options.partNames && whole.has(file);
-      if (isThere && metainfo.files[file]?.symlink === null) this.#tellFile(file);
+      if (options.partNames && whole.has(file)) this.#tellFile(file);
       else toFinish.push(file);
     }
     let next = 0;
