@@ -14,7 +14,7 @@ export function mappedTrace(trace: string): string {
     const found = map?.findEntry(Number(line) - 1, Number(column) - 1);
     if (found === undefined || !('originalSource' in found)) return place;
     const source = found.originalSource.replace(/^(?:.*\/)?(?=(?:src|node_modules)\/)/, '');
-    return `${source}:${found.originalLine + 1}:${found.originalColumn + 1}`;
+    return `${source}:${found.originalLine + 1}`;
   });
 }
 
