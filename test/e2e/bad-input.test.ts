@@ -138,7 +138,7 @@ const rows: Readonly<Record<string, Row>> = {
   'no limit to a standstill': {
     args: ['hello.torrent', '-d', 'still', '--stop-timeout', '0', '--timeout', '1'],
     code: 2,
-    says: 'hello: gave up: not done after 1s (the same command again goes on)',
+    says: 'hello: gave up: not done after 1s: no tracker to ask (--tracker and --peer name some; the same command again goes on)',
   },
   'a limit longer than any timer of the system': {
     args: ['hello.torrent', '-d', 'long', '--timeout', '30d', '--stop-timeout', '1'],
@@ -194,7 +194,7 @@ const rows: Readonly<Record<string, Row>> = {
   'an info-hash and no time': {
     args: [HEX, '--timeout', '1'],
     code: 2,
-    says: `${HEX}: gave up: not done after 1s (the same command again goes on)`,
+    says: `${HEX}: gave up: not done after 1s: no tracker to ask (--tracker and --peer name some; the same command again goes on)`,
   },
   'a broken magnet link': {
     args: ['magnet:?xt=urn:btih:c12f'],
@@ -209,7 +209,7 @@ const rows: Readonly<Record<string, Row>> = {
   'an info-hash of version 2 and no time': {
     args: ['ab'.repeat(32), '--timeout', '1'],
     code: 2,
-    says: `${'ab'.repeat(32)}: gave up: not done after 1s (the same command again goes on)`,
+    says: `${'ab'.repeat(32)}: gave up: not done after 1s: no tracker to ask (--tracker and --peer name some; the same command again goes on)`,
   },
   'no peer and no tracker': {
     args: ['hello.torrent', '-d', 'lonely', '--stop-timeout', '1'],

@@ -149,6 +149,12 @@ describe('cat', { timeout: HANGS_AFTER }, () => {
     const ended = await endOf(start(torrent(), 'film.mkv', '--stop-timeout', '1', '--peer', '127.0.0.1:1'));
     assert.equal(ended.code, 2);
     assert.match(ended.err, /gave up: no piece came for 1s/);
+    const late = await endOf(start(torrent(), 'film.mkv', '--timeout', '1', '--peer', '127.0.0.1:1'));
+    assert.equal(late.code, 2);
+    assert.match(
+      late.err,
+      /gave up: not done after 1s: 1 dial to peers: 1 refused.* \(btget doctor says what works from here\)$/m,
+    );
   });
 
   it('keeps what it has fetched in the folder of --dir, and does not fetch it again', async () => {

@@ -213,13 +213,18 @@ export function reasonsInRows(reasons: readonly StallReason[]): string[] {
   return reasons.flatMap(({ message, hint }) => [`  ${message}`, ...(hint === null ? [] : [`      ${hint}`])]);
 }
 
-const GO_ON = 'the same command again goes on';
-
-/** The end of a torrent for which we waited too long. `waited` says for what; the likeliest of `reasons` says why. */
-export function gaveUp(waited: string, [likeliest]: readonly StallReason[]): BtgetError {
-  const why = likeliest === undefined ? '' : `: ${likeliest.message}`;
-  const hint = likeliest === undefined || likeliest.hint === null ? GO_ON : `${likeliest.hint}; ${GO_ON}`;
-  return new BtgetError('gave-up', `gave up: ${waited}${why}`, { hint });
+/**
+ * The end of a torrent for which we waited too long. `waited` says for what. `reason` says why, if there is one. `next`
+ * is what the user can do in any case.
+ */
+export function gaveUp(
+  waited: string,
+  reason: Pick<StallReason, 'message' | 'hint'> | undefined,
+  next: string | null,
+): BtgetError {
+  const why = reason === undefined ? '' : `: ${reason.message}`;
+  const hints = [reason?.hint ?? null, next].filter((hint) => hint !== null);
+  return new BtgetError('gave-up', `gave up: ${waited}${why}`, hints.length === 0 ? {} : { hint: hints.join('; ') });
 }
 
 function unreachable({ reach }: TorrentStatus): string {

@@ -145,7 +145,10 @@ export class ReadingRun implements MagnetEvents {
     this.#failure = failure;
     if (failure !== null && failureCode(failure) !== 'interrupted') {
       const [code, message] = [failureCode(failure), failureMessage(failure)];
-      this.#output.tell({ type: 'error', about: this.#about, input: this.#input, code, message });
+      // Other hints are about the options of a download.
+      const hint = code === 'gave-up' && failure instanceof BtgetError ? failure.hint : null;
+      const sentence = hint === null ? message : `${message} (${hint})`;
+      this.#output.tell({ type: 'error', about: this.#about, input: this.#input, code, message: sentence });
     }
     for (const task of this.#tasks) task.cancel();
     this.#reader.end();
@@ -253,7 +256,7 @@ export class ReadingRun implements MagnetEvents {
     if (reasons !== null && reasons !== undefined) this.#tell({ type: 'stalled', about: this.#about, reasons });
     const limit = this.#options.stopTimeout;
     if (limit !== null && idle >= limit) {
-      this.end(gaveUp(`no piece came for ${formatDuration(limit / 1000)}`, this.#stall?.reasons(status) ?? []));
+      this.end(gaveUp(`no piece came for ${formatDuration(limit / 1000)}`, this.#stall?.reasons(status)[0], null));
       return;
     }
     this.#after(TICK, () => this.#tick());
@@ -261,7 +264,14 @@ export class ReadingRun implements MagnetEvents {
 
   #timedOut(): void {
     const limit = formatDuration((this.#options.deadline.limit ?? 0) / 1000);
-    this.end(new BtgetError('gave-up', `gave up: not done after ${limit}`));
+    this.end(gaveUp(`not done after ${limit}`, this.#reasonAtEnd(), null));
+  }
+
+  #reasonAtEnd(): ReturnType<StallWatch['reasonAtEnd']> {
+    const torrent = this.#torrent;
+    // A reader that takes nothing is not helped by what we know of peers.
+    if (torrent === null || (this.#begun && !torrent.isAwaited)) return undefined;
+    return this.#stall?.reasonAtEnd(torrent.status(), this.#timers.now() - this.#progressAt);
   }
 
   #after(delay: Millis, task: () => void): void {

@@ -38,6 +38,7 @@ export interface RunEnd {
   readonly clean: boolean;
 }
 
+const GO_ON = 'the same command again goes on';
 const TICK: Millis = 1000;
 
 type Entry = TorrentJob | UnusableSource;
@@ -231,15 +232,14 @@ export class Run implements JobOwner {
       job.tick();
       const limit = this.#options.stopTimeout;
       if (limit === null || job.idleFor < limit) continue;
-      job.end(gaveUp(`no new data came for ${formatDuration(limit / 1000)}`, job.stallReasons));
+      job.end(gaveUp(`no new data came for ${formatDuration(limit / 1000)}`, job.stallReasons[0], GO_ON));
     }
     if (!this.#stopping) this.#after(TICK, () => this.#tick());
   }
 
   #timedOut(): void {
     const limit = formatDuration((this.#options.deadline.limit ?? 0) / 1000);
-    const failure = new BtgetError('gave-up', `gave up: not done after ${limit}`);
-    this.#endAll(() => failure);
+    this.#endAll((job) => gaveUp(`not done after ${limit}`, job.reasonAtEnd, GO_ON));
   }
 
   /** Ends the run after a failure with which no torrent can go on. */

@@ -40,6 +40,17 @@ export class StallWatch {
     return stallReasons({ status, trackers, dht, limits, proxyTrouble });
   }
 
+  /**
+   * Why a torrent is not done whose time is over: what it waits for, or why no data comes. Undefined while it comes.
+   * `idle`: how long none has come.
+   */
+  reasonAtEnd(status: TorrentStatus, idle: Millis): Pick<StallReason, 'message' | 'hint'> | undefined {
+    const { state, waitsFor, downloaded } = status;
+    if (waitsFor !== null) return { message: waitsFor.message, hint: null };
+    const isQuiet = state !== 'checking' && (downloaded === 0 || idle >= QUIET_TIME);
+    return isQuiet ? this.reasons(status)[0] : undefined;
+  }
+
   /** The reasons when a stall begins, and when their codes change; else null. `idle`: how long no data has come. */
   news(status: TorrentStatus, idle: Millis): readonly StallReason[] | null {
     if (!isStalled(status, idle)) {
@@ -60,6 +71,8 @@ function reportOf(ofTracker: ReadonlyMap<string | null, TrackerAnswer>): readonl
   return [reports.find(({ ok }) => ok) ?? reports[0]].filter((report) => report !== undefined);
 }
 
+/** Data that comes slowly pauses for less. */
+const QUIET_TIME: Millis = 5_000;
 /** Peers give the metadata within seconds. After this time the user wants to know why it does not come. */
 const METADATA_STALL_TIME: Millis = 30_000;
 /** Without any peer the user wants to know sooner. */

@@ -176,6 +176,13 @@ export class TorrentJob implements MagnetEvents {
     return status === undefined ? [] : this.#stall.reasons(status);
   }
 
+  /** Why the torrent is not done when its time is over. Undefined while data comes, and for a torrent that seeds. */
+  get reasonAtEnd(): Pick<StallReason, 'message' | 'hint'> | undefined {
+    const status = this.#takeStatus();
+    if (status === undefined || this.isDone || this.#owner.mode === 'seed') return undefined;
+    return this.#stall.reasonAtEnd(status, this.idleFor);
+  }
+
   /** Ends the job, with `failure` unless the torrent is done. Only the first end counts. */
   end(failure: BtgetError | null): void {
     if (this.#over) return;

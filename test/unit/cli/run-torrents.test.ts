@@ -291,7 +291,7 @@ test('--timeout counts from the start of the command, and names the source that 
   const told = io.stdout.lines.map((line) => JSON.parse(line));
   const errors = told.filter(({ type }) => type === 'error').map(({ message }) => message);
   assert.deepEqual(errors.sort(), [
-    'gave up: not done after 10s (the same command again goes on)',
+    'gave up: not done after 10s: no tracker to ask (--tracker and --peer name some; the same command again goes on)',
     'gave up: still waiting for http://x/never after 10s',
   ]);
   assert.deepEqual(

@@ -227,6 +227,34 @@ test('--timeout gives up torrents that are not done, with exit code 2', () => {
   assert.deepEqual(results(), ['a: gave-up', 'b: ok']);
 });
 
+test('--timeout says why a torrent is not done, unless data comes', () => {
+  const names = ['lonely', 'fed', 'checking', 'locked', 'silent'];
+  const { time, events, torrent } = play(names.map(good), { deadline: { limit: 20_000, left: 20_000 } });
+  torrent(2).is({ state: 'checking' });
+  torrent(3).is({ state: 'paused', waitsFor: { on: 'lock', message: 'another btget works on it' } });
+  torrent(4).is({ downloaded: 9, peers: 1 });
+  for (let at = 0; at < 20_000; at += 4000) {
+    torrent(1).is({ downloaded: at + 1, peers: 1 });
+    time.run(4000);
+  }
+  const told = events.flatMap((event) => (event.type === 'error' ? [`${event.about?.name}: ${event.message}`] : []));
+  const goOn = 'the same command again goes on';
+  assert.deepEqual(told, [
+    `lonely: gave up: not done after 20s: no tracker to ask (--tracker and --peer name some; ${goOn})`,
+    `fed: gave up: not done after 20s (${goOn})`,
+    `checking: gave up: not done after 20s (${goOn})`,
+    `locked: gave up: not done after 20s: another btget works on it (${goOn})`,
+    `silent: gave up: not done after 20s: 1 peer connected, none has a piece that is missing here (${goOn})`,
+  ]);
+});
+
+test('--timeout of a seed says no reason', () => {
+  const { time, events } = play([good('a')], { ...asSeed, deadline: { limit: 20_000, left: 20_000 } });
+  time.run(20_000);
+  const told = events.flatMap((event) => (event.type === 'error' ? [event.message] : []));
+  assert.deepEqual(told, ['gave up: not done after 20s (the same command again goes on)']);
+});
+
 test('--stop-timeout gives up a torrent that gets no new data, and the time of its check does not count', () => {
   const { time, ends, torrent } = play([good('a')], { stopTimeout: 10_000 });
   torrent(0).is({ state: 'checking' });

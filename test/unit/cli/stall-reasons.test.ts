@@ -126,10 +126,12 @@ test('what the user can do stands apart from the reason', () => {
 });
 
 test('an end of patience is one line with the likeliest reason and what to do', () => {
-  const { message, hint } = gaveUp('nothing came for 5s', reasons({ trackers: NO_TRACKERS, dht: dht(0) }));
+  const { message, hint } = gaveUp('nothing came for 5s', reasons({ trackers: NO_TRACKERS, dht: dht(0) })[0], 'go on');
   assert.equal(message, 'gave up: nothing came for 5s: no node of the DHT answers, 0 of 4 routers reached');
-  assert.equal(hint, 'a firewall may hold UDP back; the same command again goes on');
-  assert.deepEqual([gaveUp('x', []).message, gaveUp('x', []).hint], ['gave up: x', 'the same command again goes on']);
+  assert.equal(hint, 'a firewall may hold UDP back; go on');
+  const unknown = gaveUp('x', undefined, 'go on');
+  assert.deepEqual([unknown.message, unknown.hint], ['gave up: x', 'go on']);
+  assert.equal(gaveUp('x', undefined, null).hint, null);
 });
 
 test('no reason tells the passkey of a tracker', () => {
