@@ -146,15 +146,13 @@ describe('cat', { timeout: HANGS_AFTER }, () => {
   });
 
   it('gives up with 2 when no piece comes', async () => {
-    const ended = await endOf(start(torrent(), 'film.mkv', '--stop-timeout', '1', '--peer', '127.0.0.1:1'));
-    assert.equal(ended.code, 2);
-    assert.match(ended.err, /gave up: no piece came for 1s/);
-    const late = await endOf(start(torrent(), 'film.mkv', '--timeout', '1', '--peer', '127.0.0.1:1'));
-    assert.equal(late.code, 2);
-    assert.match(
-      late.err,
-      /gave up: not done after 1s: 1 dial to peers: 1 refused.* \(btget doctor says what works from here\)$/m,
-    );
+    const none = await endOf(start(torrent(), 'film.mkv', '--stop-timeout', '1'));
+    assert.equal(none.code, 2);
+    assert.match(none.err, /gave up: no piece came for 1s: no tracker to ask \(--tracker and --peer name some\)$/m);
+    const dead = await endOf(start(torrent(), 'film.mkv', '--timeout', '1', '--peer', '127.0.0.1:1'));
+    assert.equal(dead.code, 2);
+    // On a busy machine the time may be over before the source is read, or before the peer has refused.
+    assert.match(dead.err, /gave up: (not done after 1s: .+|still waiting for .+ after 1s)$/m);
   });
 
   it('keeps what it has fetched in the folder of --dir, and does not fetch it again', async () => {

@@ -154,8 +154,16 @@ describe('proxies', { timeout: HANGS_AFTER, concurrency: 2 }, () => {
     it(`named by --proxy ${scheme}:// that are dead end a download with 2 and its reason, a fetch with 6`, async (t) => {
       const dead = `127.0.0.1:${await closedPort()}`;
       const named = ['--proxy', `${scheme}://${LOGIN}@${dead}`];
-      const peer = ['--peer', `127.0.0.1:${await closedPort()}`, '--stop-timeout', '1s'];
-      const gaveUp = await runBtget(t, dir, [TORRENT, '-d', 'dead', ...LOOPBACK, ...peer, ...named, '--json']);
+      const peer = ['--peer', `127.0.0.1:${await closedPort()}`, '--stop-timeout', '5s'];
+      const gaveUp = await runBtget(t, dir, [
+        TORRENT,
+        '-d',
+        `dead-${scheme}`,
+        ...LOOPBACK,
+        ...peer,
+        ...named,
+        '--json',
+      ]);
       assert.equal(gaveUp.code, 2, gaveUp.err);
       const events = eventsOf(gaveUp);
       const told = events.filter(({ type, code }) => type === 'warning' && code === 'proxy');
@@ -165,7 +173,13 @@ describe('proxies', { timeout: HANGS_AFTER, concurrency: 2 }, () => {
       );
       const end = events.find(({ type }) => type === 'error');
       assert.match(String(end?.['message']), new RegExp(`gave up: .*the proxy ${dead} refuses connections`));
-      const fetched = await runBtget(t, dir, ['http://web.test/t.torrent', '-d', 'dead', ...LOOPBACK, ...named]);
+      const fetched = await runBtget(t, dir, [
+        'http://web.test/t.torrent',
+        '-d',
+        `dead-${scheme}`,
+        ...LOOPBACK,
+        ...named,
+      ]);
       assert.equal(fetched.code, 6, fetched.err);
       assert.match(fetched.err, new RegExp(`cannot fetch http://web\\.test/t\\.torrent: the proxy ${dead}: .*refused`));
       for (const each of [gaveUp, fetched]) assertSecret(each);
@@ -201,7 +215,7 @@ describe('proxies', { timeout: HANGS_AFTER, concurrency: 2 }, () => {
   it('outside of the address that we are bound to are not dialled', async (t) => {
     const proxy = await serveSocks5(t);
     const named = ['--proxy', `socks5://${proxy.place.replace('127.0.0.1', '192.0.2.1')}`];
-    const peer = ['--peer', '127.0.0.1:6881', '--stop-timeout', '1s', '--json'];
+    const peer = ['--peer', '127.0.0.1:6881', '--stop-timeout', '5s', '--json'];
     const ended = await runBtget(t, dir, [TORRENT, '-d', 'fenced', ...LOOPBACK, ...peer, ...named]);
     assert.equal(ended.code, 2, ended.err);
     assert.match(ended.out, /"code":"proxy","message":"the proxy: 192\.0\.2\.1 is outside of the addresses/);

@@ -79,7 +79,7 @@ test('a log that cannot be written harms nothing, and a failing stdout ends a ru
   skip: !existsSync('/dev/full'),
 }, () => {
   const args = (name: string) => [TORRENT, '-d', name, ...LOOPBACK, '--no-dht', '--json', '-v'];
-  const logged = inShell('exec 2>/dev/full', ...args('no-log'), '--timeout', '1');
+  const logged = inShell('exec 2>/dev/full', ...args('no-log'), '--stop-timeout', '1');
   assert.equal(logged.code, 2);
   assert.match(logged.out, /"type":"summary"/);
   const { code: full, err } = inShell('exec >/dev/full', ...args('no-stdout'));
