@@ -30,7 +30,7 @@ export function valueFor(option: OptionSpec<unknown>, setting: Setting): unknown
 /**
  * The settings of `command`. The environment wins over the file, and in the file the object of the command over what
  * stands outside it. Throws a 'usage' failure at the first key that is not known and at the first wrong value, of any
- * command.
+ * command, and at a variable that negates an option.
  */
 export function settingsOf(command: string, env: Environment, file: ConfigFile | null): Settings {
   const settings = new Map<string, Setting>();
@@ -53,6 +53,7 @@ export function settingsOf(command: string, env: Environment, file: ConfigFile |
   }
   for (const [name, meant] of SHARED) {
     const variable = variableOf(name);
+    refuseNegative(env, name, meant);
     const text = env[variable];
     if (text === undefined || text === '' || (isInHook(env) && OF_HOOK.has(variable))) continue;
     const texts = isRepeatable(meant.option) ? text.split('\n').filter((line) => line !== '') : [text];
@@ -60,6 +61,13 @@ export function settingsOf(command: string, env: Environment, file: ConfigFile |
     take(name, settingOf(meant.option, isOff, texts, variable, { from: 'environment', where: variable }));
   }
   return settings;
+}
+
+/** Whoever sets `BTGET_NO_DHT` believes that the DHT is off. */
+function refuseNegative(env: Environment, name: string, { option, hasOff }: Meaning): void {
+  const negative = variableOf(`no-${name}`);
+  if ((env[negative] ?? '') === '' || !(hasOff || isFlag(option))) return;
+  throw new BtgetError('usage', `${negative} sets no option: without no-, it is ${variableOf(name)}=false`);
 }
 
 /** Variables that seem meant for btget, and that it does not know: each with the nearest one that it knows, or null. */

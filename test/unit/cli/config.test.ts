@@ -255,6 +255,19 @@ describe('the configuration', () => {
     assert.match(await said({ argv: ['show', '--config', dir] }), /is a folder\n$/);
   });
 
+  it('refuses a variable that negates an option, and leaves alone one that could not', async () => {
+    for (const [name, value] of [
+      ['DHT', '1'],
+      ['PROXY', 'true'],
+      ['SEQUENTIAL', '0'],
+    ] as const) {
+      const says = `btget: BTGET_NO_${name} sets no option: without no-, it is BTGET_${name}=false\n`;
+      assert.equal(await said({ env: { [`BTGET_NO_${name}`]: value } }), says);
+    }
+    const { code, err } = await btget({ env: { BTGET_NO_DHT: '', BTGET_NO_SELECT: '1' }, argv: ['config'] });
+    assert.equal(code, 0, err);
+  });
+
   it('shows no secret of a wrong value', async () => {
     const err = await said({ file: { tracker: ['ftp://u:hunter22@t/'] } });
     assert.doesNotMatch(err, /hunter22/);
