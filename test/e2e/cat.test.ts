@@ -151,8 +151,8 @@ describe('cat', { timeout: HANGS_AFTER }, () => {
     assert.match(none.err, /gave up: no piece came for 1s: no tracker to ask \(--tracker and --peer name some\)$/m);
     const dead = await endOf(start(torrent(), 'film.mkv', '--timeout', '1', '--peer', '127.0.0.1:1'));
     assert.equal(dead.code, 2);
-    // On a busy machine the time may be over before the source is read, or before the peer has refused.
-    assert.match(dead.err, /gave up: (not done after 1s: .+|still waiting for .+ after 1s)$/m);
+    // On a busy machine the time may be over before the source is read, or the disk is looked at.
+    assert.match(dead.err, /gave up: (not done after 1s.*|still waiting for .+ after 1s)$/m);
   });
 
   it('keeps what it has fetched in the folder of --dir, and does not fetch it again', async () => {
