@@ -36,13 +36,20 @@ async function loadHashing(load: () => Promise<(disk: FileDisk) => CliCommand>):
 /** Resolves to the exit code; never rejects. */
 export async function main(argv: readonly string[], io: CliIo): Promise<number> {
   let isBroken = false;
+  /** The last failure that was reported. When the machine lacks something, many things fail at once. */
+  let told: string | null = null;
+  const report = (error: unknown): void => {
+    const message = failureMessage(error);
+    if (message !== told) reportFailure(error, argv, io);
+    told = message;
+  };
   try {
     const [first = '', ...rest] = argv;
     io.onBug((error) => {
       if (isBroken) return;
       isBroken = true;
       if (canRedraw(io)) io.stderr.write(`\r\x1b[J${SHOW_CURSOR}`);
-      reportFailure(error, argv, io);
+      report(error);
       io.exitNow(exitCodeOf(error));
     });
     if (first === '--version' || first === '-V' || (first === 'version' && rest.length === 0)) {
@@ -56,15 +63,15 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
     const nearest = isWord ? nearestWord(first, FIRST_WORDS) : null;
     if (nearest !== null)
       throw new BtgetError('usage', `no such file, and no such command: ${first} (did you mean ${nearest}?)`);
-    const misplaced = argv.find((word) => isCommand(word) && !existsSync(word));
-    if (misplaced !== undefined) throw new BtgetError('usage', `the command comes first: btget ${misplaced} …`);
+    const { misplacedCommand } = await import('./commands/misplaced-command.js');
+    const misplaced = misplacedCommand(argv, isCommand);
+    if (misplaced !== null) throw new BtgetError('usage', `the command comes first: btget ${misplaced} …`);
     if (isWord)
       throw new BtgetError('source-not-found', `no such file, and no such command: ${first} (see btget --help)`);
     const { download } = await import('./commands/download.js');
     return await download.run(argv, io);
   } catch (error) {
-    // When the machine lacks something, many things fail at once. The user is told once.
-    if (!isBroken) reportFailure(error, argv, io);
+    if (!isBroken) report(error);
     const exitCode = exitCodeOf(error);
     // What the command waited for in vain would keep the process alive.
     if (failureCode(error) === 'gave-up') io.exitNow(exitCode);

@@ -5,6 +5,7 @@ import {
   chmodSync,
   closeSync,
   constants,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -26,6 +27,10 @@ import { HANGS_AFTER } from '../support/hang.js';
 const dir = mkdtempSync(join(tmpdir(), 'btget-surroundings-'));
 after(() => rmSync(dir, { recursive: true }));
 const TORRENT = join(FIXTURES, 'one-piece.torrent');
+/** A copy, since other tests hold the lock of the fixtures now and then. */
+const CONTENT = join(dir, 'content');
+mkdirSync(CONTENT);
+copyFileSync(join(FIXTURES, 'one-piece.txt'), join(CONTENT, 'one-piece.txt'));
 /** Begins as a .torrent does. */
 const OLD = 'd3:old';
 const OPTIONS = { timeout: HANGS_AFTER };
@@ -50,7 +55,7 @@ async function waiting(t: TestContext, name: string, ...more: readonly string[])
 test('without a terminal a hang-up ends neither a download, nor a seed, nor a tracker', OPTIONS, async (t) => {
   const tracker = new BtgetProcess(t, dir, ['tracker', '--bind', '127.0.0.1', '--port', '0']);
   const [, url = ''] = await tracker.says(/(http:\S+)\/announce/);
-  const seed = new BtgetProcess(t, dir, ['seed', TORRENT, '-d', FIXTURES, ...LOOPBACK, '--no-dht']);
+  const seed = new BtgetProcess(t, dir, ['seed', TORRENT, '-d', CONTENT, ...LOOPBACK, '--no-dht']);
   const [, peer = ''] = await seed.says(/listening on (\S+)\n[\s\S]*seeding/);
   const download = await waiting(t, 'hung-up', '--stop-timeout', '1');
   for (const { process: child } of [tracker, seed, download]) child.kill('SIGHUP');
@@ -133,7 +138,7 @@ test('whatever few files may be open, what to raise is said first, in one line, 
     let refused = 0;
     for (let limit = least; limit < least + 16; limit += 1) {
       const network = command === 'download' ? [...LOOPBACK, '--no-dht', '--timeout', '600'] : [];
-      const { code, out, err } = inShell(`ulimit -n ${limit}`, command, TORRENT, '-d', FIXTURES, ...network);
+      const { code, out, err } = inShell(`ulimit -n ${limit}`, command, TORRENT, '-d', CONTENT, ...network);
       if (code === 0) continue;
       // Only the content could not be opened, and `verify` goes on after a file that it cannot read.
       if (code === 32 && /^unreadable .*: too many open files \(EMFILE\)\)$/m.test(out)) continue;
@@ -192,7 +197,7 @@ test('in a folder whose path is not UTF-8 nothing is read or written by a name w
     assert.deepEqual({ args, code, err }, { args, code: 28, err: said });
   }
   assert.equal(readdirSync(above, { encoding: 'buffer' }).length, 1, 'no folder beside it');
-  assert.equal(inShell(enter, TORRENT, '-d', FIXTURES, '-o', 'one-piece.txt', ...LOOPBACK).code, 0);
+  assert.equal(inShell(enter, TORRENT, '-d', CONTENT, '-o', 'one-piece.txt', ...LOOPBACK).code, 0);
   assert.equal(inShell(enter, 'show', TORRENT, '-o', '-').code, 0);
   mkdirSync(join(above, 'caf\ufffd'));
   assert.equal(inShell(enter, 'verify', TORRENT).err, said, 'another folder has the text as its name');
@@ -304,7 +309,7 @@ test('closed outputs and input are no failure', { ...OPTIONS, skip: !isPosix }, 
 
 test('where the cache cannot be written a download goes on', { ...OPTIONS, skip: !isPosix }, () => {
   const set = `XDG_CACHE_HOME=${TORRENT} HOME=; export XDG_CACHE_HOME HOME`;
-  assert.equal(inShell(set, TORRENT, '-d', FIXTURES, ...LOOPBACK).code, 0);
+  assert.equal(inShell(set, TORRENT, '-d', CONTENT, ...LOOPBACK).code, 0);
 });
 
 test('create writes to a folder, a device, a pipe and stdout, and leaves no part of a .torrent', OPTIONS, async (t) => {

@@ -413,6 +413,22 @@ test('a lack of the machine at which many things fail is told once', async () =>
   ]);
 });
 
+test('a lack of the machine that ended the command is not told again', async () => {
+  const lack = (): Error => Object.assign(new Error('EMFILE'), { code: 'EMFILE' });
+  class Starving extends FakeIo {
+    override get stdin(): AsyncIterable<Buffer> {
+      throw lack();
+    }
+  }
+  const io = new Starving();
+  assert.equal(await main(['show', '-'], io), 16);
+  io.bug(lack());
+  assert.equal(io.stderr.lines.length, 1);
+  assert.deepEqual(io.exits, [16]);
+  io.bug(new TypeError('oops'));
+  assert.equal(io.stderr.lines.length, 1, 'the process is ending by then');
+});
+
 test('an exception that no code caught asks for a report and gives exit code 70', async () => {
   const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
   await main(['show'], io);
