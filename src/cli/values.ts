@@ -165,12 +165,18 @@ export const readText: Reader<string> = (text, option) => {
   return text;
 };
 
-/** Seconds since 1970, from a whole number of them or from a date such as 2024-02-29T12:00:00Z. */
+const DATE = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d:\d\d)?)?$/i;
+
+/**
+ * Seconds since 1970, from a whole number of them or from a date such as 2024-02-29T12:00:00Z. A date without a zone is
+ * of UTC: the same command makes the same torrent everywhere.
+ */
 export const readDate: Reader<number> = (text, option) => {
+  const [, day, time = '00:00', zone = 'Z'] = DATE.exec(text) ?? [];
   const seconds = /^\d{1,12}$/.test(text)
     ? Number(text)
-    : isDay(text.slice(0, 10))
-      ? Math.floor(Date.parse(text) / 1000)
+    : day !== undefined && isDay(day)
+      ? Math.floor(Date.parse(`${day}T${time}${zone.toUpperCase()}`) / 1000)
       : Number.NaN;
   if (!Number.isSafeInteger(seconds) || seconds < 0)
     throw wrong(option, text, 'a date such as 2024-02-29 or seconds since 1970');

@@ -6,7 +6,8 @@
  * - eMule's DAT: `FIRST - LAST , level , comment`, with leading zeros; a range with a level above 127 is allowed;
  * - `FIRST-LAST`, `ADDRESS/BITS` and `ADDRESS`, each with or without a comment after `#`, `;` or `//`.
  *
- * Lines that are empty or begin with `#` or `//` say nothing.
+ * Lines that are empty or begin with `#`, `;` or `//` say nothing. A line with a carriage return within it makes no
+ * sense: it may be a whole list whose lines end with that alone.
  */
 import { RangeCollector, type RangeTables } from './address-ranges.js';
 import { IPV6_WORDS, isMapped, readIpv6 } from './ipv6-text.js';
@@ -103,8 +104,9 @@ export class BlocklistParser {
     if (this.#line === 1 && startsWithMark(bytes, begin, end)) begin += 3;
     while (begin < end && isBlank(bytes[begin])) begin += 1;
     while (begin < end && isBlank(bytes[end - 1])) end -= 1;
-    if (begin >= end || bytes[begin] === HASH || isDoubleSlash(bytes, begin, end)) return;
-    if (this.#readIpv4(bytes, begin, end) || this.#readIpv6(bytes, begin, end)) this.#good += 1;
+    if (isRest(bytes, begin, end)) return;
+    if (hasReturn(bytes, begin, end)) this.#gotBad();
+    else if (this.#readIpv4(bytes, begin, end) || this.#readIpv6(bytes, begin, end)) this.#good += 1;
     else this.#gotBad();
   }
 
@@ -306,6 +308,11 @@ function readLevel(bytes: Uint8Array, begin: number, end: number): boolean | nul
   const { value, end: after } = level;
   const rest = skipBlanks(bytes, after, end);
   return rest === end || bytes[rest] === COMMA ? value >= FIRST_ALLOWED_LEVEL : null;
+}
+
+function hasReturn(bytes: Uint8Array, begin: number, end: number): boolean {
+  for (let at = begin; at < end; at += 1) if (bytes[at] === CR) return true;
+  return false;
 }
 
 /** Whether nothing but a comment follows. */

@@ -71,7 +71,8 @@ export async function readLists(inputs: readonly ListInput[]): Promise<ListsOutc
       return { ok: false, list: reports.length, message: explain(error) };
     }
     const report = parser.endList();
-    if (report.ranges === 0 && report.firstBadLine !== null)
+    // An empty list is what a fetch that failed, or a full disk, leaves behind.
+    if (report.ranges === 0)
       return { ok: false, list: reports.length, message: `no line names a range of addresses; is it a blocklist?` };
     reports.push(report);
   }

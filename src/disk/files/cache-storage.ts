@@ -264,6 +264,11 @@ export class CacheStorage implements Storage {
     if (this.#closed !== null) throw new Error('something was asked of a storage that is closed');
   }
 
+  /** Nobody sends a piece that is padding alone, so it needs no cell. */
+  #has(piece: PieceIndex): boolean {
+    return this.#cells.has(piece) || this.#layout.isPadding(piece);
+  }
+
   /** Where a piece lies in the file. A piece without a cell gets one. */
   #positionOf(piece: PieceIndex): number {
     let cell = this.#cells.get(piece);
@@ -287,13 +292,13 @@ export class CacheStorage implements Storage {
   }
 
   #read({ piece, begin, into }: BlockRead, answered: (failure: Error | null) => void): void {
-    const length = Math.min(into.length, this.#layout.lengthOf(piece) - begin);
-    if (this.#file === null || !this.#cells.has(piece)) {
+    const length = this.#layout.isPadding(piece) ? 0 : Math.min(into.length, this.#layout.lengthOf(piece) - begin);
+    if (!this.#has(piece)) {
       answered(this.#notThere(piece));
       return;
     }
     into.fill(0, Math.max(0, length));
-    if (length <= 0) {
+    if (length <= 0 || this.#file === null) {
       answered(null);
       return;
     }
@@ -313,7 +318,7 @@ export class CacheStorage implements Storage {
     answered: (failure: BtgetError | null, digests: ReturnType<PieceDigests['end']> | null) => void,
   ): void {
     this.#begin();
-    if (!this.#cells.has(piece)) {
+    if (!this.#has(piece)) {
       this.#end(() => answered(null, null));
       return;
     }

@@ -54,6 +54,9 @@ const READ: readonly [Reader, string, unknown][] = [
   [values.readDate, '1700000000', 1_700_000_000],
   [values.readDate, '2024-02-29', 1_709_164_800],
   [values.readDate, '2024-03-01T01:00:00+02:00', 1_709_247_600],
+  [values.readDate, '2024-02-29T12:00', 1_709_208_000],
+  [values.readDate, '2024-02-29 12:00:00', 1_709_208_000],
+  [values.readDate, '2024-02-29t12:00:00.5z', 1_709_208_000],
   [values.readWhole(1, 9), '9', 9],
 ];
 
@@ -73,7 +76,21 @@ const WRONG: readonly [Reader, readonly string[]][] = [
   [values.readPeer, ['', '10.0.0.1', '10.0.0.1:0', '10.0.0.1:65536', '::1:80', 'a b:1', '[x]:1', 'h:1 ']],
   [values.readTrackerUrl, ['', 'tracker', 'ftp://x', 'wss://x/announce', 'javascript:1']],
   [values.readWebUrl, ['udp://x', 'x']],
-  [values.readDate, ['', 'soon', '-5', '2024-02-30', '2023-02-29', '2024-04-31T10:00:00Z', '2024-13-01', '2024-01-00']],
+  [
+    values.readDate,
+    [
+      '',
+      'soon',
+      '-5',
+      '2024-02-30',
+      '2023-02-29',
+      '2024-04-31T10:00:00Z',
+      '2024-13-01',
+      '2024-01-00',
+      '2024-02-29 12:00 PST',
+      '2024-02-29T25:00',
+    ],
+  ],
   [values.readPieceLength, ['8K', '1G', '100K', '0', 'x']],
   [values.readName, ['', '.', '..', 'a/b', 'a\\b', 'a\nb', 'x'.repeat(241)]],
   [values.readWhole(1, 9), ['0', '10', '1.5', '-1', '', 'x']],
@@ -92,4 +109,17 @@ test('a wrong value is a usage failure that names the option', () => {
           (text === '' || error.message.includes(text)),
         `${read.name} ${text}`,
       );
+});
+
+test('a date without a zone is of UTC, wherever the user is', (t) => {
+  const { TZ } = process.env;
+  t.after(() => {
+    if (TZ === undefined) delete process.env['TZ'];
+    else process.env['TZ'] = TZ;
+  });
+  for (const zone of ['America/New_York', 'Asia/Tokyo']) {
+    process.env['TZ'] = zone;
+    assert.notEqual(new Date('2024-02-29T12:00').getTime(), 1_709_208_000_000, 'the zone counts here');
+    assert.equal(values.readDate('2024-02-29T12:00', '--date'), 1_709_208_000);
+  }
 });

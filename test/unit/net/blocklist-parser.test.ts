@@ -98,7 +98,11 @@ const LINES: Readonly<Record<string, readonly string[] | null>> = {
   ' \t ': [],
   '# 1.2.3.4': [],
   '// 1.2.3.4': [],
+  '; 1.2.3.4': [],
   '  #': [],
+  // Lines that end with a carriage return alone are one line to us.
+  'a:1.2.3.4-1.2.3.9\rb:1.2.3.10-1.2.3.20\r': null,
+  '1.2.3.4 # x\r1.2.3.5': null,
   // What is around lines.
   'x:1.2.3.4-1.2.3.9\r': ['1.2.3.4-1.2.3.9'],
   '  1.2.3.4  \r\n': ['1.2.3.4-1.2.3.4'],

@@ -65,10 +65,6 @@ describe('blocklists', { timeout: HANGS_AFTER }, () => {
     }
   });
 
-  it('that hold nothing but remarks block nothing', async () => {
-    assert.equal((await readBlocklist([write('remarks', '# nothing\n'), write('empty', '')])).status.ranges, 0);
-  });
-
   it('that cannot be used are named, with the reason', async () => {
     const gone = join(dir, 'gone');
     const good = write('good', LIST);
@@ -81,10 +77,12 @@ describe('blocklists', { timeout: HANGS_AFTER }, () => {
     assert.equal(await refusalOf(cut), `blocklist ${cut}: it ends too early for a gzip file`);
     const damaged = write('damaged', packed.fill(0xff, 20, 40));
     assert.equal(await refusalOf(damaged), `blocklist ${damaged}: its gzip data is damaged`);
-    for (const content of ['<html>\n<body>\n', Buffer.from('377abcaf271c', 'hex')]) {
+    for (const content of ['<html>\n<body>\n', Buffer.from('377abcaf271c', 'hex'), '', '# nothing\n', gzipSync('')]) {
       const page = write('page', content);
       assert.equal(await refusalOf(page), `blocklist ${page}: no line names a range of addresses; is it a blocklist?`);
     }
+    const [empty, noList] = [write('empty', ''), 'no line names a range of addresses; is it a blocklist?'];
+    assert.equal(await refusalOf(good, empty), `blocklist ${empty}: ${noList}`, 'each list, not all together');
     assert.equal(await refusalOf(''), "lists[0]: '' is not a path or an http(s) URL");
   });
 

@@ -112,6 +112,22 @@ describe('a storage that forgets', { timeout: HANGS_AFTER }, () => {
     });
   }
 
+  it('has every piece that is padding alone, and keeps nothing of it', () => {
+    const files = [
+      ...FILES.slice(0, 1),
+      { path: 'a/.pad', length: 3 * PIECE, padding: true },
+      { path: 'a/z', length: 9 },
+    ];
+    const sample = sampleTorrent(files, PIECE);
+    const scene = new Scene(sample);
+    assert.equal(sample.layout.isPadding(sample.piece(2)), true);
+    assert.deepEqual(scene.write(2), RIGHT);
+    assert.deepEqual(scene.read(2), Buffer.alloc(PIECE));
+    assert.deepEqual(scene.read(2, 9, 99), Buffer.alloc(99));
+    assert.equal(scene.storage.cellCount, 0);
+    assert.equal(scene.read(0), null, 'another piece is not there');
+  });
+
   it('tells which blocks of a piece of version 2 are there', () => {
     const sample = v2Torrent(FILES, PIECE, '2');
     const scene = new Scene(sample);
