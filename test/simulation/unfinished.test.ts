@@ -102,6 +102,38 @@ function inFirstPiece(how: How = {}): Run {
   return first;
 }
 
+/** What was left, copied: each file has the bytes that it had, and is another one to the system. */
+function copyOfLeft({ image, journal }: Left, change: (bytes: Buffer) => void = () => undefined): Left {
+  const files = (image as DiskImage).files.map(({ part, final }) => {
+    if (part !== null) change(part.bytes);
+    const copied = part === null ? null : { ...part, inode: part.inode + 100n, bornAt: part.bornAt + 100n };
+    return { part: copied, final };
+  });
+  return { journal: journal ?? null, image: { ...(image as DiskImage), files } };
+}
+
+for (const [name, how] of [
+  ['', {}],
+  [', without part names', { torrent: { partNames: false } }],
+] as const) {
+  test(`what is copied to another disk before its first piece is whole goes on there${name}`, () => {
+    const first = inFirstPiece(how);
+    assert.ok(blocksIn(first.left) > 40);
+    const second = run(null, { ...how, found: copyOfLeft(first.left) });
+    assertWhole(second);
+    assert.ok(first.downloaded + second.downloaded < content.length + UNDER_WAY);
+  });
+}
+
+test('another file with the name of a part that is not whole is a stranger’s, whatever the journal says', () => {
+  const { left } = inFirstPiece();
+  for (const change of [(bytes: Buffer) => bytes.fill(7), (bytes: Buffer) => bytes.fill(0).write('mine', 100 * KIB)]) {
+    const { client, swarm } = run(8_000, { found: copyOfLeft(left, change) });
+    assert.match(swarm.log.join('\n'), /exists and shares nothing with the torrent/);
+    assert.equal(client.torrent.status().downloaded, 0);
+  }
+});
+
 for (const [name, how] of [
   ['', {}],
   [', whose pieces are too long for memory', { client: { maxSlotLength: 512 * KIB } }],

@@ -18,6 +18,7 @@ import { findBlankFiles } from './blank-files.js';
 import { type CheckedData, DataCheck, type DataCheckParts, type SurveyedFiles } from './data-check.js';
 import { judgeLinkedFiles } from './linked-files.js';
 import { type JudgedFiles, planTakeover } from './plan-takeover.js';
+import { provedFiles } from './proved-files.js';
 import { Takeover, type TakeoverParts } from './takeover.js';
 
 /** Looks for the torrent's files one folder too high. Answers once: the options that find them there, or null. */
@@ -156,7 +157,9 @@ export class ExistingData {
   #prove(survey: SurveyedFiles, data: CheckedData): void {
     const { storage, layout, options } = this.#parts;
     proveBlocks(storage, layout, options.mode === 'seed' ? new Map() : data.unfinished, (unfinished) => {
-      if (!this.#stopped) this.#findBlank(survey, { ...data, unfinished });
+      if (this.#stopped) return;
+      const known = new Set([...data.known, ...provedFiles(this.#parts.metainfo.files, layout, unfinished)]);
+      this.#findBlank(survey, { ...data, unfinished, known });
     });
   }
 
