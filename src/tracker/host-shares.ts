@@ -21,6 +21,12 @@ export class HostShares<Item extends object> {
     return items === undefined ? 0 : items instanceof Set ? items.size : 1;
   }
 
+  /** The items of a host, the oldest first. */
+  of(host: string): readonly Item[] {
+    const items = this.#items.get(host);
+    return items === undefined ? [] : items instanceof Set ? [...items] : [items];
+  }
+
   /** `host` is a key of `hostKey`. `item` must not be here already. */
   add(host: string, item: Item): void {
     const items = this.#items.get(host);

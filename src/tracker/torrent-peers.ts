@@ -104,6 +104,11 @@ export class TorrentPeers {
     return this.#shares.countOf(source);
   }
 
+  /** Other peers that the same host announces at the same address and port. */
+  twinsOf(peer: TrackedPeer): readonly TrackedPeer[] {
+    return this.#shares.of(peer.source).filter((other) => other !== peer && other.compact.equals(peer.compact));
+  }
+
   /** The peer of that host that has been silent for the longest time. */
   oldestOf(source: string): TrackedPeer | undefined {
     return this.#shares.oldestOf(source);

@@ -143,7 +143,9 @@ export class Tracker {
       torrent.downloaded += 1;
       this.#counts.completions += 1;
     }
+    const isNewThere = known === undefined || known.host !== host || known.port !== query.port;
     this.#update(torrent, peer, query);
+    if (isNewThere) this.#forgetFormer(torrent, peer);
     const count = Math.min(query.numwant ?? this.#options.numwant, maxPeers);
     return { ...this.countsOf(infoHash), peers: torrent.deal(peer, count, this.#parts.random, family) };
   }
@@ -229,6 +231,15 @@ export class Tracker {
     if (checked && !isBarred && peer.reachable === 'unchecked' && this.#mayBeCalledBack(peer)) {
       this.#callBack(torrent, peer, infoHash);
     }
+  }
+
+  /**
+   * A client that was killed and started again has a new peer id, and what it was before is no peer any more. Ports of
+   * other services are said by clients that nobody can dial, of which one host may have several.
+   */
+  #forgetFormer(torrent: TorrentPeers, peer: TrackedPeer): void {
+    if (isServicePort(peer.port)) return;
+    for (const former of torrent.twinsOf(peer)) this.#table.remove(former);
   }
 
   /** We forget failed checks after a while, because the peer may have opened its port since. */

@@ -19,6 +19,9 @@ const OTHER = Buffer.alloc(20, 0x25);
 type Fields = Record<string, string | number>;
 type Answer = Record<string, unknown>;
 
+const portOf = (name: string): number =>
+  10_000 + [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 40_000, 0);
+
 /** A bencoded value in a readable form: text for bytes, plain objects for dictionaries. */
 function plain(value: BencodeValue): unknown {
   if (Buffer.isBuffer(value)) return value.toString('latin1');
@@ -58,10 +61,13 @@ function setUp(
     assert.equal(status, 200);
     return plain(decodeBencode(body, CANONICAL)) as Answer;
   };
-  /** Announces as the peer `name`, which listens at its own address and port 7001. */
+  /**
+   * Announces as the peer `name`. Peers of one letter listen at addresses of their own and port 7001, all others at
+   * ports of their own.
+   */
   const announce = (name: string, fields: Fields = {}, host = `8.0.0.${name.charCodeAt(0)}`): Answer => {
     const own: Fields = {
-      port: 7001,
+      port: name.length === 1 && host === `8.0.0.${name.charCodeAt(0)}` ? 7001 : portOf(name),
       left: 5,
       compact: 1,
       info_hash: escapeBytes(TORRENT),
@@ -110,7 +116,7 @@ test('an answer holds intervals, counts and compact peers', () => {
 test('peers as dictionaries come with their ids or without', () => {
   const { announce } = setUp();
   announce('a');
-  announce('c', {}, '2001:db8::1');
+  announce('c', { port: 7001 }, '2001:db8::1');
   const peers = (fields: Fields) => {
     const list = announce('b', { compact: 0, ...fields })['peers'] as { ip: string }[];
     return list.sort((x, y) => (x.ip < y.ip ? -1 : 1));
@@ -201,6 +207,26 @@ test('a known peer id is believed with its key, or without one from its address'
     ['8.0.0.1', '8.0.0.2', '8.0.0.1'].map((host) => reason(plainly.announce('a', {}, host))),
     ['ok', stolen, 'ok'],
   );
+});
+
+test('a client that was started again has a new peer id and takes the place of what it was', () => {
+  const { announce, told } = setUp();
+  const counts = ({ complete, incomplete }: Answer) => [complete, incomplete];
+  announce('a', { left: 0 });
+  assert.deepEqual(counts(announce('b', { port: 7001 }, '8.0.0.97')), [0, 1], 'at the same address and port');
+  assert.deepEqual(told('z'), ['b']);
+  announce('c', { port: 7002 }, '8.0.0.97');
+  assert.deepEqual(told('z').sort(), ['b', 'c'], 'another port of that host is another client');
+  announce('c', { port: 7001 }, '8.0.0.97');
+  assert.deepEqual(told('z'), ['c'], 'a client that moves there too');
+  announce('d', { port: 7001 }, '8.0.0.98');
+  assert.deepEqual(told('z').sort(), ['c', 'd'], 'the same port of another host');
+});
+
+test('clients of one host that say that nobody can dial them do not displace each other', () => {
+  const { announce } = setUp();
+  announce('a', { port: 1 });
+  assert.equal(announce('b', { port: 1 }, '8.0.0.97')['incomplete'], 2);
 });
 
 test('others hear the new address of a peer that moved', () => {
