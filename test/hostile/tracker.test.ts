@@ -48,8 +48,17 @@ async function startTracker(t: TestContext, ...more: string[]): Promise<TrackerA
   return { port: Number(port), pid: program.child.pid ?? 0 };
 }
 
+/** Each peer has a port of its own, or it would take the place of another one of its host. */
+const portOf = (peerId: Buffer): number => 10_000 + (peerId.readUInt16BE() % 50_000);
+
 function announcePath(fields: Readonly<Record<string, string | number>>, infoHash = TORRENT, peerId = randomBytes(20)) {
-  const own = { info_hash: escapeBytes(infoHash), peer_id: escapeBytes(peerId), port: 6881, left: 5, compact: 1 };
+  const own = {
+    info_hash: escapeBytes(infoHash),
+    peer_id: escapeBytes(peerId),
+    port: portOf(peerId),
+    left: 5,
+    compact: 1,
+  };
   const query = Object.entries({ ...own, ...fields }).map(([key, value]) => `${key}=${value}`);
   return `/announce?${query.join('&')}`;
 }
@@ -163,7 +172,15 @@ class UdpClient {
 
   #announceOf(transactionId: number, infoHash: Buffer, peerId: Buffer): UdpTrackerRequest {
     const counts = { downloaded: 0, left: 5, uploaded: 0, event: null, ip: null, key: 0, numwant: 200, urlData: '' };
-    return { kind: 'announce', connectionId: this.#id, transactionId, infoHash, peerId, port: 6881, ...counts };
+    return {
+      kind: 'announce',
+      connectionId: this.#id,
+      transactionId,
+      infoHash,
+      peerId,
+      port: portOf(peerId),
+      ...counts,
+    };
   }
 
   #send(request: UdpTrackerRequest): void {
