@@ -61,7 +61,7 @@ export class LocalLayers {
     this.#storage = openStorage({ timers: null, metainfo: ofTrees, layout: this.#layout, ...places });
     this.#storage.survey(
       (outcome) => {
-        if (outcome.ok) this.#begin(outcome.files);
+        if (outcome.ok) this.#chooseNames(outcome.files);
         else this.#end();
       },
       () => undefined,
@@ -79,15 +79,38 @@ export class LocalLayers {
     this.#storage.close(() => undefined);
   }
 
+  /** Of a file that lies under both of its names the one under the final name may be whole. */
+  #chooseNames(found: readonly FileSurvey[]): void {
+    if (this.#stopped) return;
+    const both = this.#files.filter(
+      (file) => found[file]?.hasFinalBeside === true || found[file]?.isPartTaken === true,
+    );
+    if (both.length === 0) {
+      this.#begin(found);
+      return;
+    }
+    this.#storage.passOverParts(both, (passed) => {
+      if (this.#stopped) return;
+      this.#notePresent(found);
+      const finals = [...found];
+      if (passed.ok) for (const [at, file] of both.entries()) finals[file] = passed.files[at] as FileSurvey;
+      this.#begin(finals);
+    });
+  }
+
   #begin(found: readonly FileSurvey[]): void {
     const { files } = this.#metainfo;
-    for (const [file, { length }] of found.entries()) if (length > 0) this.#present.add(file);
+    this.#notePresent(found);
     this.#files = this.#files.filter((file) => {
       const there = found[file];
       return there?.found === 'final' && there.length === files[file]?.length;
     });
     for (const file of this.#files) this.#checkLength += files[file]?.length ?? 0;
     this.#nextFile();
+  }
+
+  #notePresent(found: readonly FileSurvey[]): void {
+    for (const [file, { length }] of found.entries()) if (length > 0) this.#present.add(file);
   }
 
   #nextFile(): void {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, test } from 'node:test';
 import type { Metainfo } from '../../../../src/metainfo/metainfo.js';
@@ -55,6 +55,16 @@ describe('piece layers of the files that are there', () => {
       assert.deepEqual(layers, sample.layers);
       const length = 5 * 32_768 + 1 + 7 * 32_768 + 2 * 32_768;
       assert.deepEqual(local.progress, { checked: length, length });
+      await folder.end();
+    });
+
+    test(`are made of a whole file beside a part of its name, version ${version}`, async () => {
+      const folder = diskFolder();
+      write(folder, sample, (_path, bytes) => bytes);
+      writeFileSync(folder.at('top/a.part'), 'begun');
+      mkdirSync(folder.at('top/c.part'));
+      assert.deepEqual((await find(folder, withoutLayers(sample))).layers, sample.layers);
+      assert.ok(existsSync(folder.at('top/a.part')));
       await folder.end();
     });
 
