@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { sha1 } from '../../src/base/digest.js';
+import type { SeekingTorrent } from '../../src/discovery/peer-source.js';
 import { linkOf } from '../../src/metainfo/magnet.js';
 import type { Metainfo } from '../../src/metainfo/metainfo.js';
 import { parseMetainfo } from '../../src/metainfo/parse-metainfo.js';
@@ -180,6 +181,50 @@ describe('a download of some files whose layers the .torrent does not tell', () 
       third.stop();
     });
   }
+});
+
+describe('a private torrent of which a link tells the metadata', () => {
+  const sample = v2Torrent(FILES, PIECE, '2', { info: { private: 1 } });
+  const link = { ...linkOf(sample.metainfo), trackers: [] };
+
+  /** Announces nothing, and counts what may still find peers elsewhere. */
+  class Elsewhere {
+    open = 0;
+    readonly create = ({ timers }: SeekingTorrent) => ({
+      begin: () => {
+        this.open += 1;
+      },
+      completed: () => undefined,
+      stop: (answered: () => void) => {
+        this.open -= 1;
+        timers.addTask(answered, 0);
+      },
+    });
+  }
+
+  test('begins with files that need no layer, and has left all public sources of peers', () => {
+    const swarm = new SimulatedSwarm(sample, 1);
+    peerAt(swarm, sample, true);
+    const elsewhere = new Elsewhere();
+    const options = { peerSources: [elsewhere.create], torrent: { ...FROM_PEER, ...select('b') } };
+    const leech = swarm.startMagnet(link, options);
+    untilBegun(swarm, leech);
+    swarm.timeline.run(5_000);
+    assert.deepEqual([leech.failure, elsewhere.open, leech.torrent.status().peers], [null, 0, 1]);
+    swarm.stop();
+  });
+
+  test('is seeded by the layers that are made of its files, and has left all public sources of peers', () => {
+    const swarm = new SimulatedSwarm(sample, 1);
+    peerAt(swarm, sample, true);
+    const elsewhere = new Elsewhere();
+    const torrent = { ...FROM_PEER, mode: 'seed' } as const;
+    const seed = swarm.startMagnet(link, { image: diskWith(sample, ['a']), peerSources: [elsewhere.create], torrent });
+    untilBegun(swarm, seed);
+    swarm.timeline.run(5_000);
+    assert.deepEqual([seed.failure, elsewhere.open, seed.torrent.status().have], [null, 0, 5 * PIECE - 7]);
+    swarm.stop();
+  });
 });
 
 describe('a seed with a part of a torrent whose layers the .torrent does not tell', () => {
