@@ -54,8 +54,8 @@ export interface Metainfo {
    */
   readonly pieceRoots: Buffer | null;
   /**
-   * Files whose piece layer the torrent does not tell, by index: it comes from peers then. Empty for version 1. A file
-   * of one piece needs no layer.
+   * Files whose piece layer nobody has told yet, by index: it is made of the file or comes from peers. Without it no
+   * piece of the file can be proved. Empty for version 1. A file of one piece needs no layer.
    */
   readonly missingLayers: readonly number[];
   /** Bytes of all pieces: with the padding that version 1 lists, without that of version 2. */

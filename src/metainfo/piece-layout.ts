@@ -49,6 +49,8 @@ export class PieceLayout {
   readonly #files: readonly TorrentFile[];
   /** By piece: the index of its file. Null for version 1. */
   readonly #fileOf: Uint32Array | null;
+  /** Files whose piece layer is not known, by index. */
+  readonly #withoutLayer: ReadonlySet<number>;
   readonly #padding: Padding;
 
   constructor(metainfo: LayoutMetainfo) {
@@ -62,6 +64,7 @@ export class PieceLayout {
     this.#files = metainfo.files;
     this.#padding = new Padding(this.#files);
     this.#fileOf = metainfo.version === '1' ? null : filesByPiece(this.#files, metainfo);
+    this.#withoutLayer = new Set(metainfo.missingLayers);
   }
 
   /** `index` as the index of a piece; undefined when this torrent has no such piece. */
@@ -132,7 +135,15 @@ export class PieceLayout {
     return this.lengthOf(piece) - known;
   }
 
-  /** What the bytes of the piece must give. */
+  /**
+   * Whether we know what the bytes of the piece must give. Of a file whose piece layer is not known we do not, also in
+   * a hybrid: what SHA-1 alone proves may be wrong to peers of version 2. Such a piece is never checked or asked for.
+   */
+  isProvable(piece: PieceIndex): boolean {
+    return this.#withoutLayer.size === 0 || !this.#withoutLayer.has(this.#fileOf?.[piece] ?? -1);
+  }
+
+  /** What the bytes of the piece must give. No bytes give the root of a piece that is not provable. */
   proofOf(piece: PieceIndex): PieceProof {
     const sha1 = this.isV2Alone ? null : this.#hashes.subarray(piece * V1_HASH_LENGTH, (piece + 1) * V1_HASH_LENGTH);
     if (this.#roots === null) return { sha1, root: null, width: 0 };

@@ -4,15 +4,18 @@
  * session it is one torrent.
  */
 import { BtgetError } from '../base/failure.js';
+import type { TrackerAnswer } from '../discovery/trackers/rerequester.js';
 import { wireHashes } from '../metainfo/info-hash.js';
 import { knownLayers, withLayers } from '../metainfo/layers.js';
 import { linkOf, type MagnetLink } from '../metainfo/magnet.js';
 import type { Metainfo, TorrentFile } from '../metainfo/metainfo.js';
 import type { ByteRun } from '../metainfo/padding.js';
 import type { Parsing } from '../metainfo/parsing.js';
+import { selectFiles } from '../metainfo/selection.js';
 import { KeptMetadata } from '../resume/kept-metadata.js';
 import type { Encoder } from '../swarm/connections/encoder.js';
 import { LocalLayers } from '../torrent/existing/local-layers.js';
+import { neededLayers } from '../torrent/existing/needed-layers.js';
 import { MetadataTorrent } from '../torrent/metadata-torrent.js';
 import type { ContentReader } from '../torrent/reading/content-reader.js';
 import type { TorrentEvents, TorrentStatus } from '../torrent/status.js';
@@ -24,8 +27,9 @@ import type { RefusalCode } from '../wire/refusal.js';
 /** What happens to a torrent in both of its lives. */
 export interface MagnetEvents extends TorrentEvents {
   /**
-   * The metadata is known, with the piece layers of version 2. From here on the events are those of any torrent. Of a
-   * hybrid whose layers nobody gives, `pieceRoots` is null.
+   * The metadata is known, with the piece layers of version 2 of the wanted files. Those of others may be in
+   * `missingLayers`, and of a seed those of wanted files that it cannot prove. From here on the events are those of any
+   * torrent. Of a hybrid whose layers nobody gives, `pieceRoots` is null.
    */
   gotMetadata(metainfo: Metainfo): void;
 }
@@ -51,6 +55,10 @@ export class MagnetTorrent {
   #current: TorrentLife;
   #reading: Parsing | null = null;
   #hashing: LocalLayers | null = null;
+  /** The files that have bytes on the disk; null until that was looked at. */
+  #present: ReadonlySet<number> | null = null;
+  /** The first life looks for peers. */
+  #isSeeking = false;
   #stopped = false;
 
   constructor(
@@ -67,12 +75,14 @@ export class MagnetTorrent {
     const link = origin.kind === 'torrent' ? linkOf(origin.metainfo) : origin.link;
     this.#link = link;
     this.#kept = new KeptMetadata({ ...parts, timers: parts.rawServer }, link, options.dir);
-    const torrent = new MetadataTorrent(parts, link, known, options, {
-      gotMetadata: (metainfo) => this.#begin(metainfo, torrent),
-      trackerAnswered: (report) => events.trackerAnswered(report),
-      warned: (code, message) => events.warned(code, message),
-      failed: (failure) => events.failed(failure),
-    });
+    const first = {
+      gotMetadata: (metainfo: Metainfo) => this.#gotMetadata(metainfo, torrent),
+      trackerAnswered: (report: TrackerAnswer) => events.trackerAnswered(report),
+      warned: (code: string, message: string) => events.warned(code, message),
+      failed: (failure: BtgetError | Error) => events.failed(failure),
+    };
+    const needed = (metainfo: Metainfo) => this.#neededLayers(metainfo);
+    const torrent = new MetadataTorrent(parts, link, known, options, first, needed);
     this.#current = { life: 'metadata', torrent };
   }
 
@@ -98,10 +108,11 @@ export class MagnetTorrent {
   start(): void {
     this.#reading = this.#kept.read(this.#link, (kept) => {
       this.#reading = null;
-      if (this.#stopped || this.#current.life === 'content') return;
+      // Meanwhile a peer that dialled us may have sent the metadata of what this seeds, and then the files are hashed.
+      if (this.#stopped || this.#current.life === 'content' || this.#hashing !== null) return;
       const { torrent } = this.#current;
       const known = this.#join(kept);
-      if (known === null) torrent.start();
+      if (known === null) this.#seek(null, torrent);
       else this.#know(known, torrent);
     });
   }
@@ -145,22 +156,60 @@ export class MagnetTorrent {
     return kept === null ? metainfo : (withLayers(metainfo, knownLayers(kept)) ?? metainfo);
   }
 
+  /** Makes the layers of the wanted files that are there, and then begins, or asks peers for others. */
   #know(known: Metainfo, torrent: MetadataTorrent): void {
-    if (known.missingLayers.length === 0) {
+    const wanted = this.#wantedLayers(known);
+    if (wanted.length === 0) {
       this.#begin(known, torrent);
       return;
     }
     const { openStorage } = this.#parts;
-    this.#hashing = new LocalLayers(openStorage, known, this.#options, (layers) => {
+    this.#hashing = new LocalLayers(openStorage, known, wanted, this.#options, ({ layers, present }) => {
       this.#parts.rawServer.addTask(() => {
         this.#hashing = null;
+        this.#present = present;
         // Meanwhile peers that dialled us may have sent all of it.
         if (this.#stopped || this.#current.life === 'content') return;
         const more = withLayers(known, layers) ?? known;
-        if (more.missingLayers.length === 0) this.#begin(more, torrent);
-        else torrent.start(more);
+        if (this.#neededLayers(more).length === 0) this.#begin(more, torrent);
+        else this.#seek(more, torrent);
       }, 0);
     });
+  }
+
+  /** Looks for peers that give what is missing. `known`: what we know of the torrent by now. */
+  #seek(known: Metainfo | null, torrent: MetadataTorrent): void {
+    if (!this.#isSeeking) torrent.start(known);
+    else if (known !== null) torrent.ask(known);
+    this.#isSeeking = true;
+  }
+
+  /** The metadata has come from peers. A seed makes the layers of its files before it asks others for them. */
+  #gotMetadata(metainfo: Metainfo, torrent: MetadataTorrent): void {
+    const isLookedAt = this.#options.mode === 'download' || this.#present !== null;
+    if (isLookedAt) this.#begin(metainfo, torrent);
+    else if (this.#hashing === null) this.#know(metainfo, torrent);
+  }
+
+  /** The files whose layers must be here before the content begins, by index. */
+  #neededLayers(metainfo: Metainfo): readonly number[] {
+    const wanted = this.#wantedFiles(metainfo);
+    return wanted === null ? [] : neededLayers(metainfo, wanted, this.#options.mode, this.#present);
+  }
+
+  #wantedLayers(metainfo: Metainfo): readonly number[] {
+    const wanted = this.#wantedFiles(metainfo);
+    return metainfo.missingLayers.filter((file) => wanted?.has(file) === true);
+  }
+
+  /** Null when the torrent has none of the files that the user selected: the second life says so. */
+  #wantedFiles(metainfo: Metainfo): ReadonlySet<number> | null {
+    try {
+      return selectFiles(metainfo, this.#options.selection);
+    } catch (failure) {
+      if (!(failure instanceof BtgetError)) throw failure;
+      return null;
+    }
   }
 
   #begin(metainfo: Metainfo, first: MetadataTorrent): void {

@@ -63,7 +63,10 @@ export type ListenAnswer =
 
 /** What happens to a torrent that is added with its .torrent. */
 export interface AddedEvents extends TorrentEvents {
-  /** The layers that the .torrent does not tell are here. A torrent with a whole .torrent does not call this. */
+  /**
+   * The layers that the .torrent does not tell and that are needed are here. A torrent with a whole .torrent does not
+   * call this.
+   */
   gotMetadata?(metainfo: Metainfo): void;
 }
 
@@ -187,7 +190,8 @@ export class Session {
 
   /**
    * Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. When its .torrent does not
-   * tell all piece layers of version 2, they are made of the data or fetched first, as the metadata of a link is.
+   * tell all piece layers of version 2, those of wanted files are made of the data or fetched first, as the metadata of
+   * a link is.
    * Throws a 'usage' failure when the torrent has none of the selected files, and 'target-busy' when the session has
    * this torrent already.
    */

@@ -40,8 +40,9 @@ import type { HandoverTarget, MetadataHandover, TorrentParts } from './torrent-p
 /** What happens to a torrent in its first life. */
 export interface MetadataEvents {
   /**
-   * The metadata is here, and its hash is right, and no layer is missing. Of a hybrid whose layers nobody gives,
-   * `pieceRoots` is null. The listener must then call `handOver` or `stop`.
+   * The metadata is here, and its hash is right, and no layer is missing that is needed. Of a hybrid whose
+   * layers nobody gives, `pieceRoots` is null. The listener must then call `handOver` or `stop`, now or later; `ask`
+   * asks for more layers before.
    */
   gotMetadata(metainfo: Metainfo): void;
   trackerAnswered(report: TrackerAnswer): void;
@@ -68,6 +69,7 @@ export class MetadataTorrent {
   readonly link: MagnetLink;
   readonly #parts: TorrentParts;
   readonly #options: TorrentOptions;
+  readonly #neededLayers: (metainfo: Metainfo) => readonly number[];
   readonly #layerOptions: LayerFetchOptions;
   readonly #events: MetadataEvents;
   readonly #context: RawServerContext;
@@ -91,17 +93,22 @@ export class MetadataTorrent {
   #isPrivate: boolean;
   readonly #whenEnded: (() => void)[] = [];
 
-  /** `known`: what we know of the torrent already, but for some layers; null for nothing but the link. */
+  /**
+   * `known`: what we know of the torrent already, but for some layers; null for nothing but the link. `neededLayers`
+   * tells which files of `missingLayers` are in want of their layers, by index.
+   */
   constructor(
     parts: TorrentParts,
     link: MagnetLink,
     known: Metainfo | null,
     options: TorrentOptions,
     events: MetadataEvents,
+    neededLayers: (metainfo: Metainfo) => readonly number[] = ({ missingLayers }) => missingLayers,
     layerOptions: LayerFetchOptions = DEFAULT_LAYER_FETCH_OPTIONS,
   ) {
     this.link = link;
     this.#isPrivate = known?.private ?? false;
+    this.#neededLayers = neededLayers;
     this.#layerOptions = layerOptions;
     this.#parts = parts;
     this.#options = options;
@@ -169,11 +176,21 @@ export class MetadataTorrent {
     this.#context.addTask(() => {
       if (this.#stage !== 'running') return;
       // A peer that dialled us may have told the metadata before.
-      if (known !== null && this.#metainfo === null) this.#know(known);
+      if (known !== null && this.#layers === null) this.#know(known);
       if (this.#stage !== 'running') return;
       this.#dialNamed((code, message) => this.#events.warned(code, message));
       this.#sources().begin();
       this.#makeWayLater();
+    }, 0);
+  }
+
+  /**
+   * Asks peers for layers after all, once `gotMetadata` was told. `known`: what we know of the torrent by now. To be
+   * called after `start`.
+   */
+  ask(known: Metainfo): void {
+    this.#context.addTask(() => {
+      if (this.#stage === 'running' && this.#layers === null) this.#know(known);
     }, 0);
   }
 
@@ -320,7 +337,7 @@ export class MetadataTorrent {
     else throw outcome.failure;
   }
 
-  /** The metadata is known. What is missing now are layers, if anything. */
+  /** The metadata is known. What is needed now are layers, if anything. */
   #know(metainfo: Metainfo): void {
     this.#fetch.stop();
     this.#metainfo = metainfo;
@@ -330,13 +347,18 @@ export class MetadataTorrent {
     }
     if (metainfo.private) this.#becomePrivate(this.#stage === 'running');
     if (!this.#tryToSetHashes(metainfo)) return;
+    const missingLayers = this.#neededLayers(metainfo);
+    if (missingLayers.length === 0) {
+      this.#events.gotMetadata(metainfo);
+      return;
+    }
     // A connection may have turned out to be one of version 2.
     for (const connection of this.#peers.connections) this.#hashMessages.connectionMade(connection);
     this.#layers = new LayerFetch(
       {
         timers: this.#context,
         fetch: this.#hashes,
-        metainfo,
+        metainfo: { ...metainfo, missingLayers },
         gotLayers: (layers) => this.#gotLayers(metainfo, layers),
         nobodyGives: () => this.#nobodyGivesLayers(metainfo),
       },
@@ -347,7 +369,8 @@ export class MetadataTorrent {
 
   #gotLayers(metainfo: Metainfo, layers: ReadonlyMap<number, Buffer>): void {
     const whole = withLayers(metainfo, layers);
-    if (whole === undefined || whole.missingLayers.length > 0) throw new Error('the layers are not those of the files');
+    if (whole === undefined || this.#neededLayers(whole).length > 0)
+      throw new Error('the layers are not those of the files');
     this.#events.gotMetadata(whole);
   }
 

@@ -109,6 +109,30 @@ describe('torrents of version 2 on the command line', { concurrency: 2, timeout:
       kind.check(folder);
     });
 
+    it(`seed a part of version ${kind.name} without layers, of which others get what they select`, async (t) => {
+      const part = `part-${kind.name}`;
+      cpSync(join(dir, kind.name), join(dir, part), { recursive: true });
+      rmSync(join(dir, part, 'data/one.bin'));
+      const bare = `${kind.name}-bare.torrent`;
+      const seed = new BtgetProcess(t, dir, ['seed', bare, '-d', part, ...LOOPBACK]);
+      const [, peer = ''] = await seed.says(/listening on (\S+)\n[\s\S]*missing: one\.bin\n/);
+      for (const [source, file, number] of [
+        [bare, 'three.txt', 1],
+        [bare, 'two.bin', 2],
+        [kind.v2, 'two.bin', 3],
+      ] as const) {
+        const folder = `${part}-${number}`;
+        const args = [source, '--select', file, '--peer', peer, '-d', folder, ...LOOPBACK];
+        const { code, err } = await runBtget(t, dir, args);
+        assert.equal(code, 0, err);
+      }
+      const { code, err } = await runBtget(t, dir, ['cat', '-q', bare, 'two.bin', '--peer', peer, ...LOOPBACK]);
+      assert.equal(code, 0, err);
+      seed.process.kill('SIGINT');
+      const end = await seed.ended;
+      assert.match(end.err, /^PART /m);
+    });
+
     it(`show a link of version ${kind.name}, and save a .torrent with its layers`, async (t) => {
       const peer = await kind.seed(t);
       const saved = `saved-${kind.name}.torrent`;

@@ -176,10 +176,14 @@ export class TorrentJob implements MagnetEvents {
     return status === undefined ? [] : this.#stall.reasons(status);
   }
 
-  /** Why the torrent is not done when its time is over. Undefined while data comes, and for a torrent that seeds. */
+  /**
+   * Why the torrent is not done when its time is over. Undefined while data comes, and for a seed that has
+   * its metadata.
+   */
   get reasonAtEnd(): Pick<StallReason, 'message' | 'hint'> | undefined {
     const status = this.#takeStatus();
-    if (status === undefined || this.isDone || this.#owner.mode === 'seed') return undefined;
+    if (status === undefined || this.isDone) return undefined;
+    if (this.#owner.mode === 'seed' && status.state !== 'metadata') return undefined;
     return this.#stall.reasonAtEnd(status, this.idleFor);
   }
 
@@ -351,7 +355,7 @@ export function beginJob(
   const job = new TorrentJob(source.input, subjectOf(source), options, hasTrackers, owner);
   if (source.kind === 'torrent') {
     job.joined(session.addTorrent(source.metainfo, options, job));
-    // The layers that are missing come first, and then the torrent tells of its metadata itself.
+    // The layers that are needed come first, and then the torrent tells of its metadata itself.
     if (source.metainfo.missingLayers.length === 0) job.gotMetadata(source.metainfo);
   } else job.joined(session.addMagnet(source.link, optionsForLink(source.link, source.peers, options), job));
   return job;

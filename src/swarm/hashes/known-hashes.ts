@@ -202,7 +202,7 @@ export class KnownHashes {
     for (; this.#noted < end; this.#noted += 1) {
       const { piecesRoot, length } = this.#parts.metainfo.files[this.#noted] as TorrentFile;
       // A range has two hashes at the least, and the tree of one block has but one.
-      if (piecesRoot === undefined || length <= BLOCK_LENGTH) continue;
+      if (piecesRoot === undefined || length <= BLOCK_LENGTH || this.#lacksLayer(this.#noted)) continue;
       const key = piecesRoot.toString('latin1');
       const first = this.#firstFiles.get(key);
       if (first === undefined) {
@@ -213,6 +213,13 @@ export class KnownHashes {
       if (twins.length < MAX_TWINS) twins.push(this.#noted);
       this.#twins.set(first, twins);
     }
+  }
+
+  /** Whether we know no hash of the file but its root, so that we can prove nothing of it to anyone. */
+  #lacksLayer(file: number): boolean {
+    const { layout, metainfo } = this.#parts;
+    const first = layout.pieceIndex((metainfo.files[file] as TorrentFile).begin / layout.pieceLength);
+    return first === undefined || !layout.isProvable(first);
   }
 
   /** A piece that we have, of any file with these bytes, that holds the leaves of the range. */

@@ -57,7 +57,9 @@ export function chooseFinalNames(
     const ofBoth = new Bitfield(layout.pieceCount);
     for (const file of both) addPieces(ofBoth, metainfo.files[file] as TorrentFile, layout);
     const verified = new Set<number>();
-    const pieces = piecesToCheck(metainfo, layout, finals, null).filter((piece) => ofBoth.has(piece));
+    const pieces = piecesToCheck(metainfo, layout, finals, null).filter(
+      (piece) => ofBoth.has(piece) && layout.isProvable(piece),
+    );
     let failure: BtgetError | null = null;
     const checkEnded = (): void => {
       if (failure === null) end();

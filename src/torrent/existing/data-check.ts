@@ -39,7 +39,7 @@ export interface CheckedData {
   readonly unflushed: readonly PieceIndex[];
   /** Files that are ours by what the journal says. */
   readonly known: ReadonlySet<number>;
-  /** Files with unwanted pieces that were neither believed nor hashed. */
+  /** Files with pieces that were neither believed nor hashed: unwanted ones, or such as nothing can prove. */
   readonly skipped: ReadonlySet<number>;
   /** Blocks that the disk may hold of pieces that are not verified. */
   readonly unfinished: UnfinishedPieces;
@@ -59,7 +59,7 @@ export class DataCheck {
   #believed: readonly PieceIndex[] = [];
   /** Pieces that will be moved from the border file or copied from behind a link. They may get lost on the way. */
   readonly #movable: ((piece: PieceIndex) => boolean)[] = [];
-  #skipped: ReadonlySet<number> = new Set();
+  readonly #skipped = new Set<number>();
   /**
    * Pieces of which every byte is in a file; null for all pieces. Other pieces show nothing of their files when wrong.
    */
@@ -80,7 +80,9 @@ export class DataCheck {
     const { metainfo, layout, content, believe } = this.#parts;
     const { files, hasBorderFile } = this.#survey;
     const shared = new SharedPieces(metainfo.files, layout);
-    const possible = piecesToCheck(metainfo, layout, files, hasBorderFile ? shared : null);
+    const whole = piecesToCheck(metainfo, layout, files, hasBorderFile ? shared : null);
+    const possible = whole.filter((piece) => layout.isProvable(piece));
+    if (possible.length < whole.length) this.#skip(whole.filter((piece) => !layout.isProvable(piece)));
     const said = believe(files, possible);
     if (hasBorderFile) this.#inFiles = new Set(piecesToCheck(metainfo, layout, files, null));
     const belief = hasBorderFile || !content.isAll ? this.#narrow(said, possible, shared) : said;
@@ -121,7 +123,7 @@ export class DataCheck {
     // padding alone has no such file, so it is not skipped.
     const isSkipped = (piece: number): boolean => isSure(piece) && !content.hasPiece(piece) && ofFiles.has(piece);
     const skipped = said.unknown.filter(isSkipped);
-    if (skipped.length > 0) this.#skipped = new Set(filesOfPieces(metainfo.files, layout, new Set(skipped)));
+    if (skipped.length > 0) this.#skip(skipped);
     const unknown = new Set<number>(said.unknown);
     return {
       ...said,
@@ -130,6 +132,11 @@ export class DataCheck {
       unknown: possible.filter((piece) => !isSure(piece) || (unknown.has(piece) && !isSkipped(piece))),
       unfinished: new Map([...said.unfinished].filter(([piece]) => isSure(piece) && content.hasPiece(piece))),
     };
+  }
+
+  #skip(pieces: readonly PieceIndex[]): void {
+    const { metainfo, layout } = this.#parts;
+    for (const file of filesOfPieces(metainfo.files, layout, new Set(pieces))) this.#skipped.add(file);
   }
 
   /** Some doubted pieces are wrong, so the pieces that they spoke for are no longer believed, and are hashed. */

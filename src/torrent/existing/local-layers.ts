@@ -9,8 +9,12 @@ import type { Metainfo } from '../../metainfo/metainfo.js';
 import { type PieceIndex, PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
 import type { TorrentOptions } from '../torrent-options.js';
 
-/** The layers that are known, by index of the file. */
-export type FoundLayers = ReadonlyMap<number, Buffer>;
+export interface LocalFindings {
+  /** The layers that were made, by index of the file. */
+  readonly layers: ReadonlyMap<number, Buffer>;
+  /** The files of the torrent that have bytes on the disk, under any of their names and whatever they are, by index. */
+  readonly present: ReadonlySet<number>;
+}
 
 /** How many pieces are hashed at the same time: more than the cores of most machines that serve files. */
 const AT_ONCE = 8;
@@ -19,23 +23,26 @@ export class LocalLayers {
   readonly #metainfo: Metainfo;
   readonly #layout: PieceLayout;
   readonly #storage: Storage;
-  readonly #answered: (layers: FoundLayers) => void;
+  readonly #answered: (found: LocalFindings) => void;
   readonly #layers = new Map<number, Buffer>();
+  readonly #present = new Set<number>();
   /** The files that are still to be hashed, by index. */
-  #files: number[] = [];
+  #files: number[];
   #checked = 0;
   #checkLength = 0;
   #stopped = false;
 
   /**
-   * Hashes files of `metainfo.missingLayers` that have their final name and their whole length. It writes nothing.
-   * Answers once, later, and not after `stop`. It never fails: a file that cannot be read has no layer.
+   * Hashes those of `files` that have their final name and their whole length. `files` are some of
+   * `metainfo.missingLayers`. It writes nothing. Answers once, later, and not after `stop`. It never fails: a file that
+   * cannot be read has no layer.
    */
   constructor(
     openStorage: OpenStorage,
     metainfo: Metainfo,
+    files: readonly number[],
     options: TorrentOptions,
-    answered: (layers: FoundLayers) => void,
+    answered: (found: LocalFindings) => void,
   ) {
     // Of a hybrid too, we want the leaves of the hash trees and nothing else. Roots of zeros give the leaves of each
     // piece, because no piece has such a root.
@@ -46,6 +53,7 @@ export class LocalLayers {
       pieceRoots: Buffer.alloc(metainfo.pieceCount * 32),
     };
     this.#metainfo = ofTrees;
+    this.#files = [...files];
     this.#layout = new PieceLayout(ofTrees);
     this.#answered = answered;
     const { dir, outputName: output, partNames } = options;
@@ -53,7 +61,7 @@ export class LocalLayers {
     this.#storage = openStorage({ timers: null, metainfo: ofTrees, layout: this.#layout, ...places });
     this.#storage.survey(
       (outcome) => {
-        if (outcome.ok) this.#begin(outcome.files);
+        if (outcome.ok) this.#chooseNames(outcome.files);
         else this.#end();
       },
       () => undefined,
@@ -71,14 +79,38 @@ export class LocalLayers {
     this.#storage.close(() => undefined);
   }
 
+  /** Of a file that lies under both of its names the one under the final name may be whole. */
+  #chooseNames(found: readonly FileSurvey[]): void {
+    if (this.#stopped) return;
+    const both = this.#files.filter(
+      (file) => found[file]?.hasFinalBeside === true || found[file]?.isPartTaken === true,
+    );
+    if (both.length === 0) {
+      this.#begin(found);
+      return;
+    }
+    this.#storage.passOverParts(both, (passed) => {
+      if (this.#stopped) return;
+      this.#notePresent(found);
+      const finals = [...found];
+      if (passed.ok) for (const [at, file] of both.entries()) finals[file] = passed.files[at] as FileSurvey;
+      this.#begin(finals);
+    });
+  }
+
   #begin(found: readonly FileSurvey[]): void {
-    const { files, missingLayers } = this.#metainfo;
-    this.#files = missingLayers.filter((file) => {
+    const { files } = this.#metainfo;
+    this.#notePresent(found);
+    this.#files = this.#files.filter((file) => {
       const there = found[file];
       return there?.found === 'final' && there.length === files[file]?.length;
     });
     for (const file of this.#files) this.#checkLength += files[file]?.length ?? 0;
     this.#nextFile();
+  }
+
+  #notePresent(found: readonly FileSurvey[]): void {
+    for (const [file, { length }] of found.entries()) if (length > 0) this.#present.add(file);
   }
 
   #nextFile(): void {
@@ -125,6 +157,6 @@ export class LocalLayers {
   #end(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#storage.close(() => this.#answered(this.#layers));
+    this.#storage.close(() => this.#answered({ layers: this.#layers, present: this.#present }));
   }
 }

@@ -248,6 +248,23 @@ test('--timeout says why a torrent is not done, unless data comes', () => {
   ]);
 });
 
+test('--timeout of a seed says why its metadata or its hashes are not here', () => {
+  const { time, events, torrent } = play([good('a'), good('b')], {
+    ...asSeed,
+    deadline: { limit: 20_000, left: 20_000 },
+  });
+  torrent(0).is({ state: 'metadata', length: 0 });
+  torrent(1).is({ state: 'metadata', length: 9, peers: 1 });
+  time.run(20_000);
+  const told = events.flatMap((event) => (event.type === 'error' ? [event.message] : []));
+  const goOn = 'the same command again goes on';
+  const noLayers = '1 peer connected, none has given the piece hashes of version 2 yet';
+  assert.deepEqual(told, [
+    `gave up: not done after 20s: no tracker to ask (--tracker and --peer name some; ${goOn})`,
+    `gave up: not done after 20s: ${noLayers} (${goOn})`,
+  ]);
+});
+
 test('--timeout of a seed says no reason', () => {
   const { time, events } = play([good('a')], { ...asSeed, deadline: { limit: 20_000, left: 20_000 } });
   time.run(20_000);

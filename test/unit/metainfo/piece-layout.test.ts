@@ -98,3 +98,18 @@ test('a hybrid that is used by version 1 alone has no roots', () => {
     assert.deepEqual([sha1?.length, root, width], [20, null, 0]);
   }
 });
+
+test('a piece is provable unless its file needs a layer that nobody has told', () => {
+  const files = [
+    { path: 't/a', length: 40_000 },
+    { path: 't/b', length: 16_384 },
+    { path: 't/c', length: 16_385 },
+  ];
+  for (const version of ['2', 'hybrid'] as const) {
+    const provable = (of: PieceLayout) => [...of.pieceIndices()].map((piece) => of.isProvable(piece));
+    const bare = v2Torrent(files, 16_384, version, { layers: false });
+    assert.deepEqual(provable(bare.layout), [false, false, false, true, false, false]);
+    assert.ok(provable(v2Torrent(files, 16_384, version).layout).every(Boolean));
+    if (version === 'hybrid') assert.ok(provable(new PieceLayout(withoutV2(bare.metainfo))).every(Boolean));
+  }
+});

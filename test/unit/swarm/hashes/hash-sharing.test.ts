@@ -111,6 +111,20 @@ describe('the hashes that we know', () => {
     { path: 'top/e', length: 0 },
     { path: 'top/f', length: 5 * BLOCK },
   ];
+  it('are none of a file whose layer nobody has told, and those of a file of one piece all the same', () => {
+    const sample = v2Torrent(files, 4 * BLOCK, '2', { layers: false });
+    const known = new KnownHashes(sharingWorld(sample, leavesOfSample(sample)).parts);
+    const told = sample.metainfo.files.filter(({ piecesRoot, length }) => {
+      const height = Math.ceil(Math.log2(Math.ceil(length / BLOCK)));
+      const ranges = piecesRoot === undefined ? [] : [...rangesOf(piecesRoot, height)];
+      return ranges.some((range) => known.find(range) !== undefined);
+    });
+    assert.deepEqual(
+      told.map(({ path }) => path.at(-1)),
+      ['b', 'c'],
+    );
+  });
+
   for (const version of ['2', 'hybrid'] as const) {
     it(`are the right ones for each range of one piece or group, of ${version}`, () => {
       const sample = v2Torrent(files, 4 * BLOCK, version);

@@ -4,10 +4,11 @@ import type { SurveyOutcome } from '../../../../src/disk/storage.js';
 import { chooseFinalNames, type FinalNamesOutcome } from '../../../../src/torrent/content/final-names.js';
 import { ask } from '../../../support/disk/file-disk.js';
 import { withStorage } from '../../../support/disk/storage-case.js';
-import { sampleTorrent } from '../../../support/sample-torrent.js';
+import { type SampleTorrent, sampleTorrent } from '../../../support/sample-torrent.js';
+import { v2Torrent } from '../../../support/v2-torrent.js';
 
 /** The piece at the border is part of both files; the last file has no piece of its own. */
-const TWO = sampleTorrent(
+const TWO: SampleTorrent = sampleTorrent(
   [
     { path: 't/one', length: 2500 },
     { path: 't/two', length: 2700 },
@@ -24,13 +25,13 @@ interface Chosen {
 }
 
 /** The choice when these files lie on the disk. */
-async function choose(files: Readonly<Record<string, Buffer | string>>): Promise<Chosen> {
+async function choose(files: Readonly<Record<string, Buffer | string>>, torrent = TWO): Promise<Chosen> {
   let result: Chosen | undefined;
-  await withStorage(TWO, async ({ storage, put }) => {
+  await withStorage(torrent, async ({ storage, put }) => {
     for (const [path, bytes] of Object.entries(files)) put(path, bytes);
     const survey = await ask<SurveyOutcome>((answered) => storage.survey(answered));
     assert.ok(survey.ok);
-    const parts = { metainfo: TWO.metainfo, layout: TWO.layout, storage };
+    const parts = { metainfo: torrent.metainfo, layout: torrent.layout, storage };
     const names = await ask<FinalNamesOutcome>((answered) => chooseFinalNames(parts, survey.files, answered));
     assert.ok(names.ok);
     const found = names.files.map((file) => `${file.found} ${file.length}`);
@@ -73,6 +74,18 @@ describe('the choice between a file under its final name and one under its part 
     assert.deepEqual(await choose(files), { chosen: [], inTheWay: [0, 1], found: ['part 4', 'part 8', 'absent 0'] });
     const { 't/two': _, ...without } = files;
     assert.deepEqual((await choose(without)).chosen, [0]);
+  });
+
+  it('is for the part name, and no fault is found, when nobody has told the hashes of version 2', async () => {
+    const files = [
+      { path: 't/one', length: 40_000 },
+      { path: 't/two', length: 100 },
+    ];
+    for (const version of ['2', 'hybrid'] as const) {
+      const bare = v2Torrent(files, 16_384, version, { layers: false });
+      const { chosen, inTheWay } = await choose({ 't/one': bare.fileBytes(0), 't/one.part': 'ours' }, bare);
+      assert.deepEqual([chosen, inTheWay], [[], []]);
+    }
   });
 
   it('is for the part name when nothing can be checked', async () => {
