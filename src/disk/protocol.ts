@@ -50,6 +50,14 @@ export interface NamedFile {
   readonly names: FileNames;
 }
 
+/** A link that the torrent holds. */
+export interface NamedLink {
+  /** Its name below the root. */
+  readonly name: string;
+  /** The target that it holds on the disk. */
+  readonly target: string;
+}
+
 /** Where a file may be. */
 export interface ReadPlace {
   /** `path` lies below it, and no link out of it is followed. Null: `path` is absolute, and links are followed. */
@@ -162,6 +170,11 @@ export interface Work {
    */
   survey: {
     request: { place: StoragePlace; names: readonly FileNames[] };
+    answer: readonly (SurveyedFile | FailureMessage)[];
+  };
+  /** As `survey`, for links that the torrent holds. */
+  surveySymlinks: {
+    request: { place: StoragePlace; links: readonly NamedLink[] };
     answer: readonly (SurveyedFile | FailureMessage)[];
   };
   /** Bytes that each file takes up on the disk; 0 for one that is not there. */

@@ -13,7 +13,7 @@ import { copyCandidate } from './copy-candidate.js';
 import { FileHasher } from './file-hasher.js';
 import { FilePool } from './file-pool.js';
 import { findCandidates } from './find-candidates.js';
-import { demoteFile, finishFile, removeFile, surveyFiles } from './finish-file.js';
+import { demoteFile, finishFile, removeFile, surveyFiles, surveySymlinks } from './finish-file.js';
 import { FileFlusher, MadeFolders } from './flusher.js';
 import { FileJournal } from './journal.js';
 import { judgePiece } from './judge-piece.js';
@@ -87,6 +87,8 @@ function createHandlers(given: FileOperations, processes: ProcessFacts): Handler
     identifyOurs: ({ place, names }, answered) =>
       answered({ ok: true, value: storages.get(place.id)?.idOf(names) ?? null }),
     survey: ({ place, names }, answered) => answered({ ok: true, value: surveyFiles(operations, place, names) }),
+    surveySymlinks: ({ place, links }, answered) =>
+      answered({ ok: true, value: surveySymlinks(operations, place, links) }),
     measureFiles: ({ place, names }, answered) => answered({ ok: true, value: measureFiles(operations, place, names) }),
     measureFree: ({ place }, answered) => answered({ ok: true, value: measureFree(operations, place) }),
     commit: ({ place, writes, data, proof }, answered) => {
