@@ -4,7 +4,7 @@
  * foreign file in the way of a download ends it before anything on the disk is changed.
  */
 import { BtgetError } from '../../base/failure.js';
-import type { FileIdentity, FileSurvey } from '../../disk/storage.js';
+import type { FileIdentity, FileSurvey, SymlinkPlace } from '../../disk/storage.js';
 import type { TorrentFile } from '../../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
 import { SharedPieces } from '../../metainfo/shared-pieces.js';
@@ -247,7 +247,8 @@ export class ExistingData {
       const message = `${filePath(differing, options)} is another torrent's of this run, and not the same here`;
       return new BtgetError('foreign-file', message);
     }
-    if (options.overwrite) return null;
+    const onSymlink = this.#refusalOfSymlink(survey);
+    if (options.overwrite || onSymlink?.code === 'cannot-open') return onSymlink;
     const foreign = verdicts.indexOf('foreign');
     if (foreign !== -1) {
       const path = filePath(metainfo.files[foreign] as TorrentFile, options);
@@ -257,7 +258,24 @@ export class ExistingData {
       return new BtgetError('foreign-file', message, hintOf(other));
     }
     const blocked = this.#blocked(verdicts);
-    return blocked === null ? null : new BtgetError('foreign-file', blocked);
+    return blocked === null ? onSymlink : new BtgetError('foreign-file', blocked);
+  }
+
+  /** Why the links of the torrent cannot be made where something else has the place of one; null when they can. */
+  #refusalOfSymlink({ files }: SurveyedFiles): BtgetError | null {
+    const { metainfo, content, options } = this.#parts;
+    const first = (isInTheWay: (there: SymlinkPlace) => boolean): string | null => {
+      const index = files.findIndex(
+        ({ symlink }, file) => symlink !== undefined && content.files.has(file) && isInTheWay(symlink),
+      );
+      return index === -1 ? null : filePath(metainfo.files[index] as TorrentFile, options);
+    };
+    // A folder is never replaced.
+    const folder = first((there) => there === 'folder');
+    if (folder !== null) return new BtgetError('cannot-open', `cannot make ${folder}: ${FOLDER_IN_PLACE}`);
+    if (options.overwrite) return null;
+    const strange = first((there) => there !== 'absent' && there !== 'right');
+    return strange === null ? null : new BtgetError('foreign-file', `${strange} ${IS_FOREIGN}`);
   }
 
   /** The journal says by now which files are ours, so a kill in the middle of a copy leaves no stranger's file. */
@@ -285,6 +303,10 @@ export class ExistingData {
     if (!this.#stopped) this.#answered(outcome);
   }
 }
+
+/** As the disk itself says it of what comes there later. */
+const FOLDER_IN_PLACE = 'it is a folder, not a symbolic link';
+const IS_FOREIGN = "exists and is not this torrent's";
 
 /**
  * A part of which no piece is proven is not written to, though the other torrent may have the same content: its bytes
