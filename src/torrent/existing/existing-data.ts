@@ -51,7 +51,7 @@ export interface ExistingDataFound {
   readonly unfinished: UnfinishedPieces;
   /** Files that are whole and have their final name. */
   readonly whole: ReadonlySet<number>;
-  /** Files that were not on the disk under any of their names. */
+  /** Files that were not on the disk under any of their names, and links of the torrent that are not as it says. */
   readonly absent: ReadonlySet<number>;
 }
 
@@ -196,6 +196,7 @@ export class ExistingData {
     const verified: ReadonlySet<number> = data.verified;
     const found = foundOf(survey, data, verdicts);
     if (options.mode === 'seed') {
+      this.#tellLonger(survey);
       this.#answer(found);
       return;
     }
@@ -229,6 +230,20 @@ export class ExistingData {
       else this.#answer(taken);
     });
     this.#takeover.begin();
+  }
+
+  /** A seed serves what the torrent says of a file, whatever follows that. */
+  #tellLonger({ files }: SurveyedFiles): void {
+    const { metainfo, content, options, warned } = this.#parts;
+    const longer = metainfo.files.filter((file, index) => {
+      const there = files[index];
+      return content.files.has(index) && there?.found === 'final' && there.length > file.length;
+    });
+    const [first] = longer;
+    if (first === undefined) return;
+    const others = longer.length - 1;
+    const more = others === 0 ? '' : `, and so ${others === 1 ? 'is' : 'are'} ${others.toLocaleString('en-US')} more`;
+    warned('longer-file', `${filePath(first, options)} is longer than the torrent says${more}`);
   }
 
   /** Why the download may not take the files over; null when it may. */
@@ -329,7 +344,9 @@ function foundOf({ files }: SurveyedFiles, data: CheckedData, verdicts: readonly
     verified: [...data.verified],
     unfinished: data.unfinished,
     whole: new Set(verdicts.flatMap((verdict, file) => (verdict === 'whole' ? [file] : []))),
-    absent: new Set(files.flatMap(({ found }, file) => (found === 'absent' ? [file] : []))),
+    absent: new Set(
+      files.flatMap(({ found, symlink }, file) => (found === 'absent' && symlink !== 'right' ? [file] : [])),
+    ),
   };
 }
 
