@@ -184,6 +184,15 @@ export type MakeOutcome =
 export interface DiskRoom {
   /** Bytes that each file takes up on the disk, by index in the metainfo; 0 for one that is not there. */
   readonly allocated: readonly number[];
+  /** On which of `fileSystems` each file lies or will be made, by index in the metainfo. */
+  readonly fileSystemOf: readonly number[];
+  /** At least one. */
+  readonly fileSystems: readonly FileSystemRoom[];
+}
+
+export interface FileSystemRoom {
+  /** Where it is met below the download folder, with `/` between the elements; '' for that folder itself. */
+  readonly folder: string;
   /** Bytes that are free for us; null where the system cannot tell. */
   readonly free: number | null;
 }

@@ -3,7 +3,7 @@ import type { BtgetError } from '../../base/failure.js';
 import type { TorrentFile } from '../../metainfo/metainfo.js';
 import type { ExactCandidate, FoundName } from '../exact-names.js';
 import { decodeFailure, type FailureMessage } from '../failure.js';
-import type { StoragePlace, SurveyedFile, Told, Work } from '../protocol.js';
+import type { FreeRoom, MeasuredFile, StoragePlace, SurveyedFile, Told, Work } from '../protocol.js';
 import type { DiskRoom, FileSurvey, PassOverOutcome, SurveyOutcome, SurveyRefused } from '../storage.js';
 import type { RootAnchor } from '../system/anchor.js';
 import type { FilePlaces } from './places.js';
@@ -155,15 +155,28 @@ function findExact({ place, places, ask }: SurveyParts, answered: (failure: Btge
 /** Does what `Storage.measureRoom` asks. */
 export function measureRoom(parts: SurveyParts, answered: (room: DiskRoom) => void): void {
   const allocated = parts.files.map(() => 0);
-  const see = (file: number, length: number): void => {
-    allocated[file] = length;
+  const mounts = parts.files.map(() => '');
+  const see = (file: number, measured: MeasuredFile): void => {
+    allocated[file] = measured.allocated;
+    mounts[file] = measured.mount;
   };
   // A file that cannot be measured counts as absent. The first write to it shows what is wrong.
-  lookAtFiles(parts, 'measureFiles', see, () =>
-    parts.ask('measureFree', { place: parts.place }, (told) =>
-      answered({ allocated, free: told.ok ? told.value : null }),
-    ),
-  );
+  lookAtFiles(parts, 'measureFiles', see, () => {
+    const folders = [...new Set(['', ...mounts])];
+    parts.ask('measureFree', { place: parts.place, folders }, (told) => {
+      const free = told.ok ? told.value : [];
+      // One file system may be met at several folders.
+      const devices = [...new Set(free.map(({ device }) => device))];
+      const fileSystems = devices.map((device) => {
+        const at = free.findIndex((room) => room.device === device);
+        return { folder: folders[at] as string, free: (free[at] as FreeRoom).free };
+      });
+      const numbers = new Map(folders.map((folder, at) => [folder, devices.indexOf(free[at]?.device ?? '')]));
+      const fileSystemOf = mounts.map((mount) => Math.max(0, numbers.get(mount) ?? 0));
+      const unknown = { folder: '', free: null };
+      answered({ allocated, fileSystemOf, fileSystems: fileSystems.length > 0 ? fileSystems : [unknown] });
+    });
+  });
 }
 
 /** Looks at the files, and then at the links that the torrent holds. */

@@ -414,8 +414,10 @@ export class MemoryStorage implements Storage {
       'measureRoom',
       '',
       (outcome) => {
-        if (outcome.ok) answered({ allocated, free: this.#options.free });
-        else answered({ allocated: [], free: null });
+        const fileSystemOf = this.#files.map(() => 0);
+        const onOne = (free: number | null) => ({ fileSystemOf, fileSystems: [{ folder: '', free }] });
+        if (outcome.ok) answered({ allocated, ...onOne(this.#options.free) });
+        else answered({ allocated: [], ...onOne(null) });
       },
       () => DONE,
     );
