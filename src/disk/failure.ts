@@ -45,6 +45,14 @@ export const NO_LINKS: ReadonlySet<string> = new Set([
   'EXDEV',
 ]);
 
+/** What file systems answer that take no symbolic links. */
+const NO_SYMLINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+/** Whether a symbolic link was refused by a file system that takes none. It will not change its mind. */
+export function takesNoSymlinks(error: unknown): boolean {
+  return isSystemError(error) && error.syscall === 'symlink' && NO_SYMLINKS.has(error.code);
+}
+
 /**
  * A file is no longer the one that it was; `part` is its part name. Code that knows the index of the file makes a
  * `FileLost` of it.
@@ -58,10 +66,16 @@ export class LostName extends BtgetError {
   }
 }
 
+const WITHOUT_SYMLINK = '--exclude leaves it out, -d saves elsewhere';
+
 /** The failure for a system error about `path`. Any other error is a bug, and is thrown again. */
 export function fileFailure(error: unknown, path: string): BtgetError {
   if (error instanceof BtgetError) return error;
   if (!isSystemError(error)) throw error;
+  if (takesNoSymlinks(error)) {
+    const message = `cannot make ${path}: the file system takes no symbolic links (${error.code})`;
+    return new BtgetError('cannot-open', message, { cause: error, hint: WITHOUT_SYMLINK });
+  }
   const words = error.message.replace(/^[A-Z0-9]+: /, '').replace(/, \w+( '[\s\S]*)?$/, '');
   const onOpenFile = ON_OPEN_FILES[error.syscall];
   const verb = onOpenFile ?? error.syscall;
@@ -106,6 +120,7 @@ function codeOf(error: SystemError, onOpenFile: boolean): FailureCode {
 export interface FailureMessage {
   readonly code: FailureCode;
   readonly message: string;
+  readonly hint: string | null;
   /** The part name of a file that was lost, or null. */
   readonly lost: string | null;
   /** Whether it is a `FolderGone`. */
@@ -118,6 +133,7 @@ export function encodeFailure(failure: BtgetError): FailureMessage {
   return {
     code: failure.code,
     message: failure.message,
+    hint: failure.hint,
     lost: failure instanceof LostName ? failure.part : null,
     isGone: failure instanceof FolderGone,
     cause: isSystemError(cause) ? { message: cause.message, code: cause.code, syscall: cause.syscall } : null,
@@ -127,8 +143,9 @@ export function encodeFailure(failure: BtgetError): FailureMessage {
 export function decodeFailure(message: FailureMessage): BtgetError {
   if (message.lost !== null) return new LostName(message.lost, message.message, message.code);
   if (message.isGone) return new FolderGone(message.message);
-  if (message.cause === null) return new BtgetError(message.code, message.message);
+  const hint = message.hint === null ? {} : { hint: message.hint };
+  if (message.cause === null) return new BtgetError(message.code, message.message, hint);
   const { code, syscall } = message.cause;
   const cause = Object.assign(new Error(message.cause.message), { code, syscall });
-  return new BtgetError(message.code, message.message, { cause });
+  return new BtgetError(message.code, message.message, { cause, ...hint });
 }

@@ -50,6 +50,14 @@ export interface NamedFile {
   readonly names: FileNames;
 }
 
+/** A link that the torrent holds. */
+export interface NamedLink {
+  /** Its name below the root. */
+  readonly name: string;
+  /** The target that it holds on the disk. */
+  readonly target: string;
+}
+
 /** Where a file may be. */
 export interface ReadPlace {
   /** `path` lies below it, and no link out of it is followed. Null: `path` is absolute, and links are followed. */
@@ -137,6 +145,23 @@ export interface Judged {
   readonly leaves: Uint8Array | null;
 }
 
+export interface MeasuredFile {
+  /** Bytes that the file takes up on the disk; 0 for one that is not there. */
+  readonly allocated: number;
+  /**
+   * The folder below the root with which its file system begins, on the way from the root to the file; '' when that is
+   * the file system of the root.
+   */
+  readonly mount: string;
+}
+
+export interface FreeRoom {
+  /** Tells file systems apart. */
+  readonly device: string;
+  /** Bytes; null where the file system does not say. */
+  readonly free: number | null;
+}
+
 /** A survey, and which files it speaks of. */
 export interface SurveyedFile {
   readonly survey: FileSurvey;
@@ -164,10 +189,15 @@ export interface Work {
     request: { place: StoragePlace; names: readonly FileNames[] };
     answer: readonly (SurveyedFile | FailureMessage)[];
   };
-  /** Bytes that each file takes up on the disk; 0 for one that is not there. */
-  measureFiles: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: readonly number[] };
-  /** Bytes that are free at the place; null where the file system does not say. */
-  measureFree: { request: { place: StoragePlace }; answer: number | null };
+  /** As `survey`, for links that the torrent holds. */
+  surveySymlinks: {
+    request: { place: StoragePlace; links: readonly NamedLink[] };
+    answer: readonly (SurveyedFile | FailureMessage)[];
+  };
+  /** One answer for each file. */
+  measureFiles: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: readonly MeasuredFile[] };
+  /** One answer for each folder below the root; '' is the root. */
+  measureFree: { request: { place: StoragePlace; folders: readonly string[] }; answer: readonly FreeRoom[] };
   /** Judges `data`, one piece, and writes it when it is right. */
   commit: {
     request: {

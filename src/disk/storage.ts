@@ -119,8 +119,14 @@ export interface LinkedPlace {
 }
 
 /**
+ * What has the name of a link that the torrent itself holds. 'right': a link with the very target that a download gives
+ * it. 'link': one with another target.
+ */
+export type SymlinkPlace = 'absent' | 'right' | 'link' | 'file' | 'folder' | 'other';
+
+/**
  * What was on the disk for one file before we touched anything. A pad file, and a link that the torrent itself holds,
- * is always 'absent'.
+ * is always 'absent'; of such a link `symlink` tells more.
  */
 export interface FileSurvey {
   /** 'part': a file has its part name. 'final': a file has its final name. A file with both names counts as 'part'. */
@@ -142,6 +148,8 @@ export interface FileSurvey {
   readonly isPartTaken?: true;
   /** Absent when no link is on the way to the file. */
   readonly linked?: LinkedPlace;
+  /** For a link that the torrent itself holds; absent for any other file. */
+  readonly symlink?: SymlinkPlace;
 }
 
 export type SurveyOutcome =
@@ -176,6 +184,15 @@ export type MakeOutcome =
 export interface DiskRoom {
   /** Bytes that each file takes up on the disk, by index in the metainfo; 0 for one that is not there. */
   readonly allocated: readonly number[];
+  /** On which of `fileSystems` each file lies or will be made, by index in the metainfo. */
+  readonly fileSystemOf: readonly number[];
+  /** At least one. */
+  readonly fileSystems: readonly FileSystemRoom[];
+}
+
+export interface FileSystemRoom {
+  /** Where it is met below the download folder, with `/` between the elements; '' for that folder itself. */
+  readonly folder: string;
   /** Bytes that are free for us; null where the system cannot tell. */
   readonly free: number | null;
 }
@@ -263,13 +280,13 @@ export interface FileRun {
 
 export interface Storage {
   /**
-   * Looks which files are there and how long they are. Writes nothing. It must be the first call: from it the storage
-   * knows where bytes of files lie that are not selected.
+   * Looks which files and links are there and how long the files are. Writes nothing. It must be the first call: from
+   * it the storage knows where bytes of files lie that are not selected.
    *
    * Fails with 'cannot-open' when something else than a regular file has the name of a file, unless it is a link to a
    * regular file. With `overwrite` such a thing counts as 'absent' unless it is a folder, and so does a link to a file.
    * A link that leads nowhere counts as 'absent'. A file that is found through a link is read where it was found,
-   * whatever becomes of the link.
+   * whatever becomes of the link. What has the place of a link of the torrent is no failure.
    *
    * With `refused`, a file that cannot be looked at does not end the survey: `refused` gets it, it counts as 'absent',
    * and the survey goes on.

@@ -212,7 +212,10 @@ export class Torrent implements HandoverTarget {
     };
   }
 
-  /** The wanted files that lack a byte, in the order of the torrent, as well as verified pieces can tell. */
+  /**
+   * The wanted files that lack a byte, in the order of the torrent, as well as verified pieces can tell. Of a torrent
+   * that only seeds also the empty files and the links that are not on the disk.
+   */
   missingFiles(): TorrentFile[] {
     const { files } = this.metainfo;
     const missing = missingFiles(files, this.#layout, this.#swarm.store.have, this.#absent);

@@ -21,6 +21,45 @@ const ON_SMALL_DISK = `
   exit $code
 `;
 
+// As above, with a disk of another size as the torrent's folder.
+const ON_TWO_DISKS = `
+  mount -t tmpfs -o size="$2" outer "$1" || exit 99
+  mkdir "$1/box"
+  mount -t tmpfs -o size="$3" inner "$1/box" || exit 99
+  dir="$1"
+  shift 3
+  "$@"
+  code=$?
+  echo "left:"
+  cd "$dir" && find . -type f | sort
+  exit $code
+`;
+
+test('the room is looked for on the disk on which the files will lie, and that disk is named', {
+  timeout: 60_000,
+}, async (t) => {
+  const dir = scratch(t);
+  writeNoise(join(dir, 'seed', 'box'), { 'a.bin': 700 * KIB, 'b.bin': 1800 * KIB, 'c.bin': 500 * KIB });
+  const torrent = join(dir, 'box.torrent');
+  await btgetEnds(t, 0, 'create', join(dir, 'seed', 'box'), '-o', torrent);
+  const seed = await startSeed(t, HOSTS.rival, torrent, join(dir, 'seed'));
+  const two = join(dir, 'two');
+  mkdirSync(two);
+  const download = [process.execPath, BTGET, torrent, '-d', two, '--bind', HOSTS.btget, '--peer', seed, '-q'];
+  const onTwoDisks = (...sizes: readonly [outer: string, inner: string]): Program =>
+    new Program(t, 'unshare', ['-m', 'sh', '-c', ON_TWO_DISKS, 'sh', two, ...sizes, ...download]);
+  const left = (program: Program): string[] => program.stdout.split('left:\n')[1]?.trim().split('\n') ?? [];
+
+  const fits = onTwoDisks('1m', '8m');
+  assert.equal(await fits.ended, 0, fits.stderr);
+  assert.deepEqual(left(fits), ['./box/a.bin', './box/b.bin', './box/c.bin']);
+
+  const none = onTwoDisks('8m', '1m');
+  assert.equal(await none.ended, 9, none.stderr);
+  assert.match(none.stderr, /no room in \S+\/two\/box: 2\.9 MiB are needed, 1\.0 MiB are free/);
+  assert.deepEqual(left(none), ['']);
+});
+
 test('what does not fit is refused before it is begun; the files that fit are fetched', {
   timeout: 60_000,
 }, async (t) => {

@@ -5,7 +5,7 @@
  * 2 has no piece layer of a file, only its root is known: the file is right or wrong as a whole.
  */
 import { BtgetError } from '../../base/failure.js';
-import type { FileSurvey, Storage, SurveyOutcome } from '../../disk/storage.js';
+import type { FileSurvey, Storage, SurveyOutcome, SymlinkPlace } from '../../disk/storage.js';
 import { isLayerOf } from '../../metainfo/layers.js';
 import { merkleRoot, NODE_LENGTH } from '../../metainfo/merkle.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
@@ -17,9 +17,10 @@ import { piecesToCheck } from '../../torrent/existing/adoption.js';
 
 /**
  * 'incomplete': some bytes are missing or wrong. 'wrong-size': under its own name it is shorter or longer than in the
- * torrent. 'unreadable': the system refused to look at it or to read it to its end.
+ * torrent. 'wrong-link': something else has the place of a link that the torrent holds. 'unreadable': the system
+ * refused to look at it or to read it to its end.
  */
-export type FileState = 'ok' | 'incomplete' | 'missing' | 'wrong-size' | 'unreadable';
+export type FileState = 'ok' | 'incomplete' | 'missing' | 'wrong-size' | 'wrong-link' | 'unreadable';
 
 /** A run of bytes of one file, which begins at byte `begin` of it. */
 export interface ByteRange {
@@ -42,7 +43,7 @@ export interface FileVerdict {
   readonly badRanges: readonly ByteRange[];
   /** Whether the torrent lacks the file's piece layer, so that one wrong byte makes all of it a bad range. */
   readonly wholeOnly?: true;
-  /** Why the file is 'unreadable'; absent in any other state. */
+  /** Why the file is 'unreadable' or 'wrong-link'; absent in any other state. */
   readonly reason?: string;
 }
 
@@ -70,7 +71,8 @@ export interface Verification {
 
 /**
  * Answers once, with a verdict on the wanted files alone. `progress` gets the bytes checked so far and the bytes to
- * check in all. Links and pad files hold no content, so the verdict does not list them.
+ * check in all. Pad files hold no content, so the verdict does not list them. A link that the torrent holds is right
+ * when a download would leave it as it is; it is not followed.
  */
 export function verifyContent(
   metainfo: Metainfo,
@@ -221,7 +223,7 @@ function judge(
   const wholeOnly = (index: number): Pick<FileVerdict, 'wholeOnly'> => (byRoot.has(index) ? { wholeOnly: true } : {});
   const files = metainfo.files.flatMap((file, index) => {
     const found = survey[index];
-    return !content.files.has(index) || file.symlink !== null || found === undefined
+    return !content.files.has(index) || found === undefined
       ? []
       : [{ ...judgeFile(file, found, layout, verified, unreadable.get(index)), ...wholeOnly(index) }];
   });
@@ -250,8 +252,23 @@ function judgeFile(
   const have = badRanges.reduce((left, { length }) => left - length, file.length);
   if (reason !== undefined)
     return { path: file.path.join('/'), length: file.length, have, ok: false, state: 'unreadable', badRanges, reason };
+  if (found.symlink !== undefined) return judgeLink(file, found.symlink);
   const state = stateOf(file, found, have);
   return { path: file.path.join('/'), length: file.length, have, ok: state === 'ok', state, badRanges };
+}
+
+const IN_PLACE_OF_LINK = {
+  file: 'it is a file, not a symbolic link',
+  folder: 'it is a folder, not a symbolic link',
+  other: 'it is a device, pipe or socket, not a symbolic link',
+  link: 'it is a symbolic link that leads elsewhere',
+} as const satisfies Partial<Record<SymlinkPlace, string>>;
+
+function judgeLink({ path }: TorrentFile, there: SymlinkPlace): FileVerdict {
+  const link = { path: path.join('/'), length: 0, have: 0, badRanges: [] };
+  if (there === 'right') return { ...link, ok: true, state: 'ok' };
+  if (there === 'absent') return { ...link, ok: false, state: 'missing' };
+  return { ...link, ok: false, state: 'wrong-link', reason: IN_PLACE_OF_LINK[there] };
 }
 
 function findBadRanges(file: TorrentFile, layout: PieceLayout, verified: ReadonlySet<number>): readonly ByteRange[] {

@@ -54,6 +54,8 @@ export interface SourceResult {
   readonly wanted: number;
   /** It is ok, but it was a seed that has only a part of what others may want of it. */
   readonly isPart: boolean;
+  /** How many files a seed lacks that has only a part. */
+  readonly missing: number;
   /** Where the content is. Null when the source never became a torrent. */
   readonly path: string | null;
   /** Bytes. */
@@ -124,7 +126,7 @@ export type RunEvent =
       readonly news: 'read' | 'read-again' | 'counted';
       readonly status: BlocklistStatus;
     }
-  /** For people: the torrent serves what it has. */
+  /** The torrent serves what it has. */
   | {
       readonly type: 'seeding';
       readonly about: Subject;

@@ -67,7 +67,10 @@ function fieldsOf(event: RunEvent): Readonly<Record<string, unknown>> | undefine
       const { ranges, refusedIn, refusedOut } = event.status;
       return { news: event.news, ranges, refusedIn, refusedOut };
     }
-    case 'seeding':
+    case 'seeding': {
+      const { have, wanted, superSeeding, missing } = event;
+      return { have, wanted, superSeeding, missing };
+    }
     case 'over':
     case 'note':
     case 'detail':

@@ -111,7 +111,9 @@ function summaryLines(torrents: readonly SourceResult[]): string[] {
       const { downloaded, uploaded, seconds } = torrent;
       const rate = downloaded === 0 || seconds === 0 ? [] : [formatRate(downloaded / seconds)];
       const sent = uploaded === 0 ? [] : [`sent ${formatSize(uploaded)}`];
-      const part = `PART ${formatPercent(torrent.have, torrent.wanted)} of ${formatSize(torrent.wanted)}`;
+      const lacks = torrent.have < torrent.wanted ? '' : `, ${formatCount(torrent.missing, 'file')} missing`;
+      const share = lacks === '' ? `${formatPercent(torrent.have, torrent.wanted)} of ` : '';
+      const part = `PART ${share}${formatSize(torrent.wanted)}${lacks}`;
       const what = torrent.isPart ? part : `OK   ${formatSize(torrent.have)}`;
       return [[what, ...rate, ...sent, path].join('  ')];
     }

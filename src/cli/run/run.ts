@@ -314,6 +314,7 @@ function resultOf(entry: Entry): SourceResult {
     have: 0,
     wanted: 0,
     isPart: false,
+    missing: 0,
     path: null,
     downloaded: 0,
     uploaded: 0,

@@ -68,6 +68,8 @@ export class TorrentJob implements MagnetEvents {
   #lastAmount = 0;
   #doneAt: Millis | undefined;
   #failure: unknown = null;
+  /** How many files a seed lacks. */
+  #missing = 0;
   #over = false;
 
   /** `about`: holds the name to use until the metadata tells the real one. `hasTrackers`: there is a tracker to ask. */
@@ -114,9 +116,9 @@ export class TorrentJob implements MagnetEvents {
     return this.#status?.wanted ?? (this.#content === null ? 0 : contentLength(this.#content.metainfo));
   }
 
-  /** All wanted bytes are verified. */
+  /** All wanted bytes are verified, and no file is missing. */
   get isWhole(): boolean {
-    return this.#status?.have === this.#status?.wanted;
+    return this.#status?.have === this.#status?.wanted && this.#missing === 0;
   }
 
   get isDone(): boolean {
@@ -200,7 +202,7 @@ export class TorrentJob implements MagnetEvents {
     const status = this.#takeStatus();
     if (status === undefined) return;
     const { have, wanted, superSeeding } = status;
-    const files = have < wanted ? (this.#torrent?.missingFiles() ?? []) : [];
+    const files = this.isWhole ? [] : (this.#torrent?.missingFiles() ?? []);
     const first = files.slice(0, SHOWN_FILES).map(({ path }) => (path.length > 1 ? path.slice(1) : path).join('/'));
     const missing = { count: files.length, first };
     this.#owner.tell({ type: 'seeding', about: this.about, have, wanted, superSeeding, missing });
@@ -220,6 +222,7 @@ export class TorrentJob implements MagnetEvents {
       have: status?.have ?? 0,
       wanted: status?.wanted ?? 0,
       isPart: this.#failure === null && this.#owner.mode === 'seed' && !this.isWhole,
+      missing: this.#missing,
       path: this.path,
       downloaded: status?.downloaded ?? 0,
       uploaded: status?.uploaded ?? 0,
@@ -234,9 +237,17 @@ export class TorrentJob implements MagnetEvents {
     // The check has ended. A display must not wait for the next tick to show its result.
     this.#tellProgress();
     const status = this.#status;
-    if (this.#owner.mode !== 'seed' || status === undefined || status.have === status.wanted) return;
-    if (status.have === 0) this.failed(new BtgetError('bytes-missing', `nothing of it is at ${this.path}`));
+    if (this.#owner.mode !== 'seed' || status === undefined) return;
+    this.#missing = this.#torrent?.missingFiles().length ?? 0;
+    if (this.isWhole) return;
+    if (this.#isNothingThere(status)) this.failed(new BtgetError('bytes-missing', `nothing of it is at ${this.path}`));
     else this.tellSeeding();
+  }
+
+  #isNothingThere({ have, wanted }: TorrentStatus): boolean {
+    if (have > 0 || wanted > 0) return have === 0;
+    const files = this.#content?.metainfo.files ?? [];
+    return this.#missing === files.filter((file) => !file.padding).length;
   }
 
   fileDone(file: TorrentFile, path: string): void {

@@ -199,7 +199,8 @@ export class CacheStorage implements Storage {
   }
 
   measureRoom(answered: (room: DiskRoom) => void): void {
-    this.#answer(answered, { allocated: this.#parts.metainfo.files.map(() => 0), free: null });
+    const none = this.#parts.metainfo.files.map(() => 0);
+    this.#answer(answered, { allocated: none, fileSystemOf: none, fileSystems: [{ folder: '', free: null }] });
   }
 
   findCandidates(_search: unknown, answered: (outcome: CandidatesOutcome) => void): void {

@@ -3,17 +3,26 @@ import type { BtgetError } from '../../base/failure.js';
 import type { TorrentFile } from '../../metainfo/metainfo.js';
 import type { ExactCandidate, FoundName } from '../exact-names.js';
 import { decodeFailure, type FailureMessage } from '../failure.js';
-import type { StoragePlace, SurveyedFile, Told, Work } from '../protocol.js';
+import type { FreeRoom, MeasuredFile, StoragePlace, SurveyedFile, Told, Work } from '../protocol.js';
 import type { DiskRoom, FileSurvey, PassOverOutcome, SurveyOutcome, SurveyRefused } from '../storage.js';
 import type { RootAnchor } from '../system/anchor.js';
 import type { FilePlaces } from './places.js';
+
+type SurveyWork =
+  | 'identifyRoot'
+  | 'findExact'
+  | 'isAnyThere'
+  | 'survey'
+  | 'surveySymlinks'
+  | 'measureFiles'
+  | 'measureFree';
 
 export interface SurveyParts {
   readonly files: readonly TorrentFile[];
   readonly place: StoragePlace & { readonly anchor: RootAnchor };
   readonly places: FilePlaces;
   /** Asks a worker. */
-  readonly ask: <K extends 'identifyRoot' | 'findExact' | 'isAnyThere' | 'survey' | 'measureFiles' | 'measureFree'>(
+  readonly ask: <K extends SurveyWork>(
     kind: K,
     request: Work[K]['request'],
     answered: (told: Told<Work[K]['answer']>) => void,
@@ -25,6 +34,7 @@ export interface SurveyParts {
 const LOOK_COUNT = 1000;
 
 const ABSENT: SurveyedFile = { survey: { found: 'absent', length: 0, identity: null, bothNames: false }, ids: [] };
+const ABSENT_SYMLINK: SurveyedFile = { ...ABSENT, survey: { ...ABSENT.survey, symlink: 'absent' } };
 
 /** Does what `Storage.survey` asks, and tells the places what was there. */
 export function surveyInBatches(
@@ -33,7 +43,7 @@ export function surveyInBatches(
   refused: SurveyRefused | null,
 ): void {
   const { files, place, places, ask } = parts;
-  const found: SurveyedFile[] = files.map(() => ABSENT);
+  const found: SurveyedFile[] = files.map(({ symlink }) => (symlink === null ? ABSENT : ABSENT_SYMLINK));
   const end = (border: SurveyedFile): void => {
     const surveys = found.map(({ survey }) => survey);
     const hasBorderFile = border.survey.found !== 'absent';
@@ -50,7 +60,7 @@ export function surveyInBatches(
     else first ??= decodeFailure(seen);
   };
   const survey = (): void =>
-    lookAtFiles(parts, 'survey', see, (failure) => {
+    lookAtAll(parts, see, (failure) => {
       const refusal = failure ?? first;
       if (refusal !== null) answered({ ok: false, failure: refusal });
       else if (!places.map.hasBorders) end(ABSENT);
@@ -145,33 +155,98 @@ function findExact({ place, places, ask }: SurveyParts, answered: (failure: Btge
 /** Does what `Storage.measureRoom` asks. */
 export function measureRoom(parts: SurveyParts, answered: (room: DiskRoom) => void): void {
   const allocated = parts.files.map(() => 0);
-  const see = (file: number, length: number): void => {
-    allocated[file] = length;
+  const mounts = parts.files.map(() => '');
+  const see = (file: number, measured: MeasuredFile): void => {
+    allocated[file] = measured.allocated;
+    mounts[file] = measured.mount;
   };
   // A file that cannot be measured counts as absent. The first write to it shows what is wrong.
-  lookAtFiles(parts, 'measureFiles', see, () =>
-    parts.ask('measureFree', { place: parts.place }, (told) =>
-      answered({ allocated, free: told.ok ? told.value : null }),
-    ),
-  );
+  lookAtFiles(parts, 'measureFiles', see, () => {
+    const folders = [...new Set(['', ...mounts])];
+    parts.ask('measureFree', { place: parts.place, folders }, (told) => {
+      const free = told.ok ? told.value : [];
+      // One file system may be met at several folders.
+      const devices = [...new Set(free.map(({ device }) => device))];
+      const fileSystems = devices.map((device) => {
+        const at = free.findIndex((room) => room.device === device);
+        return { folder: folders[at] as string, free: (free[at] as FreeRoom).free };
+      });
+      const numbers = new Map(folders.map((folder, at) => [folder, devices.indexOf(free[at]?.device ?? '')]));
+      const fileSystemOf = mounts.map((mount) => Math.max(0, numbers.get(mount) ?? 0));
+      const unknown = { folder: '', free: null };
+      answered({ allocated, fileSystemOf, fileSystems: fileSystems.length > 0 ? fileSystems : [unknown] });
+    });
+  });
+}
+
+/** Looks at the files, and then at the links that the torrent holds. */
+function lookAtAll(
+  parts: SurveyParts,
+  see: (file: number, what: SurveyedFile | FailureMessage) => void,
+  answered: (failure: BtgetError | null) => void,
+): void {
+  const { files, place, places } = parts;
+  const links: number[] = [];
+  for (const [index, { symlink }] of files.entries()) if (symlink !== null) links.push(index);
+  const linksOf = (some: readonly number[]): Work['surveySymlinks']['request'] => ({
+    place,
+    links: some.map((link) => ({
+      name: places.names.of(link).final,
+      target: places.names.linkTarget(link) as string,
+    })),
+  });
+  lookAtFiles(parts, 'survey', see, (failure, isAnyThere) => {
+    if (failure !== null || !isAnyThere || links.length === 0) answered(failure);
+    else lookInBatches(parts, 'surveySymlinks', links, linksOf, see, answered);
+  });
 }
 
 function lookAtFiles<K extends 'survey' | 'measureFiles'>(
-  { files, place, places, ask }: SurveyParts,
+  parts: SurveyParts,
   kind: K,
+  see: (file: number, what: Work[K]['answer'][number]) => void,
+  answered: (failure: BtgetError | null, isAnyThere: boolean) => void,
+): void {
+  const { files, place, places, ask } = parts;
+  const real: number[] = [];
+  for (const [index, { padding, symlink }] of files.entries()) if (!padding && symlink === null) real.push(index);
+  const look = (some: readonly number[], isAnyThere: boolean): void =>
+    lookInBatches(
+      parts,
+      kind,
+      some,
+      (batch) => ({ place, names: batch.map((index) => places.names.of(index)) }),
+      see,
+      (failure) => answered(failure, isAnyThere),
+    );
+  const tops = real.length > LOOK_COUNT ? places.names.topFolders() : null;
+  if (tops === null) {
+    look(real, true);
+    return;
+  }
+  // A download that begins has no folder yet, and so none of its very many files.
+  ask('isAnyThere', { place, names: tops }, (told) => {
+    const isAnyThere = !told.ok || told.value;
+    look(isAnyThere ? real : [], isAnyThere);
+  });
+}
+
+/** Asks at least once: the answer also tells when the folder is not the one that it was. */
+function lookInBatches<K extends 'survey' | 'surveySymlinks' | 'measureFiles'>(
+  { ask }: Pick<SurveyParts, 'ask'>,
+  kind: K,
+  files: readonly number[],
+  requestFor: (some: readonly number[]) => Work[K]['request'],
   see: (file: number, what: Work[K]['answer'][number]) => void,
   answered: (failure: BtgetError | null) => void,
 ): void {
-  const real: number[] = [];
-  for (const [index, { padding, symlink }] of files.entries()) if (!padding && symlink === null) real.push(index);
   const next = (begin: number): void => {
-    const some = real.slice(begin, begin + LOOK_COUNT);
+    const some = files.slice(begin, begin + LOOK_COUNT);
     if (some.length === 0 && begin > 0) {
       answered(null);
       return;
     }
-    const names = some.map((index) => places.names.of(index));
-    ask(kind, { place, names }, (told) => {
+    ask(kind, requestFor(some), (told) => {
       if (!told.ok) {
         answered(decodeFailure(told.failure));
         return;
@@ -180,16 +255,7 @@ function lookAtFiles<K extends 'survey' | 'measureFiles'>(
       next(begin + LOOK_COUNT);
     });
   };
-  const tops = real.length > LOOK_COUNT ? places.names.topFolders() : null;
-  if (tops === null) {
-    next(0);
-    return;
-  }
-  // A download that begins has no folder yet, and so none of its very many files.
-  ask('isAnyThere', { place, names: tops }, (told) => {
-    if (told.ok && !told.value) real.length = 0;
-    next(0);
-  });
+  next(0);
 }
 
 /**

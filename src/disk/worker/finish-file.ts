@@ -2,8 +2,8 @@
 import { BtgetError } from '../../base/failure.js';
 import { about, encodeFailure, type FailureMessage, fileFailure, LostName } from '../failure.js';
 import type { FileNames } from '../names.js';
-import type { StoragePlace, SurveyedFile, Work } from '../protocol.js';
-import type { FileSurvey, LinkedPlace } from '../storage.js';
+import type { NamedLink, StoragePlace, SurveyedFile, Work } from '../protocol.js';
+import type { FileSurvey, LinkedPlace, SymlinkPlace } from '../storage.js';
 import {
   behindLink,
   below,
@@ -20,7 +20,7 @@ import {
 import { copyBytes } from '../system/hard-links.js';
 import type { FileFacts, FileOperations, IdentifiedFile } from '../system/operations.js';
 import type { Flushed } from './flusher.js';
-import { foreignFile } from './folder-entries.js';
+import { folderInPlace, foreignFile } from './folder-entries.js';
 import { type FoundFile, identityOf, type OwnFiles } from './own-files.js';
 
 const COMPARE_LENGTH = 256 * 1024;
@@ -38,19 +38,59 @@ export function surveyFiles(
   place: StoragePlace,
   names: readonly FileNames[],
 ): readonly (SurveyedFile | FailureMessage)[] {
+  return surveyEach(operations, place, names, ({ part, final }, folderOf) => {
+    const where = folderOf(final);
+    if (where === 'absent') return ABSENT;
+    if (where === 'nowhere') return linkedTo('folder', null, ABSENT.survey);
+    const seen = surveyFile(operations, place, part, final);
+    return where === 'inside' ? seen : surveyOutside(operations, place, seen);
+  });
+}
+
+/** As `surveyFiles`, for links that the torrent holds. None of them is followed; links to folders above them are. */
+export function surveySymlinks(
+  operations: FileOperations,
+  place: StoragePlace,
+  links: readonly NamedLink[],
+): readonly (SurveyedFile | FailureMessage)[] {
+  return surveyEach(operations, place, links, (link, folderOf) => {
+    const where = folderOf(link.name);
+    const isReached = where === 'inside' || where === 'outside';
+    const symlink = isReached ? symlinkPlace(operations, below(place.root, link.name), link.target) : 'absent';
+    const seen: SurveyedFile = { survey: { ...ABSENT.survey, symlink }, ids: [] };
+    const leaves = where === 'outside' || where === 'nowhere';
+    // A link that is right is left as it is. Any other one would have to be made, and not through a link.
+    return leaves && symlink !== 'right' ? linkedTo('folder', null, seen.survey) : seen;
+  });
+}
+
+/** What has the name, a full path, of a link that holds `target`. */
+function symlinkPlace(operations: FileOperations, name: string, target: string): SymlinkPlace {
+  const there = lookUp(operations, name);
+  if (there === undefined) return 'absent';
+  return there.kind === 'link' && about(name, () => operations.readLink(name)) === target ? 'right' : there.kind;
+}
+
+/** Looks at each of `these`; `look` gets it and a test for where the folder of a name is. */
+function surveyEach<T>(
+  operations: FileOperations,
+  place: StoragePlace,
+  these: readonly T[],
+  look: (one: T, folderOf: (name: string) => FolderPlace) => SurveyedFile,
+): readonly (SurveyedFile | FailureMessage)[] {
   const folders = new Map<string, FolderPlace>();
-  const found = names.map(({ part, final }) => {
-    const folder = final.slice(0, final.lastIndexOf('/') + 1);
+  const folderOf = (name: string): FolderPlace => {
+    const folder = name.slice(0, name.lastIndexOf('/') + 1);
+    let where = folders.get(folder);
+    if (where === undefined) {
+      where = findFolder(operations, place.root, name);
+      folders.set(folder, where);
+    }
+    return where;
+  };
+  const found = these.map((one) => {
     try {
-      let where = folders.get(folder);
-      if (where === undefined) {
-        where = findFolder(operations, place.root, final);
-        folders.set(folder, where);
-      }
-      if (where === 'absent') return ABSENT;
-      if (where === 'nowhere') return linkedTo('folder', null, ABSENT.survey);
-      const seen = surveyFile(operations, place, part, final);
-      return where === 'inside' ? seen : surveyOutside(operations, place, seen);
+      return look(one, folderOf);
     } catch (error) {
       if (!(error instanceof BtgetError)) throw error;
       return encodeFailure(error);
@@ -245,10 +285,13 @@ export function finishFile(
 function finishLink(operations: FileOperations, files: OwnFiles, names: FileNames, target: string): void {
   const { root, overwrite } = files.place;
   const name = below(root, names.final);
-  const there = foldersExist(operations, root, names.final) ? lookUp(operations, name) : undefined;
-  if (there?.kind === 'link' && about(name, () => operations.readLink(name)) === target) return;
-  if (there !== undefined) {
-    if (!overwrite || there.kind === 'folder') throw foreignFile(name);
+  const where = findFolder(operations, root, names.final);
+  const isReached = where === 'inside' || where === 'outside';
+  const there = isReached ? symlinkPlace(operations, name, target) : 'absent';
+  if (there === 'right') return;
+  if (foldersExist(operations, root, names.final) && there !== 'absent') {
+    if (there === 'folder') throw folderInPlace(name);
+    if (!overwrite) throw foreignFile(name);
     files.entries.unlink(names.final);
   }
   files.entries.makeLink(target, names.final);

@@ -115,6 +115,11 @@ export function foreignFile(name: string): BtgetError {
   return new BtgetError('foreign-file', `${name} exists and is not this torrent's`);
 }
 
+/** A folder that has the place of a link. It is never replaced. */
+export function folderInPlace(name: string): BtgetError {
+  return new BtgetError('cannot-open', `cannot make ${name}: it is a folder, not a symbolic link`);
+}
+
 /**
  * Gives the file a second name and removes the first, because renaming would replace a file that came there a moment
  * ago. After a crash between the two steps the file has both names, which `finish` understands. In a sticky folder we

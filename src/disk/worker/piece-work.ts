@@ -1,9 +1,7 @@
 /** A worker's side of the protocol: carries out requests in the order in which they come. */
-import { dirname } from 'node:path';
 import { BtgetError } from '../../base/failure.js';
 import { findExactNames } from '../exact-names.js';
 import { about, encodeFailure } from '../failure.js';
-import type { FileNames } from '../names.js';
 import type { StoragePlace, Told, Work, WorkAnswer, WorkKind, WorkRequest } from '../protocol.js';
 import { below, rootId } from '../system/guard.js';
 import type { FileOperations } from '../system/operations.js';
@@ -13,11 +11,12 @@ import { copyCandidate } from './copy-candidate.js';
 import { FileHasher } from './file-hasher.js';
 import { FilePool } from './file-pool.js';
 import { findCandidates } from './find-candidates.js';
-import { demoteFile, finishFile, removeFile, surveyFiles } from './finish-file.js';
+import { demoteFile, finishFile, removeFile, surveyFiles, surveySymlinks } from './finish-file.js';
 import { FileFlusher, MadeFolders } from './flusher.js';
 import { FileJournal } from './journal.js';
 import { judgePiece } from './judge-piece.js';
 import { FileLock, LockInDoubt } from './lock.js';
+import { measureFiles, measureFree } from './measure-room.js';
 import { OwnFiles } from './own-files.js';
 
 /** Files that a worker keeps open for writing. */
@@ -87,8 +86,11 @@ function createHandlers(given: FileOperations, processes: ProcessFacts): Handler
     identifyOurs: ({ place, names }, answered) =>
       answered({ ok: true, value: storages.get(place.id)?.idOf(names) ?? null }),
     survey: ({ place, names }, answered) => answered({ ok: true, value: surveyFiles(operations, place, names) }),
+    surveySymlinks: ({ place, links }, answered) =>
+      answered({ ok: true, value: surveySymlinks(operations, place, links) }),
     measureFiles: ({ place, names }, answered) => answered({ ok: true, value: measureFiles(operations, place, names) }),
-    measureFree: ({ place }, answered) => answered({ ok: true, value: measureFree(operations, place) }),
+    measureFree: ({ place, folders }, answered) =>
+      answered({ ok: true, value: measureFree(operations, place, folders) }),
     commit: ({ place, writes, data, proof }, answered) => {
       const judged = judgePiece(data, proof);
       if (judged.verdict === 'right') filesOf(place).write(writes, data);
@@ -220,21 +222,6 @@ function doubtOf(action: () => void): LockDoubt | null {
   }
 }
 
-/** Bytes that each file takes up on the disk, under either of its names; 0 for a file that is not there. */
-function measureFiles(
-  operations: FileOperations,
-  { root }: StoragePlace,
-  names: readonly FileNames[],
-): readonly number[] {
-  return names.map(({ part, final }) => {
-    for (const name of [below(root, part), below(root, final)]) {
-      const allocated = about(name, () => operations.allocated(name));
-      if (allocated !== undefined) return allocated;
-    }
-    return 0;
-  });
-}
-
 /** A name that cannot be looked at counts as there: who looks at the files in it finds out why. */
 function mayBeThere(operations: FileOperations, name: string): boolean {
   try {
@@ -243,15 +230,6 @@ function mayBeThere(operations: FileOperations, name: string): boolean {
     if (!(error instanceof BtgetError)) throw error;
     return true;
   }
-}
-
-/** Bytes that are free in the download folder, which need not exist yet; null where the file system does not say. */
-function measureFree(operations: FileOperations, { root }: StoragePlace): number | null {
-  let folder = root;
-  while (about(folder, () => operations.lookUp(folder)) === undefined && dirname(folder) !== folder) {
-    folder = dirname(folder);
-  }
-  return about(folder, () => operations.free(folder));
 }
 
 /** Makes a callback for a flush that answers with its outcome. */

@@ -2,7 +2,8 @@ import type { TorrentFile } from '../../metainfo/metainfo.js';
 import { type PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
 
 /**
- * The files that lack a byte, by index in the metainfo, as well as verified pieces can tell. Pad files never count.
+ * The files that lack a byte, by index in the metainfo, as well as verified pieces can tell, and those of `absent` that
+ * have none: empty files, and links. Pad files never count.
  *
  * A piece at the border of two files fails for both when one of them is missing, and does not tell which. A file that
  * lacks a piece of its own is the cause, and so is one of `absent`, which are not on the disk at all. Where there is no
@@ -22,7 +23,7 @@ export function missingFiles(
   const explained = new Uint8Array(layout.pieceCount);
   const certain = new Set<number>();
   for (const { index, first, end } of runs) {
-    const isAbsent = absent.has(index) && someFrom(first, end, (piece) => !have.has(piece));
+    const isAbsent = absent.has(index) && (first === end || someFrom(first, end, (piece) => !have.has(piece)));
     if (!isAbsent && !someFrom(first, end, isCertain)) continue;
     certain.add(index);
     explained.fill(1, first, end);

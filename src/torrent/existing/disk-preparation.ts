@@ -5,7 +5,7 @@ import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
 import type { UnfinishedPieces } from '../../resume/journal-format.js';
 import type { WantedContent } from '../content/wanted-content.js';
-import type { TorrentOptions } from '../torrent-options.js';
+import { inDir, type TorrentOptions } from '../torrent-options.js';
 import { findBorderMoves, moveBorders } from './border-moves.js';
 import type { SurveyedFiles } from './data-check.js';
 import { preallocate } from './preallocation.js';
@@ -78,7 +78,7 @@ export function prepareDisk(
       return;
     }
     storage.measureRoom((room) => {
-      const needed = roomNeeded(metainfo, layout, content, isVerified, room.allocated);
+      const needed = roomNeeded(metainfo, layout, content, isVerified, room);
       const failure = noRoom(needed, room, options.dir);
       if (failure === null) bringHome(room);
       else answered({ ok: false, failure });
@@ -128,8 +128,8 @@ export function prepareDisk(
 }
 
 /**
- * How many bytes of room the wanted files still need on the disk. Verified bytes need none, even when a file system
- * that compresses says that they take up little room. Of the other bytes, the room that a file has already
+ * How many bytes of room the wanted files still need on each file system. Verified bytes need none, even when a file
+ * system that compresses says that they take up little room. Of the other bytes, the room that a file has already
  * (`allocated`) is not needed again. Pure.
  */
 export function roomNeeded(
@@ -137,21 +137,35 @@ export function roomNeeded(
   layout: PieceLayout,
   content: Pick<WantedContent, 'files'>,
   isVerified: (piece: number) => boolean,
-  allocated: readonly number[],
-): number {
-  let needed = 0;
+  { allocated, fileSystemOf, fileSystems }: DiskRoom,
+): readonly number[] {
+  const needed = fileSystems.map(() => 0);
   for (const index of content.files) {
     const file = metainfo.files[index] as TorrentFile;
     const missing = missingBytes(file, layout, isVerified);
-    needed += Math.min(missing, Math.max(0, file.length - (allocated[index] ?? 0)));
+    const on = fileSystemOf[index] ?? 0;
+    needed[on] = (needed[on] ?? 0) + Math.min(missing, Math.max(0, file.length - (allocated[index] ?? 0)));
   }
   return needed;
 }
 
-/** The failure when `dir` has less room than `needed`; null when there is enough, or when the free room is unknown. */
-export function noRoom(needed: number, { free }: Pick<DiskRoom, 'free'>, dir: string): BtgetError | null {
-  if (free === null || needed <= free) return null;
-  return new BtgetError('disk-full', `no room in ${dir}: ${mebibytes(needed)} are needed, ${mebibytes(free)} are free`);
+/**
+ * The failure when a file system has less room than is `needed` of it; null when there is enough, or when the free room
+ * is unknown.
+ */
+export function noRoom(
+  needed: readonly number[],
+  { fileSystems }: Pick<DiskRoom, 'fileSystems'>,
+  dir: string,
+): BtgetError | null {
+  for (const [at, { folder, free }] of fileSystems.entries()) {
+    const length = needed[at] ?? 0;
+    if (free === null || length <= free) continue;
+    const where = folder === '' ? dir : inDir(folder, dir);
+    const message = `no room in ${where}: ${mebibytes(length)} are needed, ${mebibytes(free)} are free`;
+    return new BtgetError('disk-full', message);
+  }
+  return null;
 }
 
 /** Bytes of the file in pieces that are not verified. */

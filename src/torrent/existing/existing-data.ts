@@ -4,7 +4,7 @@
  * foreign file in the way of a download ends it before anything on the disk is changed.
  */
 import { BtgetError } from '../../base/failure.js';
-import type { FileIdentity, FileSurvey } from '../../disk/storage.js';
+import type { FileIdentity, FileSurvey, SymlinkPlace } from '../../disk/storage.js';
 import type { TorrentFile } from '../../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
 import { SharedPieces } from '../../metainfo/shared-pieces.js';
@@ -52,7 +52,7 @@ export interface ExistingDataFound {
   readonly unfinished: UnfinishedPieces;
   /** Files that are whole and have their final name. */
   readonly whole: ReadonlySet<number>;
-  /** Files that were not on the disk under any of their names. */
+  /** Files that were not on the disk under any of their names, and links of the torrent that are not as it says. */
   readonly absent: ReadonlySet<number>;
 }
 
@@ -199,6 +199,7 @@ export class ExistingData {
     const verified: ReadonlySet<number> = data.verified;
     const found = foundOf(survey, data, verdicts);
     if (options.mode === 'seed') {
+      this.#tellLonger(survey);
       this.#answer(found);
       return;
     }
@@ -234,6 +235,20 @@ export class ExistingData {
     this.#takeover.begin();
   }
 
+  /** A seed serves what the torrent says of a file, whatever follows that. */
+  #tellLonger({ files }: SurveyedFiles): void {
+    const { metainfo, content, options, warned } = this.#parts;
+    const longer = metainfo.files.filter((file, index) => {
+      const there = files[index];
+      return content.files.has(index) && there?.found === 'final' && there.length > file.length;
+    });
+    const [first] = longer;
+    if (first === undefined) return;
+    const others = longer.length - 1;
+    const more = others === 0 ? '' : `, and so ${others === 1 ? 'is' : 'are'} ${others.toLocaleString('en-US')} more`;
+    warned('longer-file', `${filePath(first, options)} is longer than the torrent says${more}`);
+  }
+
   /** Why the download may not take the files over; null when it may. */
   #refusalOf({ survey, data, verdicts, kept }: JudgedFiles): BtgetError | null {
     const { metainfo, layout, options, prepares } = this.#parts;
@@ -250,7 +265,8 @@ export class ExistingData {
       const message = `${filePath(differing, options)} is another torrent's of this run, and not the same here`;
       return new BtgetError('foreign-file', message);
     }
-    if (options.overwrite) return null;
+    const onSymlink = this.#refusalOfSymlink(survey);
+    if (options.overwrite || onSymlink?.code === 'cannot-open') return onSymlink;
     const foreign = verdicts.indexOf('foreign');
     if (foreign !== -1) {
       const path = filePath(metainfo.files[foreign] as TorrentFile, options);
@@ -260,7 +276,24 @@ export class ExistingData {
       return new BtgetError('foreign-file', message, hintOf(other));
     }
     const blocked = this.#blocked(verdicts);
-    return blocked === null ? null : new BtgetError('foreign-file', blocked);
+    return blocked === null ? onSymlink : new BtgetError('foreign-file', blocked);
+  }
+
+  /** Why the links of the torrent cannot be made where something else has the place of one; null when they can. */
+  #refusalOfSymlink({ files }: SurveyedFiles): BtgetError | null {
+    const { metainfo, content, options } = this.#parts;
+    const first = (isInTheWay: (there: SymlinkPlace) => boolean): string | null => {
+      const index = files.findIndex(
+        ({ symlink }, file) => symlink !== undefined && content.files.has(file) && isInTheWay(symlink),
+      );
+      return index === -1 ? null : filePath(metainfo.files[index] as TorrentFile, options);
+    };
+    // A folder is never replaced.
+    const folder = first((there) => there === 'folder');
+    if (folder !== null) return new BtgetError('cannot-open', `cannot make ${folder}: ${FOLDER_IN_PLACE}`);
+    if (options.overwrite) return null;
+    const strange = first((there) => there !== 'absent' && there !== 'right');
+    return strange === null ? null : new BtgetError('foreign-file', `${strange} ${IS_FOREIGN}`);
   }
 
   /** The journal says by now which files are ours, so a kill in the middle of a copy leaves no stranger's file. */
@@ -289,6 +322,10 @@ export class ExistingData {
   }
 }
 
+/** As the disk itself says it of what comes there later. */
+const FOLDER_IN_PLACE = 'it is a folder, not a symbolic link';
+const IS_FOREIGN = "exists and is not this torrent's";
+
 /**
  * A part of which no piece is proven is not written to, though the other torrent may have the same content: its bytes
  * are all that that torrent has of the file.
@@ -310,7 +347,9 @@ function foundOf({ files }: SurveyedFiles, data: CheckedData, verdicts: readonly
     verified: [...data.verified],
     unfinished: data.unfinished,
     whole: new Set(verdicts.flatMap((verdict, file) => (verdict === 'whole' ? [file] : []))),
-    absent: new Set(files.flatMap(({ found }, file) => (found === 'absent' ? [file] : []))),
+    absent: new Set(
+      files.flatMap(({ found, symlink }, file) => (found === 'absent' && symlink !== 'right' ? [file] : [])),
+    ),
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { BtgetError } from '../../base/failure.js';
+import { takesNoSymlinks } from '../../disk/failure.js';
 import { FileLost } from '../../disk/storage.js';
 
 export interface DiskPauseOptions {
@@ -111,6 +112,8 @@ export class DiskPause {
     if (isFlush(failure)) return true;
     // A file system, or a limit of the user, that allows no file of this length does not change its mind.
     if (isTooLong(failure)) return true;
+    // Nor does one that takes no symbolic links, which the torrent holds.
+    if (takesNoSymlinks(failure.cause)) return true;
     // A user who cannot write to the disk at all must know that at once.
     return failure.code === 'cannot-open' && !this.#hasWorked;
   }

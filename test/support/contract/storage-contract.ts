@@ -101,9 +101,12 @@ function describeOne(title: string, createTorrent: () => SampleTorrent, create: 
 
     on('finds nothing before anything is written', async (sample, { storage, answer }) => {
       const outcome = await answer<SurveyOutcome>((answered) => storage.survey(answered));
+      const absent = { found: 'absent', length: 0, identity: null, bothNames: false };
       assert.deepEqual(outcome, {
         ok: true,
-        files: sample.metainfo.files.map(() => ({ found: 'absent', length: 0, identity: null, bothNames: false })),
+        files: sample.metainfo.files.map(({ symlink }) =>
+          symlink === null ? absent : { ...absent, symlink: 'absent' },
+        ),
         hasBorderFile: false,
       });
     });
@@ -225,15 +228,15 @@ function describeOne(title: string, createTorrent: () => SampleTorrent, create: 
         const { files } = outcome;
         return [ONE, EMPTY, TWO, LINK, THREE].map((file) => {
           const survey = files[indexOf(sample, file)];
-          return `${survey?.found} ${survey?.length}`;
+          return survey?.symlink === undefined ? `${survey?.found} ${survey?.length}` : `link ${survey.symlink}`;
         });
       };
       const [one, two, three] = [`${40 * KIB}`, `${70 * KIB + 5}`, '1000'];
-      assert.deepEqual(await found(), [`part ${one}`, 'absent 0', `part ${two}`, 'absent 0', `part ${three}`]);
+      assert.deepEqual(await found(), [`part ${one}`, 'absent 0', `part ${two}`, 'link absent', `part ${three}`]);
       for (const file of sample.metainfo.files.keys()) {
         assert.deepEqual(await answer<DoneOutcome>((answered) => storage.finishFile(file, answered)), { ok: true });
       }
-      assert.deepEqual(await found(), [`final ${one}`, 'final 0', `final ${two}`, 'absent 0', `final ${three}`]);
+      assert.deepEqual(await found(), [`final ${one}`, 'final 0', `final ${two}`, 'link right', `final ${three}`]);
       const demote = (answered: (outcome: DoneOutcome) => void): void =>
         storage.demoteFile(indexOf(sample, TWO), false, answered);
       assert.deepEqual(await answer<DoneOutcome>(demote), { ok: true });

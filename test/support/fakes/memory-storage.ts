@@ -117,6 +117,8 @@ interface MemoryFile {
   part: Body | null;
   /** What lies under its own name. */
   final: Body | null;
+  /** Whether it is a link that has been made. */
+  isLinked: boolean;
 }
 
 /** A disk in memory. It keeps the contract of `Storage` and really hashes. A test can make it fail. */
@@ -146,12 +148,13 @@ export class MemoryStorage implements Storage {
       const { part, final } = options.image?.files[index] ?? { part: null, final: null };
       // New inodes must differ from those of the older storage.
       for (const body of [part, final]) if (body !== null && body.inode > this.#inodes) this.#inodes = body.inode;
-      return { file, part: copyOf(part), final: copyOf(final) };
+      return { file, part: copyOf(part), final: copyOf(final), isLinked: false };
     });
     const content = options.content;
     if (content === null) return;
     for (const [index, { file }] of this.#files.entries()) {
       if (isOnDisk(file)) this.putFile(index, content.subarray(file.begin, file.begin + file.length));
+      this.#file(index).isLinked = file.symlink !== null;
     }
   }
 
@@ -411,8 +414,10 @@ export class MemoryStorage implements Storage {
       'measureRoom',
       '',
       (outcome) => {
-        if (outcome.ok) answered({ allocated, free: this.#options.free });
-        else answered({ allocated: [], free: null });
+        const fileSystemOf = this.#files.map(() => 0);
+        const onOne = (free: number | null) => ({ fileSystemOf, fileSystems: [{ folder: '', free }] });
+        if (outcome.ok) answered({ allocated, ...onOne(this.#options.free) });
+        else answered({ allocated: [], ...onOne(null) });
       },
       () => DONE,
     );
@@ -470,7 +475,8 @@ export class MemoryStorage implements Storage {
 
   #finish(entry: MemoryFile): DoneOutcome {
     const { file, part, final } = entry;
-    if (file.padding || file.symlink !== null) return DONE;
+    entry.isLinked = file.symlink !== null;
+    if (file.padding || entry.isLinked) return DONE;
     const name = file.path.join('/');
     const made = part ?? (file.length === 0 && final?.length !== 0 ? this.#createBody(Buffer.alloc(0), 0) : null);
     const found = made ?? final;
@@ -599,9 +605,10 @@ function isOnDisk(file: TorrentFile): boolean {
   return !file.padding && file.symlink === null && file.length > 0;
 }
 
-function surveyOf({ part, final }: MemoryFile): FileSurvey {
+function surveyOf({ file, part, final, isLinked }: MemoryFile): FileSurvey {
   const body = part ?? final;
-  if (body === null) return { found: 'absent', length: 0, identity: null, bothNames: false };
+  const symlink = file.symlink === null ? {} : { symlink: isLinked ? ('right' as const) : ('absent' as const) };
+  if (body === null) return { found: 'absent', length: 0, identity: null, bothNames: false, ...symlink };
   const { length, changedAt, inode, bornAt } = body;
   const identity: FileIdentity = { length, changedAt, inode, bornAt };
   return { found: part === null ? 'final' : 'part', length, identity, bothNames: false };

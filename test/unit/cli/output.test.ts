@@ -28,6 +28,7 @@ const result = {
   have: 1024,
   wanted: 1024,
   isPart: false,
+  missing: 0,
   path: 'out/a',
   downloaded: 1024,
   uploaded: 0,
@@ -194,6 +195,8 @@ test('--json prints an object in each line with the promised fields, and nothing
         uploaded: 0,
         wasted: 3,
       },
+      { type: 'seeding', time, infoHash, have: 1024, wanted: 1024, superSeeding: false, missing: NONE },
+      { type: 'seeding', time, infoHash, have: 1024, wanted: 1024, superSeeding: true, missing: NONE },
       {
         type: 'summary',
         time,
@@ -354,6 +357,9 @@ test('the summary of one torrent tells how far it came, and does not repeat its 
   ]);
   assert.deepEqual(lines({ ...result, result: 'ok', isPart: true, have: 512, downloaded: 0, uploaded: 2048 }), [
     'PART 50% of 1 KiB  sent 2 KiB  out/a',
+  ]);
+  assert.deepEqual(lines({ ...result, result: 'ok', isPart: true, missing: 2, downloaded: 0 }), [
+    'PART 1 KiB, 2 files missing  out/a',
   ]);
   assert.deepEqual(lines({ ...result, result: 'ok', uploaded: 2048 }), ['OK   1 KiB  512 B/s  sent 2 KiB  out/a']);
 });

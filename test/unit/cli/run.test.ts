@@ -178,6 +178,25 @@ test('a seed with a part names what is missing, and at Ctrl-C ends with 0 and wi
   );
 });
 
+test('a seed with every byte that lacks a file without bytes has a part, tells it once, and in JSON too', () => {
+  const { run, torrent, events, results } = play([many], asSeed);
+  torrent(0).is({ have: 1000, state: 'seeding' });
+  torrent(0).missing = torrent(0).metainfo.files.slice(0, 1);
+  torrent(0).events.started();
+  torrent(0).events.done();
+  run.interrupt();
+  assert.deepEqual(results(), ['a: ok']);
+  const of = (type: RunEvent['type']) => events.filter((event) => event.type === type);
+  assert.deepEqual(
+    [...of('seeding'), ...of('summary')].flatMap((event) => sentencesFor(event, 'normal')),
+    ['a: seeding 1000 B; missing: file0', 'PART 1000 B, 1 file missing  a'],
+  );
+  assert.deepEqual(
+    of('seeding').map((event) => event.type === 'seeding' && [event.have, event.wanted, event.missing]),
+    [[1000, 1000, { count: 1, first: ['file0'] }]],
+  );
+});
+
 test('a seed with everything names nothing as missing, and ends with OK', () => {
   const { run, torrent, events } = play([many], asSeed);
   torrent(0).is({ have: 1000, state: 'seeding' });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { sha1 } from '../../../../src/base/digest.js';
+import { decodeFailure } from '../../../../src/disk/failure.js';
 import type { CommitProof, Judged, StoragePlace, Told } from '../../../../src/disk/protocol.js';
 import { type FileOperations, systemFileOperations } from '../../../../src/disk/system/operations.js';
 import { type HereWorker, hereWorker, systemError } from '../../../support/disk/disk-worker.js';
@@ -108,6 +109,20 @@ describe('a worker', () => {
       });
     });
   }
+
+  for (const code of ['EPERM', 'ENOTSUP', 'ENOSYS', 'EACCES'])
+    it(`says when the file system takes no symbolic links, and what leaves one out: ${code}`, () =>
+      here({ makeLink: failing(code, 'symlink') }, async ({ worker, place }) => {
+        const names = { final: 't/link', part: 't/link.part' };
+        const told = await worker.ask('finish', { place, names, length: 0, executable: false, link: 'film' });
+        assert.ok(!told.ok);
+        const failure = decodeFailure(told.failure);
+        assert.equal(failure.code, 'cannot-open');
+        const takesSome = code === 'EACCES';
+        const refused = takesSome ? /cannot symlink .*link: made to fail/ : /link: the file system takes no symbolic/;
+        assert.match(failure.message, refused);
+        assert.equal(failure.hint, takesSome ? null : '--exclude leaves it out, -d saves elsewhere');
+      }));
 
   it('writes the rest when the system writes only a part', () =>
     here(

@@ -38,7 +38,12 @@ test('a file that is not on the disk is named though its only piece is shared, a
   assert.deepEqual(named([3, 3, 3, 40], [1], [1]), [1]);
   assert.deepEqual(named([40, 25, 1], [1, 2], [1, 2]), [1, 2]);
   assert.deepEqual(named([40, 25, 1], [1, 2]), [1], 'else the file with a piece of its own explains it');
-  assert.deepEqual(named([10, 0, 10], [0], [0, 1]), [0], 'an empty file lacks nothing');
+  assert.deepEqual(named([10, 0, 10], [0], [0]), [0], 'an empty file lacks nothing');
+});
+
+test('an empty file that is not on the disk is named, though no piece fails for it', () => {
+  assert.deepEqual(named([10, 0, 10, 0], [], [1]), [1]);
+  assert.deepEqual(named([10, 0, 10, 0], [0], [0, 3]), [0, 3]);
 });
 
 test('each failed piece has a file that is named, and a named file has a failed piece', () => {

@@ -12,8 +12,17 @@ const { metainfo, layout } = sampleTorrent(
   100,
 );
 
-const needed = (files: number[], verified: number[], allocated: number[]): number =>
-  roomNeeded(metainfo, layout, { files: new Set(files) }, (piece) => verified.includes(piece), allocated);
+const disk = (folder: string, free: number | null = null) => ({ folder, free });
+
+const neededOn = (fileSystemOf: number[], files: number[], verified: number[], allocated: number[]) =>
+  roomNeeded(metainfo, layout, { files: new Set(files) }, (piece) => verified.includes(piece), {
+    allocated,
+    fileSystemOf,
+    fileSystems: [disk(''), disk('t/b'), disk('t/c')],
+  });
+
+const needed = (files: number[], verified: number[], allocated: number[]) =>
+  neededOn([], files, verified, allocated)[0];
 
 test('only wanted files need room', () => {
   assert.equal(needed([0, 1, 2], [], []), 450);
@@ -30,9 +39,23 @@ test('room that a file has already is not needed again, and room beyond its leng
 });
 
 test('a disk that has enough room, or does not tell, stops no download', () => {
-  assert.equal(noRoom(100, { free: 100 }, '.'), null);
-  assert.equal(noRoom(Number.MAX_SAFE_INTEGER, { free: null }, '.'), null);
-  const failure = noRoom(3 << 20, { free: 1 << 19 }, 'out');
+  assert.equal(noRoom([100], { fileSystems: [disk('', 100)] }, '.'), null);
+  assert.equal(noRoom([Number.MAX_SAFE_INTEGER], { fileSystems: [disk('')] }, '.'), null);
+  const failure = noRoom([3 << 20], { fileSystems: [disk('', 1 << 19)] }, 'out');
   assert.equal(failure?.code, 'disk-full');
   assert.equal(failure?.message, 'no room in out: 3.0 MiB are needed, 0.5 MiB are free');
+});
+
+test('each file needs room on the file system on which it lies or will lie', () => {
+  assert.deepEqual(neededOn([0, 1, 2], [0, 1, 2], [], []), [150, 130, 170]);
+  assert.deepEqual(neededOn([1, 0, 1], [0, 1, 2], [], [0, 100, 70]), [30, 150 + 100, 0]);
+});
+
+test('the file system that is too small is the one that is named, and another one with more room is no help', () => {
+  const fileSystems = [disk('', 1 << 30), disk('t/sub', 1 << 20)];
+  assert.equal(noRoom([1 << 20, 1 << 20], { fileSystems }, 'out'), null);
+  const message = 'no room in out/t/sub: 2.0 MiB are needed, 1.0 MiB are free';
+  assert.equal(noRoom([1 << 20, 2 << 20], { fileSystems }, 'out')?.message, message);
+  const small = { fileSystems: [disk('', 0), disk('t', 1 << 30)] };
+  assert.equal(noRoom([0, 1 << 20], small, 'out'), null, 'nothing is needed of the first');
 });

@@ -75,6 +75,16 @@ test('a file that may not become so long ends the torrent, however much was writ
   assert.deepEqual(log, ['0: failed: io']);
 });
 
+test('a file system that takes no symbolic links ends the torrent, however much was written before', () => {
+  for (const code of ['EPERM', 'ENOTSUP', 'ENOSYS', 'EACCES']) {
+    const { log, pause } = setUp();
+    pause.worked();
+    const cause = Object.assign(new Error(`${code}: refused, symlink`), { code, syscall: 'symlink' });
+    pause.refused(new BtgetError('cannot-open', 'cannot make x', { cause }));
+    assert.deepEqual(log, code === 'EACCES' ? ['0: hold', '0: paused: cannot-open'] : ['0: failed: cannot-open']);
+  }
+});
+
 test('a disk that cannot be written to at all ends the torrent at once; later the same failure only pauses it', () => {
   const { log, pause } = setUp();
   pause.refused(NOT_OPEN);
