@@ -1,5 +1,6 @@
 /** By which way the commands leave this machine: what the options say, and the environment. */
 import { BtgetError } from '../base/failure.js';
+import type { UnusableProxy } from '../discovery/http/http-proxies.js';
 import { parseProxy } from '../net/proxy/proxy-server.js';
 import type { HttpProxyUrls, WayOutOptions } from '../session/node-way-out.js';
 import { readCaCertificates } from './ca-certificates.js';
@@ -18,7 +19,7 @@ export interface NetworkValues {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Rejects with a 'usage' failure when the environment names no proxy that we know, and when a file cannot be read. */
+/** Rejects with a 'usage' failure when a file cannot be read. */
 export async function readWayOut(values: NetworkValues, env: Environment): Promise<WayOutOptions> {
   const caCertificates = await readCaCertificates(values.caCertificate);
   const { bind, proxy } = values;
@@ -39,17 +40,21 @@ export function httpProxiesOf({ proxy, noProxy }: NetworkValues, env: Environmen
   return { http, https, except };
 }
 
-function proxyIn(env: Environment, names: readonly string[]): string | null {
+/**
+ * Many commands ask nobody over HTTP. So a proxy that makes no sense to us, such as the `socks://` of some desktops,
+ * fails only what it would carry.
+ */
+function proxyIn(env: Environment, names: readonly string[]): string | UnusableProxy | null {
   const name = names.find((each) => (env[each] ?? '') !== '');
   if (name === undefined) return null;
   const text = env[name] as string;
-  // curl takes a proxy without a scheme for one of HTTP.
-  const url = text.includes('://') ? text : `http://${text}`;
+  // curl takes a proxy without a scheme for one of HTTP, and does not look at a path.
+  const url = (text.includes('://') ? text : `http://${text}`).replace(/^([^:]*:\/\/[^/?#]*).*$/s, '$1');
   try {
     parseProxy(url, name);
   } catch (error) {
     if (!(error instanceof BtgetError)) throw error;
-    throw new BtgetError('usage', `${error.message}; --no-proxy does without it`, { cause: error });
+    return { unusable: `${error.message}; --no-proxy does without it` };
   }
   return url;
 }
@@ -57,10 +62,13 @@ function proxyIn(env: Environment, names: readonly string[]): string | null {
 /** What the user must know of proxies that the environment names; null when there are none. */
 export function noticeOfProxies(httpProxies: HttpProxyUrls | null): string | null {
   if (httpProxies === null) return null;
-  const shown = [httpProxies.http, httpProxies.https].flatMap((url) =>
-    url === null ? [] : [parseProxy(url, '').shown],
-  );
-  const places = [...new Set(shown)].join(' and ');
+  const named = [httpProxies.http, httpProxies.https].filter((proxy) => proxy !== null);
+  const usable = named.filter((proxy) => typeof proxy === 'string');
+  if (usable.length === 0) {
+    const [why = ''] = named.map((proxy) => (typeof proxy === 'string' ? '' : proxy.unusable));
+    return `nothing goes over HTTP: ${why}`;
+  }
+  const places = [...new Set(usable.map((url) => parseProxy(url, '').shown))].join(' and ');
   const covered = `HTTP goes through the proxy ${places} (from the environment)`;
   return `${covered}; peers and UDP do not: --proxy covers them, --no-proxy does without`;
 }

@@ -1,7 +1,7 @@
 /** By which addresses, which proxies and whose word of authorities we leave this machine. */
 import { findByProxy, findDestinations, findUnlisted } from '../discovery/http/http-destination.js';
 import { lookUpName } from '../discovery/http/http-name-lookup.js';
-import { allBy, byScheme, type HttpProxies, NO_PROXIES } from '../discovery/http/http-proxies.js';
+import { allBy, byScheme, type HttpProxies, NO_PROXIES, type UnusableProxy } from '../discovery/http/http-proxies.js';
 import { Authorities } from '../discovery/http/http-tls.js';
 import { KnownNames, type LookUp } from '../discovery/http/known-names.js';
 import type { Blocklist } from '../net/blocklist.js';
@@ -14,9 +14,9 @@ import { NodeProxy, type ProxyEvents } from './node-proxy.js';
 /** The proxies for HTTP alone, as the environment names them. */
 export interface HttpProxyUrls {
   /** For `http:` URLs; null for none. */
-  readonly http: string | null;
+  readonly http: string | UnusableProxy | null;
   /** For `https:` URLs; null for none. */
-  readonly https: string | null;
+  readonly https: string | UnusableProxy | null;
   /** Hosts that are asked without a proxy, as in `NO_PROXY`. */
   readonly except: readonly string[];
 }
@@ -65,7 +65,9 @@ export function openWayOut(
     if (proxy !== null) return allBy(proxy, blocklist);
     if (httpProxies === null) return NO_PROXIES;
     const { http, https, except } = httpProxies;
-    return byScheme({ http: open(http, 'http_proxy'), https: open(https, 'https_proxy'), except }, blocklist);
+    const openNamed = (named: string | UnusableProxy | null, what: string): NodeProxy | UnusableProxy | null =>
+      typeof named === 'object' && named !== null ? named : open(named, what);
+    return byScheme({ http: openNamed(http, 'http_proxy'), https: openNamed(https, 'https_proxy'), except }, blocklist);
   };
   return {
     bind,

@@ -1,4 +1,5 @@
 /** How each option of a session and of a torrent is read at the face of the library. */
+import type { UnusableProxy } from '../discovery/http/http-proxies.js';
 import { Authorities } from '../discovery/http/http-tls.js';
 import { isTrackerUrl, isWebSeedUrl } from '../metainfo/parse-sources.js';
 import { resolveBind } from '../net/node-interfaces.js';
@@ -34,6 +35,10 @@ const proxyUrl: Reader<string> = (value, name) => {
   return value;
 };
 
+const unusableProxy: Reader<UnusableProxy> = fields({ unusable: text('why it cannot be used') }, 'a proxy');
+const httpProxy: Reader<string | UnusableProxy> = (value, name) =>
+  typeof value === 'object' ? unusableProxy(value, name) : proxyUrl(value, name);
+
 export const SESSION_READERS: Readers<SessionOptions> = {
   port: fields(
     { first: whole(0, 65_535), last: whole(0, 65_535) },
@@ -47,7 +52,7 @@ export const SESSION_READERS: Readers<SessionOptions> = {
   listenAnyway: truth,
   httpProxies: orNull(
     fields(
-      { http: orNull(proxyUrl), https: orNull(proxyUrl), except: listOf(text('a host')) },
+      { http: orNull(httpProxy), https: orNull(httpProxy), except: listOf(text('a host')) },
       "proxies such as { http: 'http://10.0.0.1:3128', https: null, except: ['localhost'] }",
     ),
   ),

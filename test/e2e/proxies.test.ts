@@ -200,16 +200,38 @@ describe('proxies', { timeout: HANGS_AFTER, concurrency: 2 }, () => {
       `socks5://:${PASSWORD}@h`,
       '',
     ])
-      for (const [args, env] of [
-        [[TORRENT, '--proxy', wrong], {}],
-        [['doctor', `--proxy=${wrong}`], {}],
-        ...(wrong === '' || wrong.startsWith(USER) ? [] : ([[[TORRENT], { http_proxy: wrong }]] as const)),
-      ] as const) {
-        const ended = await runBtget(t, dir, [...args, ...LOOPBACK.slice(0, 2)], NOTHING, env);
+      for (const args of [
+        [TORRENT, '--proxy', wrong],
+        ['doctor', `--proxy=${wrong}`],
+      ]) {
+        const ended = await runBtget(t, dir, [...args, ...LOOPBACK.slice(0, 2)], NOTHING);
         assert.equal(ended.code, 28, `${wrong} ${args}: ${ended.out}${ended.err}`);
         assert.match(ended.err, /^btget: [^\n]*\n(?:[^\n]*--help[^\n]*\n)?$/);
         assertSecret(ended);
       }
+  });
+
+  it('that the environment names wrongly fail the fetch that they would carry, and nothing else', async (t) => {
+    for (const wrong of [
+      `ftp://${LOGIN}@h`,
+      `https://${LOGIN}@h:443`,
+      `socks5://${LOGIN}@bad host`,
+      'socks://h:1080/',
+    ]) {
+      const env = { ALL_PROXY: wrong };
+      const local = await runBtget(t, dir, ['show', TORRENT], NOTHING, env);
+      assert.deepEqual([local.code, local.err], [0, ''], wrong);
+      const fetched = await runBtget(
+        t,
+        dir,
+        ['show', 'http://web.test/t.torrent', ...LOOPBACK.slice(0, 2)],
+        NOTHING,
+        env,
+      );
+      assert.equal(fetched.code, 6, `${wrong}: ${fetched.err}`);
+      assert.match(fetched.err, /^btget: cannot fetch \S+: ALL_PROXY: [^\n]*; --no-proxy does without it\n$/);
+      assertSecret(fetched);
+    }
   });
 
   it('outside of the address that we are bound to are not dialled', async (t) => {

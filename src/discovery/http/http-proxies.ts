@@ -19,27 +19,41 @@ export function allBy(access: ProxyAccess, blocklist: Blocklist | null): HttpPro
   return { findFor: () => find };
 }
 
+/** A proxy that is named, and that we cannot use. */
+export interface UnusableProxy {
+  /** The sentence with which each request fails that the proxy would carry. */
+  readonly unusable: string;
+}
+
 /** The proxies that the environment names for HTTP. */
 export interface EnvironmentProxies {
   /** For `http:`; null for none. */
-  readonly http: ProxyAccess | null;
+  readonly http: ProxyAccess | UnusableProxy | null;
   /** For `https:`; null for none. */
-  readonly https: ProxyAccess | null;
+  readonly https: ProxyAccess | UnusableProxy | null;
   /** As in `NO_PROXY`: hosts that are asked without a proxy. */
   readonly except: readonly string[];
 }
 
 /** As curl does it: one proxy for each scheme, and none for the hosts of `NO_PROXY`. */
 export function byScheme({ http, https, except }: EnvironmentProxies, blocklist: Blocklist | null): HttpProxies {
-  const finds = {
-    'http:': http === null ? null : findByProxy(http, blocklist),
-    'https:': https === null ? null : findByProxy(https, blocklist),
+  const findBy = (proxy: ProxyAccess | UnusableProxy | null): typeof findDestinations | null => {
+    if (proxy === null) return null;
+    return 'unusable' in proxy ? findNothing(proxy) : findByProxy(proxy, blocklist);
   };
+  const finds = { 'http:': findBy(http), 'https:': findBy(https) };
   return {
     findFor: (url) => {
       const find = url.protocol === 'https:' ? finds['https:'] : finds['http:'];
       return except.some((entry) => isExcepted(entry, url)) ? null : find;
     },
+  };
+}
+
+function findNothing({ unusable }: UnusableProxy): typeof findDestinations {
+  return (_host, _bind, _step, answered) => {
+    answered({ ok: false, code: 'unreachable', fault: 'proxy', message: unusable });
+    return { cancel: () => undefined };
   };
 }
 

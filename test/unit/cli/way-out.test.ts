@@ -43,16 +43,22 @@ test('--proxy takes the place of the proxies of the environment, and --no-proxy 
   assert.equal(httpProxiesOf({ ...SAID_NOTHING, noProxy: true }, env), null);
 });
 
-test('a proxy of the environment that makes no sense is named by its variable, without its password', () => {
-  for (const text of ['ftp://me:secret@10.0.0.1', 'socks5://me:secret@', 'http://me:secret@10.0.0.1/path'])
-    assert.throws(
-      () => proxies({ ALL_PROXY: text }),
-      ({ code, message }: { code: string; message: string }) => {
-        assert.equal(code, 'usage');
-        assert.match(message, /^ALL_PROXY: .*; --no-proxy does without it$/);
-        return !message.includes('secret');
-      },
-    );
+test('a proxy of the environment that makes no sense fails what it would carry, without its password', () => {
+  for (const text of ['ftp://me:secret@10.0.0.1', 'socks5://me:secret@', 'socks://10.0.0.1:1080/', 'http://h:0']) {
+    const found = proxies({ ALL_PROXY: text });
+    assert.deepEqual(found?.http, found?.https);
+    assert.ok(typeof found?.http === 'object' && found.http !== null, text);
+    assert.match(found.http.unusable, /^ALL_PROXY: .*; --no-proxy does without it$/);
+    assert.doesNotMatch(found.http.unusable, /secret/);
+    assert.equal(noticeOfProxies(found), `nothing goes over HTTP: ${found.http.unusable}`);
+  }
+  const one = proxies({ https_proxy: 'https://10.0.0.1', http_proxy: 'http://10.0.0.1:3128' });
+  assert.equal(one?.http, 'http://10.0.0.1:3128');
+  assert.match(noticeOfProxies(one) ?? '', /^HTTP goes through the proxy 10\.0\.0\.1:3128 /);
+});
+
+test('the path of a proxy of the environment says nothing', () => {
+  assert.equal(proxies({ http_proxy: 'http://me:secret@10.0.0.1:3128/x?y' })?.http, 'http://me:secret@10.0.0.1:3128');
 });
 
 test('the user is told once what proxies of the environment do not cover, without a password', () => {

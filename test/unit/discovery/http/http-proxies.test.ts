@@ -169,6 +169,16 @@ test('proxies of the environment carry each scheme by its own, and leave out the
   assert.equal(first.asked.length, 1);
 });
 
+test('a proxy of the environment that cannot be used fails the requests that it would carry, and no others', async (t) => {
+  const host = await serveHttp(t, (_request, response) => response.end('content'));
+  const unusable = { unusable: 'ALL_PROXY: no proxy' };
+  const httpProxies = { http: unusable, https: unusable, except: ['127.0.0.2'] };
+  assert.equal(text(await fetchBy({ httpProxies }, `http://${host}/`)), 'unreachable: ALL_PROXY: no proxy');
+  assert.equal(text(await fetchBy({ httpProxies: { ...httpProxies, http: null } }, `http://${host}/`)), 'content');
+  const other = await serveHttp(t, (_request, response) => response.end('straight'), '127.0.0.2');
+  assert.equal(text(await fetchBy({ httpProxies }, `http://${other}/`)), 'straight');
+});
+
 test('an entry of NO_PROXY names a host, what is below it, an address, a network, and a port of them', () => {
   const rows: readonly (readonly [entry: string, url: string, isExcepted: boolean])[] = [
     ['*', 'http://a.test/', true],
