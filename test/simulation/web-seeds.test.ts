@@ -369,6 +369,61 @@ describe('a mirror that fails', () => {
     assert.equal(world.swarm.timeline.pending, 0);
   });
 
+  const cut = { host: 'a.test', kind: 'cut', message: 'cut' } as const;
+
+  it('by closing each answer after a while is used all the time', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 4 * MIB);
+    mirror.answer = ({ begin, end }) => ({
+      body: ONE.content.subarray(begin, Math.min(end, begin + 150_000)),
+      end: cut,
+    });
+    const world = new World(ONE, { [URL_OF_ONE]: mirror });
+    const time = world.untilDone(HOUR);
+    // A sixth of a second passes until an answer of this length is over.
+    assert.ok(time < 2 * 6 * SECOND, `${time} ms`);
+    assert.equal(mirror.sent, ONE.content.length);
+    assert.equal(world.leech.torrent.status().webSeeds.fault, null);
+    world.end();
+  });
+
+  it('by closing each answer after next to nothing is left alone for a while again and again', () => {
+    for (const length of [0, 1, 1_000]) {
+      const mirror = mirrorOf(ONE, URL_OF_ONE, 4 * MIB);
+      mirror.answer = ({ begin }) => ({ body: ONE.content.subarray(begin, begin + length), end: cut });
+      const world = new World(ONE, { [URL_OF_ONE]: mirror });
+      world.swarm.timeline.run(120 * SECOND);
+      assert.match(world.leech.torrent.status().webSeeds.fault ?? '', /cut$/, String(length));
+      assert.ok(mirror.asked.length <= 16, `${mirror.asked.length} requests for ${length} bytes each`);
+      world.swarm.stop();
+    }
+  });
+
+  it('by closing an answer and then not answering is asked once more before it is left alone', () => {
+    for (const failures of [1, 2]) {
+      const mirror = mirrorOf(ONE, URL_OF_ONE, 4 * MIB);
+      mirror.answer = ({ begin }, count) => {
+        if (count === 1) return { body: ONE.content.subarray(begin, begin + 150_000), end: cut };
+        return count <= 1 + failures ? { fails: true, end: { ...cut, kind: 'unreachable' } } : {};
+      };
+      const world = new World(ONE, { [URL_OF_ONE]: mirror });
+      const time = world.untilDone(HOUR);
+      assert.equal(time > 30 * SECOND, failures === 2, `${time} ms after ${failures}`);
+      world.end();
+    }
+  });
+
+  it('by closing answers of the whole file is not asked in haste, for it sends again what we have', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 64 * MIB);
+    const head = { status: 200, contentRange: null, contentLength: ONE.content.length };
+    mirror.answer = (_request, count) => ({ head, body: ONE.content.subarray(0, count * 1.1 * MIB), end: cut });
+    const world = new World(ONE, { [URL_OF_ONE]: mirror });
+    world.swarm.timeline.run(SECOND);
+    assert.equal(mirror.asked.length, 1);
+    world.swarm.timeline.run(SECOND);
+    assert.equal(mirror.asked.length, 2);
+    world.swarm.stop();
+  });
+
   it('with 403 is not asked again', () => {
     const mirror = mirrorOf(ONE, URL_OF_ONE, 8 * MIB);
     mirror.answer = () => ({ head: { status: 403 } });

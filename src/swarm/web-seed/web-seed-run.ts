@@ -1,7 +1,7 @@
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { BlockSpan } from '../../disk/storage.js';
 import { Measure } from '../../measure/measure.js';
-import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
+import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../../metainfo/piece-layout.js';
 import type { BlockAsker } from '../download/block-asker.js';
 import type { RateLimiter, RateWaiter } from '../rate-limiter.js';
 import { BlockAssembler } from './block-assembler.js';
@@ -33,8 +33,13 @@ export interface RunOwner {
 /** A server that sends less than it says is asked for the rest after this time, this many times in a row. */
 const RETRY_DELAY: Millis = 1_000;
 const MAX_RETRIES = 3;
-/** After this many bytes the retries are counted anew. */
-const RETRY_LENGTH = 1024 * 1024;
+/**
+ * An answer that brought so many bytes has not failed, however it ended, and the rest is asked for at once. So before
+ * each request that does not wait a block has come.
+ */
+const FAIR_LENGTH = BLOCK_LENGTH;
+/** An answer of the whole file must bring more, and the rest waits: we read again each time what we have. */
+const FAIR_LENGTH_OF_WHOLE = 1024 * 1024;
 /** What comes sooner than this is left to the run, whoever has nothing to do. */
 const SOON: Millis = 500;
 /** Over this time the rate of a run is the mean: long enough for a pause of the server, and short for its end. */
@@ -75,8 +80,12 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
   /** Bytes that came and wait for room. */
   #rest: Buffer[] = [];
   #waitsForRoom = false;
+  /** Answers in a row that have failed. */
   #retries = 0;
-  #sinceRetry = 0;
+  /** Bytes of this answer that were of use. */
+  #gained = 0;
+  /** We ask for the rest at once. A server that has just gone down, and may come back, answers nothing to that. */
+  #isHasty = false;
   #retryTask: Task | null = null;
   /** What was told of the end of a fetch while bytes of it waited for room. */
   #afterRest: RangeEnd | null = null;
@@ -208,6 +217,8 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     }
     this.#range = range;
     this.#position = range.begin;
+    this.#retries = 0;
+    this.#isHasty = false;
     this.#ask(range);
   }
 
@@ -220,6 +231,7 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     this.#hasHead = false;
     this.#isWhole = false;
     this.#skip = 0;
+    this.#gained = 0;
     this.#askedAt = this.#owner.timers.now();
     const { source } = this.sender.named;
     this.#fetch = this.#owner.fetchRange({ url, source, begin: this.#position, end }, this.#owner.timers, {
@@ -274,15 +286,19 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     }
     this.#fetch = null;
     if (this.#position === range.end) this.#next();
-    else if (!this.#hasHead) this.#fail(faultOfEnd(outcome));
-    else {
-      this.#retries += 1;
-      this.#sinceRetry = 0;
-      if (this.#retries > MAX_RETRIES) {
-        const message = outcome.kind === 'whole' ? 'the answer is too short' : outcome.message;
-        this.#fail({ of: 'file', host: null, wait: 'doubling', message });
-      } else this.#retryTask = this.#owner.timers.addTask(() => this.#ask(range), RETRY_DELAY);
-    }
+    else if (!this.#hasHead && !this.#isHasty) this.#fail(faultOfEnd(outcome));
+    else this.#askForRest(range, outcome);
+  }
+
+  #askForRest(range: FileRange, { kind, message }: RangeEnd): void {
+    const isFair = this.#gained >= (this.#isWhole ? FAIR_LENGTH_OF_WHOLE : FAIR_LENGTH);
+    this.#retries = isFair ? 0 : this.#retries + 1;
+    this.#isHasty = isFair && !this.#isWhole;
+    if (this.#isHasty) this.#ask(range);
+    else if (this.#retries > MAX_RETRIES) {
+      const why = kind === 'whole' ? 'the answer is too short' : message;
+      this.#fail({ of: 'file', host: null, wait: 'doubling', message: why });
+    } else this.#retryTask = this.#owner.timers.addTask(() => this.#ask(range), RETRY_DELAY);
   }
 
   /** Makes blocks of the bytes that have come. */
@@ -325,8 +341,7 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     }
     const { taken, block } = this.#assembler.feed(bytes.length > room ? bytes.subarray(0, room) : bytes);
     this.#position += taken;
-    this.#sinceRetry += taken;
-    if (this.#sinceRetry >= RETRY_LENGTH) this.#retries = 0;
+    this.#gained += taken;
     if (block !== null) this.#gotBlock(span, block, range.file);
     if (this.#position === range.end && this.#isWhole && !this.#isOver) this.#extend(range);
     return taken;
