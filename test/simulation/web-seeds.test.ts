@@ -398,6 +398,53 @@ describe('a mirror that fails', () => {
     }
   });
 
+  /** Answers with the first `most` bytes of what is asked for, and says so. */
+  const capped =
+    (most: number) =>
+    ({ begin, end }: { readonly begin: number; readonly end: number }): MirrorAnswer => {
+      const last = Math.min(end, begin + most) - 1;
+      return {
+        head: { contentRange: `bytes ${begin}-${last}/${ONE.content.length}` },
+        body: ONE.content.subarray(begin, last + 1),
+      };
+    };
+
+  it('to give more than so many bytes at once is asked on for the rest', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 4 * MIB);
+    mirror.answer = capped(100_000);
+    const world = new World(ONE, { [URL_OF_ONE]: mirror });
+    const time = world.untilDone(HOUR);
+    assert.ok(time < 3 * 6 * SECOND, `${time} ms`);
+    assert.equal(mirror.sent, ONE.content.length);
+    assert.ok(mirror.asked.length < 1.2 * (ONE.content.length / 100_000), `${mirror.asked.length} requests`);
+    assert.equal(world.leech.torrent.status().webSeeds.fault, null);
+    world.end();
+  });
+
+  it('to give more than a few bytes at once is left alone for a while again and again', () => {
+    for (const most of [1, 1_000]) {
+      const [mirror, good] = [mirrorOf(ONE, URL_OF_ONE, 4 * MIB), mirrorOf(ONE, 'http://good.example/one', 64 * KIB)];
+      mirror.answer = capped(most);
+      const world = new World(ONE, { [URL_OF_ONE]: mirror, 'http://good.example/one': good });
+      const time = world.untilDone(HOUR);
+      // The other one takes 384 s.
+      assert.ok(time < 400 * SECOND, `${time} ms`);
+      assert.ok(mirror.asked.length <= 4 * 14, `${mirror.asked.length} requests for ${most} bytes each`);
+      world.end();
+    }
+  });
+
+  it('by sending more than its head says is asked anew for what lies behind', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 4 * MIB);
+    mirror.answer = (request) => {
+      const { head, body } = capped(100_000)(request);
+      return { head: head ?? {}, body: Buffer.concat([body ?? assert.fail(), Buffer.alloc(MIB, 1)]) };
+    };
+    const world = new World(ONE, { [URL_OF_ONE]: mirror });
+    world.untilDone(HOUR);
+    world.end();
+  });
+
   it('by closing an answer and then not answering is asked once more before it is left alone', () => {
     for (const failures of [1, 2]) {
       const mirror = mirrorOf(ONE, URL_OF_ONE, 4 * MIB);

@@ -72,6 +72,8 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
   /** Where in the file the next byte lies that is taken, once `#skip` bytes were dropped. */
   #position = 0;
   #skip = 0;
+  /** Where in the file the answer says that it ends: behind its last byte. */
+  #answerEnd = 0;
   /** The server sends the whole file, and not the range alone. */
   #isWhole = false;
   #hasHead = false;
@@ -246,10 +248,12 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     if (this.#isOver || range === null) return;
     this.#hasHead = true;
     this.waited += this.#owner.timers.now() - this.#askedAt;
-    const asked = { begin: this.#position, end: range.end, length: this.#owner.lengthOf(range.file) };
+    const length = this.#owner.lengthOf(range.file);
+    const asked = { begin: this.#position, end: range.end, length };
     const verdict = judgeHead(head, asked);
     if (verdict.kind === 'no-ranges' && this.#wholeFile === range.file) {
       this.#skip = this.#position;
+      this.#answerEnd = length;
       this.#isWhole = true;
     } else if (verdict.kind === 'no-ranges') {
       this.sender.givesNoRanges(range.file);
@@ -257,6 +261,7 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     } else if (verdict.kind === 'fault') this.#fail(verdict.fault);
     else {
       this.#skip = verdict.skip;
+      this.#answerEnd = verdict.end;
       this.#isWhole = head.status === 200;
     }
   }
@@ -284,21 +289,24 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
       this.#afterRest = outcome;
       return;
     }
-    this.#fetch = null;
-    if (this.#position === range.end) this.#next();
-    else if (!this.#hasHead && !this.#isHasty) this.#fail(faultOfEnd(outcome));
-    else this.#askForRest(range, outcome);
+    if (!this.#hasHead && !this.#isHasty) this.#fail(faultOfEnd(outcome));
+    else this.#answered(outcome.kind === 'whole' ? 'the answer is too short' : outcome.message);
   }
 
-  #askForRest(range: FileRange, { kind, message }: RangeEnd): void {
+  /** An answer is over. `trouble` says what is wrong with it when it is not enough. */
+  #answered(trouble: string): void {
+    const range = this.#range as FileRange;
+    this.#fetch = null;
+    if (this.#position === range.end) {
+      this.#next();
+      return;
+    }
     const isFair = this.#gained >= (this.#isWhole ? FAIR_LENGTH_OF_WHOLE : FAIR_LENGTH);
     this.#retries = isFair ? 0 : this.#retries + 1;
     this.#isHasty = isFair && !this.#isWhole;
     if (this.#isHasty) this.#ask(range);
-    else if (this.#retries > MAX_RETRIES) {
-      const why = kind === 'whole' ? 'the answer is too short' : message;
-      this.#fail({ of: 'file', host: null, wait: 'doubling', message: why });
-    } else this.#retryTask = this.#owner.timers.addTask(() => this.#ask(range), RETRY_DELAY);
+    else if (this.#retries > MAX_RETRIES) this.#fail({ of: 'file', host: null, wait: 'doubling', message: trouble });
+    else this.#retryTask = this.#owner.timers.addTask(() => this.#ask(range), RETRY_DELAY);
   }
 
   /** Makes blocks of the bytes that have come. */
@@ -324,7 +332,7 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
       return dropped;
     }
     const range = this.#range as FileRange;
-    const room = range.end - this.#position;
+    const room = Math.min(range.end, this.#answerEnd) - this.#position;
     if (room === 0) {
       this.#gotMore();
       return null;
@@ -365,12 +373,12 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     this.#position = next.begin;
   }
 
-  /** The answer is longer than what we want of it. */
+  /** The answer is longer than what we want of it, or than it says. */
   #gotMore(): void {
     this.#fetch?.cancel();
     this.#rest = [];
     this.#afterRest = null;
-    this.#next();
+    this.#answered('the answer is too short');
   }
 
   #hold(): void {

@@ -19,7 +19,9 @@ const HEAD: RangeHead = {
 /** What an answer is taken for, in words. */
 function verdict(head: Partial<RangeHead>, asked = ASKED): string {
   const judged = judgeHead({ ...HEAD, ...head }, asked);
-  if (judged.kind === 'body') return `skip ${judged.skip}`;
+  const end = head.status === 200 ? asked.length : asked.end;
+  if (judged.kind === 'body')
+    return judged.end === end ? `skip ${judged.skip}` : `skip ${judged.skip}, up to ${judged.end}`;
   if (judged.kind === 'no-ranges') return judged.kind;
   return `${judged.fault.of} ${judged.fault.wait}`;
 }
@@ -35,12 +37,27 @@ describe('the head of an answer', () => {
       'bytes',
       `bytes 0-${MIB - 1}/${20 * MIB}`,
       `bytes ${4 * MIB}-${5 * MIB}/${20 * MIB}`,
+      `bytes ${4 * MIB + 1}-${5 * MIB - 1}/${20 * MIB}`,
     ])
       assert.equal(verdict({ contentRange }), 'file doubling', String(contentRange));
     assert.equal(verdict({ contentRange: RANGE.replace(/\d+$/, `${21 * MIB}`) }), 'file doubling');
     assert.equal(verdict({ contentLength: MIB + 1 }), 'file doubling');
     for (const contentEncoding of ['gzip', 'br', 'gzip, identity'])
       assert.equal(verdict({ contentEncoding }), 'file doubling', contentEncoding);
+  });
+
+  it('of 206 may be the begin of our range alone', () => {
+    const part = (last: number): Partial<RangeHead> => ({
+      contentRange: `bytes ${4 * MIB}-${last}/${20 * MIB}`,
+      contentLength: last + 1 - 4 * MIB,
+    });
+    for (const last of [4 * MIB, 4 * MIB + 99_999, 5 * MIB - 2]) {
+      assert.equal(verdict(part(last)), `skip 0, up to ${last + 1}`);
+      assert.equal(verdict({ ...part(last), contentLength: null }), `skip 0, up to ${last + 1}`);
+      assert.equal(verdict({ ...part(last), contentLength: MIB }), 'file doubling');
+      const ofAnother = `bytes ${4 * MIB}-${last}/${21 * MIB}`;
+      assert.equal(verdict({ ...part(last), contentRange: ofAnother }), 'file doubling');
+    }
   });
 
   it('of 200 is the whole file, of which little may be dropped', () => {
