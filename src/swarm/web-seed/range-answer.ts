@@ -45,7 +45,8 @@ const WAY_WAIT: Millis = 30_000;
 export function judgeHead(head: RangeHead, asked: AskedRange): AnswerVerdict {
   const { host, status, contentEncoding } = head;
   if (status === 200 || status === 206) {
-    if (contentEncoding !== null && contentEncoding.trim().toLowerCase() !== 'identity')
+    const isCoded = contentEncoding !== null && contentEncoding.trim().toLowerCase() !== 'identity';
+    if (isCoded && !isStored(head, asked.length))
       return ofFile('doubling', 'the answer is packed, which was not asked for');
     return status === 206 ? judgePart(head, asked) : judgeWhole(head, asked);
   }
@@ -78,6 +79,17 @@ export function parseContentRange(
   if (first === undefined || last === undefined || total === undefined) return null;
   const [begin, end, length] = [Number(first), Number(last) + 1, total === '*' ? null : Number(total)];
   return begin < end && (length === null || end <= length) ? { begin, end, length } : null;
+}
+
+/**
+ * Whether the lengths are those of a file of `length` bytes as it lies on the server. Apache labels a .gz with what is
+ * in it (`AddEncoding`), though it sends the .gz as it is. What was packed for the answer has another length.
+ */
+function isStored({ status, contentRange, contentLength }: RangeHead, length: number): boolean {
+  if (status === 200) return contentLength === length;
+  const range = contentRange === null ? null : parseContentRange(contentRange);
+  if (range === null || range.length !== length) return false;
+  return contentLength === null || contentLength === range.end - range.begin;
 }
 
 function judgePart({ contentRange, contentLength }: RangeHead, { begin, end, length }: AskedRange): AnswerVerdict {

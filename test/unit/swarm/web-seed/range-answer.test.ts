@@ -26,6 +26,12 @@ function verdict(head: Partial<RangeHead>, asked = ASKED): string {
   return `${judged.fault.of} ${judged.fault.wait}`;
 }
 
+/** Why an answer is not taken. */
+function reason(head: Partial<RangeHead>): string {
+  const judged = judgeHead({ ...HEAD, ...head }, ASKED);
+  return judged.kind === 'fault' ? judged.fault.message : judged.kind;
+}
+
 describe('the head of an answer', () => {
   it('of 206 must be our range of a file of our length', () => {
     assert.equal(verdict({}), 'skip 0');
@@ -42,8 +48,27 @@ describe('the head of an answer', () => {
       assert.equal(verdict({ contentRange }), 'file doubling', String(contentRange));
     assert.equal(verdict({ contentRange: RANGE.replace(/\d+$/, `${21 * MIB}`) }), 'file doubling');
     assert.equal(verdict({ contentLength: MIB + 1 }), 'file doubling');
-    for (const contentEncoding of ['gzip', 'br', 'gzip, identity'])
-      assert.equal(verdict({ contentEncoding }), 'file doubling', contentEncoding);
+  });
+
+  it('that is labelled as packed is taken when its lengths are those of the file itself', () => {
+    const unknown = RANGE.replace(/\d+$/, '*');
+    const other = RANGE.replace(/\d+$/, `${20 * MIB - 1}`);
+    const whole = { status: 200, contentRange: null, contentLength: ASKED.length };
+    const fromBegin = { ...ASKED, begin: 0 };
+    for (const contentEncoding of ['gzip', 'x-gzip', 'br', 'gzip, identity']) {
+      assert.equal(verdict({ contentEncoding }), 'skip 0', contentEncoding);
+      assert.equal(verdict({ contentEncoding, contentLength: null }), 'skip 0', contentEncoding);
+      assert.equal(verdict({ ...whole, contentEncoding }, fromBegin), 'skip 0', contentEncoding);
+      for (const head of [
+        { contentRange: unknown },
+        { contentRange: other },
+        { contentRange: null },
+        { contentLength: MIB - 1 },
+        { ...whole, contentLength: ASKED.length - 1 },
+        { ...whole, contentLength: null },
+      ])
+        assert.match(reason({ ...head, contentEncoding }), /^the answer is packed/, JSON.stringify(head));
+    }
   });
 
   it('of 206 may be the begin of our range alone', () => {
