@@ -354,7 +354,7 @@ class RangeFetch {
     this.#guard(() => this.#listener.ended({ host: this.#host, kind: 'whole', message: 'the answer is over' }));
   }
 
-  #follow({ url: from, authorization }: Place, host: string, location: string): void {
+  #follow({ url: from, authorization, redirect }: Place, host: string, location: string): void {
     this.#redirects += 1;
     const to = urlOf(escapedLocation(location), from.href)?.href ?? location;
     const outcome = parseHttpUrl(to);
@@ -366,11 +366,14 @@ class RangeFetch {
       this.#end('forbidden', 'redirected from https to http');
     else {
       const { url } = outcome;
+      const stays = url.origin === from.origin;
       // A password is for one server only.
-      const kept = url.origin === from.origin ? authorization : null;
+      const kept = stays ? authorization : null;
+      const isAtOrigin = stays && redirect?.isAtOrigin !== false;
       url.hash = '';
       this.#urls.push(new SecretUrl(url.href));
-      this.#visit({ url, authorization: authorizationOf(url) ?? kept, redirect: { host, query: from.search } });
+      const next = { host, query: from.search, isAtOrigin };
+      this.#visit({ url, authorization: authorizationOf(url) ?? kept, redirect: next });
     }
   }
 

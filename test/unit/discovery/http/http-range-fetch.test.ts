@@ -113,6 +113,31 @@ describe('a fetch of a range', { timeout: HANGS_AFTER }, () => {
     assert.deepEqual(seen, ['/Caf%C3%A9', '/Caf%E9']);
   });
 
+  it('knows whether redirects have left the origin of the url, also where it remembers the place', async (t) => {
+    const steps: Record<string, string> = {};
+    const host = await serveHttp(t, (request, response) => {
+      const location = steps[request.url ?? ''];
+      if (location === undefined) honest(request, response);
+      else response.writeHead(302, { Location: location }).end();
+    });
+    const other = await redirect(t, `http://${host}/a`);
+    Object.assign(steps, { '/a': '/b', '/b': '/c', '/away': `http://${other}/` });
+    const log: unknown[] = [];
+    const find: typeof findDestinations = (name, bind, step, answered) => {
+      log.push(step.redirect?.isAtOrigin);
+      return findDestinations(name, bind, step, answered);
+    };
+    const fetching = new Fetching(t, { findDestinations: find });
+    for (const [path, ...expected] of [
+      ['a', undefined, true, true, true],
+      ['away', undefined, false, false, false, false, false],
+    ]) {
+      for (let turn = 0; turn < 2; turn += 1)
+        assert.equal(await fetching.get(`http://${host}/${path}`), '206 0123456789');
+      assert.deepEqual(log.splice(0), expected);
+    }
+  });
+
   it('gives a password to its own server alone, and shows it to nobody', async (t) => {
     const seen: (string | undefined)[] = [];
     const other = await serveHttp(t, (request, response) => {
