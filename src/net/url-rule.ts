@@ -50,17 +50,29 @@ export interface Redirect {
   readonly host: string;
   /** The query of our request to it. */
   readonly query: string;
+  /** Neither this redirect nor one before it has left the origin that the source named: scheme, host and port. */
+  readonly isAtOrigin: boolean;
 }
 
 /** Why we must not take the step, whatever addresses its host has; null when we may. */
-export function refusalOfStep({ source, port, query, redirect }: UrlStep): string | null {
-  if (source === 'user' && redirect === null) return null;
+export function refusalOfStep(step: UrlStep): string | null {
+  if (isAtPlaceOfUser(step)) return null;
+  const { source, port, query, redirect } = step;
   // Some gateways serve their description at the port of SSDP.
   if (isBarredPort(port) && !(source === 'gateway' && port === 1900)) {
-    return `port ${port} is that of another kind of service`;
+    const why = 'that of another kind of service';
+    return redirect === null ? `port ${port} is ${why}` : `a redirect to port ${port} is not followed: it is ${why}`;
   }
   const key = source === 'torrent-tracker' && redirect === null ? reservedKeyIn(query) : null;
   return key === null ? null : `the query of the url says ${key}, which is ours to say`;
+}
+
+/**
+ * Whether the user has named the service that the step leads to. It may say where in it the file is: a redirect that
+ * stays there reaches nothing new.
+ */
+function isAtPlaceOfUser({ source, redirect }: UrlStep): boolean {
+  return source === 'user' && (redirect === null || redirect.isAtOrigin);
 }
 
 /**
@@ -93,8 +105,8 @@ export function refusalOfAddress(step: UrlStep, ip: IpAddress, attached: readonl
  * names lead into the network of the proxy, which we cannot tell by an address: those without a dot, and the ends that
  * RFC 6762, RFC 8375 and ICANN ("internal") keep for private use.
  */
-export function refusalOfName({ source, redirect }: UrlStep, name: string): string | null {
-  if (source === 'user' && redirect === null) return null;
+export function refusalOfName(step: UrlStep, name: string): string | null {
+  if (isAtPlaceOfUser(step)) return null;
   const isNear = !name.includes('.') || /\.(?:local|localhost|internal|intranet|lan|home|corp|home\.arpa)$/i.test(name);
   return isNear ? `${name} is a name of a private network` : null;
 }

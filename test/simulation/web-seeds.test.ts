@@ -124,6 +124,15 @@ describe('a mirror', () => {
     world.end();
   });
 
+  it('may label a file as packed that it sends as it is', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 4 * MIB);
+    mirror.answer = () => ({ head: { contentEncoding: 'gzip' } });
+    const world = new World(ONE, { [URL_OF_ONE]: mirror });
+    world.untilDone(10 * SECOND);
+    assert.equal(world.leech.torrent.status().webSeeds.fault, null);
+    world.end();
+  });
+
   it('is asked for what comes next in a sequential download', () => {
     const mirror = mirrorOf(ONE, URL_OF_ONE, MIB);
     const world = new World(ONE, { [URL_OF_ONE]: mirror }, { torrent: { sequential: true } });
@@ -280,7 +289,7 @@ describe('a mirror that fails', () => {
     ['with 416', { head: { status: 416 } }, 2, 120 * SECOND],
     ['with 500', { head: { status: 500 } }, 2, 120 * SECOND],
     ['with 503 for ten seconds', { head: { status: 503, retryAfter: 10 } }, 1, 20 * SECOND],
-    ['with a packed answer', { head: { contentEncoding: 'gzip' } }, 1, 60 * SECOND],
+    ['with a packed answer', { head: { contentEncoding: 'gzip', contentLength: 1_234 } }, 1, 60 * SECOND],
     ['with another range', { head: { contentRange: `bytes 0-9/${ONE.content.length}` } }, 1, 60 * SECOND],
     ['with a short answer', { body: ONE.content.subarray(0, 100_000) }, 1, 20 * SECOND],
     [
@@ -367,6 +376,108 @@ describe('a mirror that fails', () => {
     );
     world.swarm.stop();
     assert.equal(world.swarm.timeline.pending, 0);
+  });
+
+  const cut = { host: 'a.test', kind: 'cut', message: 'cut' } as const;
+
+  it('by closing each answer after a while is used all the time', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 4 * MIB);
+    mirror.answer = ({ begin, end }) => ({
+      body: ONE.content.subarray(begin, Math.min(end, begin + 150_000)),
+      end: cut,
+    });
+    const world = new World(ONE, { [URL_OF_ONE]: mirror });
+    const time = world.untilDone(HOUR);
+    // A sixth of a second passes until an answer of this length is over.
+    assert.ok(time < 2 * 6 * SECOND, `${time} ms`);
+    assert.equal(mirror.sent, ONE.content.length);
+    assert.equal(world.leech.torrent.status().webSeeds.fault, null);
+    world.end();
+  });
+
+  it('by closing each answer after next to nothing is left alone for a while again and again', () => {
+    for (const length of [0, 1, 1_000]) {
+      const mirror = mirrorOf(ONE, URL_OF_ONE, 4 * MIB);
+      mirror.answer = ({ begin }) => ({ body: ONE.content.subarray(begin, begin + length), end: cut });
+      const world = new World(ONE, { [URL_OF_ONE]: mirror });
+      world.swarm.timeline.run(120 * SECOND);
+      assert.match(world.leech.torrent.status().webSeeds.fault ?? '', /cut$/, String(length));
+      assert.ok(mirror.asked.length <= 16, `${mirror.asked.length} requests for ${length} bytes each`);
+      world.swarm.stop();
+    }
+  });
+
+  /** Answers with the first `most` bytes of what is asked for, and says so. */
+  const capped =
+    (most: number) =>
+    ({ begin, end }: { readonly begin: number; readonly end: number }): MirrorAnswer => {
+      const last = Math.min(end, begin + most) - 1;
+      return {
+        head: { contentRange: `bytes ${begin}-${last}/${ONE.content.length}` },
+        body: ONE.content.subarray(begin, last + 1),
+      };
+    };
+
+  it('to give more than so many bytes at once is asked on for the rest', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 4 * MIB);
+    mirror.answer = capped(100_000);
+    const world = new World(ONE, { [URL_OF_ONE]: mirror });
+    const time = world.untilDone(HOUR);
+    assert.ok(time < 3 * 6 * SECOND, `${time} ms`);
+    assert.equal(mirror.sent, ONE.content.length);
+    assert.ok(mirror.asked.length < 1.2 * (ONE.content.length / 100_000), `${mirror.asked.length} requests`);
+    assert.equal(world.leech.torrent.status().webSeeds.fault, null);
+    world.end();
+  });
+
+  it('to give more than a few bytes at once is left alone for a while again and again', () => {
+    for (const most of [1, 1_000]) {
+      const [mirror, good] = [mirrorOf(ONE, URL_OF_ONE, 4 * MIB), mirrorOf(ONE, 'http://good.example/one', 64 * KIB)];
+      mirror.answer = capped(most);
+      const world = new World(ONE, { [URL_OF_ONE]: mirror, 'http://good.example/one': good });
+      const time = world.untilDone(HOUR);
+      // The other one takes 384 s.
+      assert.ok(time < 400 * SECOND, `${time} ms`);
+      assert.ok(mirror.asked.length <= 4 * 14, `${mirror.asked.length} requests for ${most} bytes each`);
+      world.end();
+    }
+  });
+
+  it('by sending more than its head says is asked anew for what lies behind', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 4 * MIB);
+    mirror.answer = (request) => {
+      const { head, body } = capped(100_000)(request);
+      return { head: head ?? {}, body: Buffer.concat([body ?? assert.fail(), Buffer.alloc(MIB, 1)]) };
+    };
+    const world = new World(ONE, { [URL_OF_ONE]: mirror });
+    world.untilDone(HOUR);
+    world.end();
+  });
+
+  it('by closing an answer and then not answering is asked once more before it is left alone', () => {
+    for (const failures of [1, 2]) {
+      const mirror = mirrorOf(ONE, URL_OF_ONE, 4 * MIB);
+      mirror.answer = ({ begin }, count) => {
+        if (count === 1) return { body: ONE.content.subarray(begin, begin + 150_000), end: cut };
+        return count <= 1 + failures ? { fails: true, end: { ...cut, kind: 'unreachable' } } : {};
+      };
+      const world = new World(ONE, { [URL_OF_ONE]: mirror });
+      const time = world.untilDone(HOUR);
+      assert.equal(time > 30 * SECOND, failures === 2, `${time} ms after ${failures}`);
+      world.end();
+    }
+  });
+
+  it('by closing answers of the whole file is not asked in haste, for it sends again what we have', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, 64 * MIB);
+    const head = { status: 200, contentRange: null, contentLength: ONE.content.length };
+    mirror.answer = (_request, count) => ({ head, body: ONE.content.subarray(0, count * 1.1 * MIB), end: cut });
+    const world = new World(ONE, { [URL_OF_ONE]: mirror });
+    world.swarm.timeline.run(SECOND);
+    assert.equal(mirror.asked.length, 1);
+    world.swarm.timeline.run(SECOND);
+    assert.equal(mirror.asked.length, 2);
+    world.swarm.stop();
   });
 
   it('with 403 is not asked again', () => {

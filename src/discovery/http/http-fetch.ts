@@ -125,6 +125,8 @@ class HttpFetch {
   /** Every URL that we visited: a server may quote its secrets, which no message may show. */
   readonly #urls: SecretUrl[];
   #redirects = 0;
+  /** No redirect has left the origin of the URL that the source named. */
+  #isAtOrigin = true;
   readonly #deadline: Millis;
   #ended = false;
 
@@ -212,7 +214,8 @@ class HttpFetch {
     else {
       // A password is for one server only.
       const kept = outcome.url.origin === from.origin ? authorization : null;
-      const redirect = { host: at.host, query: from.search };
+      this.#isAtOrigin &&= outcome.url.origin === from.origin;
+      const redirect = { host: at.host, query: from.search, isAtOrigin: this.#isAtOrigin };
       this.#urls.push(new SecretUrl(outcome.url.href));
       this.#visit(outcome.url, authorizationOf(outcome.url) ?? kept, outcome.url, redirect);
     }

@@ -6,6 +6,7 @@ import type { BindAddresses } from '../../net/fence.js';
 import type { Redirect, SourcedUrl } from '../../net/url-rule.js';
 import { parseHttpUrl, printable } from '../trackers/announce-url.js';
 import { type HttpConnection, HttpConnections } from './http-connections.js';
+import { HttpCookies } from './http-cookies.js';
 import { type Destination, type DestinationFailure, findDestinations } from './http-destination.js';
 import { parseRetryAfter } from './http-exchange.js';
 import { authorizationOf } from './http-fetch.js';
@@ -146,6 +147,7 @@ class RangeFetch {
   readonly #listener: RangeListener;
   readonly #parts: RangeFetchParts;
   readonly #urls: SecretUrl[];
+  readonly #cookies = new HttpCookies();
   #search: { cancel(): void } | null = null;
   #connection: HttpConnection | null = null;
   /** The `host:port` that is asked, as the URL names it. */
@@ -270,12 +272,14 @@ class RangeFetch {
         blameProxy(trouble);
       } else goOn('unreachable', `no answer from ${destination.host} in time`);
     }, headLimit);
+    const cookie = this.#cookies.headerFor(url);
     const request = encodeRequest('GET', at, null, {
       Host: url.host,
       'User-Agent': userAgent,
       'Accept-Encoding': 'identity',
       Range: `bytes=${this.#target.begin}-${this.#target.end - 1}`,
       Connection: 'keep-alive',
+      ...(cookie === null ? {} : { Cookie: cookie }),
       ...(authorization === null ? {} : { Authorization: authorization }),
     });
     connection.ask(request, {
@@ -292,8 +296,14 @@ class RangeFetch {
         } else if ([301, 302, 303, 307, 308].includes(head.status) && location !== undefined) {
           // The body of a redirect is not read, so its connection is of no use any more.
           drop();
+          this.#cookies.take(url, head.headers.get('set-cookie') ?? []);
           this.#follow(place, destination.host, location);
-        } else this.#gotHead(place, head);
+        } else {
+          const isFound = head.status === 200 || head.status === 206;
+          // A place that was asked with a cookie may be no good without it, and the next fetch will not have it.
+          this.#parts.found(isFound && place.redirect !== null && cookie === null ? place : null);
+          this.#gotHead(head);
+        }
       },
       gotBody: (bytes) => this.#gotData(bytes),
       ended: () => {
@@ -313,9 +323,8 @@ class RangeFetch {
     });
   }
 
-  #gotHead(place: Place, { status, headers }: HttpResponseHead): void {
+  #gotHead({ status, headers }: HttpResponseHead): void {
     this.#limit?.cancel();
-    this.#parts.found((status === 200 || status === 206) && place.redirect !== null ? place : null);
     this.#hasHead = true;
     this.#lastAt = this.#timers.now();
     const length = Number(headers.get('content-length')?.join(', ') ?? Number.NaN);
@@ -345,7 +354,7 @@ class RangeFetch {
     this.#guard(() => this.#listener.ended({ host: this.#host, kind: 'whole', message: 'the answer is over' }));
   }
 
-  #follow({ url: from, authorization }: Place, host: string, location: string): void {
+  #follow({ url: from, authorization, redirect }: Place, host: string, location: string): void {
     this.#redirects += 1;
     const to = urlOf(escapedLocation(location), from.href)?.href ?? location;
     const outcome = parseHttpUrl(to);
@@ -357,11 +366,14 @@ class RangeFetch {
       this.#end('forbidden', 'redirected from https to http');
     else {
       const { url } = outcome;
+      const stays = url.origin === from.origin;
       // A password is for one server only.
-      const kept = url.origin === from.origin ? authorization : null;
+      const kept = stays ? authorization : null;
+      const isAtOrigin = stays && redirect?.isAtOrigin !== false;
       url.hash = '';
       this.#urls.push(new SecretUrl(url.href));
-      this.#visit({ url, authorization: authorizationOf(url) ?? kept, redirect: { host, query: from.search } });
+      const next = { host, query: from.search, isAtOrigin };
+      this.#visit({ url, authorization: authorizationOf(url) ?? kept, redirect: next });
     }
   }
 

@@ -13,9 +13,12 @@ export interface SeedFault {
   readonly message: string;
 }
 
-/** The body is ours when its first `skip` bytes are dropped; or it is not, because of `fault`. */
+/**
+ * The body is ours when its first `skip` bytes are dropped, and holds the file up to byte `end` − 1; or it is not ours,
+ * because of `fault`.
+ */
 export type AnswerVerdict =
-  | { readonly kind: 'body'; readonly skip: number }
+  | { readonly kind: 'body'; readonly skip: number; readonly end: number }
   /** The server gives only whole files, and the range is too far from the file's begin. */
   | { readonly kind: 'no-ranges' }
   | { readonly kind: 'fault'; readonly fault: SeedFault };
@@ -42,7 +45,8 @@ const WAY_WAIT: Millis = 30_000;
 export function judgeHead(head: RangeHead, asked: AskedRange): AnswerVerdict {
   const { host, status, contentEncoding } = head;
   if (status === 200 || status === 206) {
-    if (contentEncoding !== null && contentEncoding.trim().toLowerCase() !== 'identity')
+    const isCoded = contentEncoding !== null && contentEncoding.trim().toLowerCase() !== 'identity';
+    if (isCoded && !isStored(head, asked.length))
       return ofFile('doubling', 'the answer is packed, which was not asked for');
     return status === 206 ? judgePart(head, asked) : judgeWhole(head, asked);
   }
@@ -77,22 +81,34 @@ export function parseContentRange(
   return begin < end && (length === null || end <= length) ? { begin, end, length } : null;
 }
 
+/**
+ * Whether the lengths are those of a file of `length` bytes as it lies on the server. Apache labels a .gz with what is
+ * in it (`AddEncoding`), though it sends the .gz as it is. What was packed for the answer has another length.
+ */
+function isStored({ status, contentRange, contentLength }: RangeHead, length: number): boolean {
+  if (status === 200) return contentLength === length;
+  const range = contentRange === null ? null : parseContentRange(contentRange);
+  if (range === null || range.length !== length) return false;
+  return contentLength === null || contentLength === range.end - range.begin;
+}
+
 function judgePart({ contentRange, contentLength }: RangeHead, { begin, end, length }: AskedRange): AnswerVerdict {
   const range = contentRange === null ? null : parseContentRange(contentRange);
   if (range === null) return ofFile('doubling', 'the answer does not say which range it is');
   if (range.length !== null && range.length !== length)
     return ofFile('doubling', `the file has ${range.length} bytes there, not ${length}`);
-  if (range.begin !== begin || range.end !== end) return ofFile('doubling', 'the answer is another range');
-  if (contentLength !== null && contentLength !== end - begin)
+  // RFC 9110, 15.3.7: a server may send less than was asked for.
+  if (range.begin !== begin || range.end > end) return ofFile('doubling', 'the answer is another range');
+  if (contentLength !== null && contentLength !== range.end - begin)
     return ofFile('doubling', 'the length of the answer is not that of its range');
-  return { kind: 'body', skip: 0 };
+  return { kind: 'body', skip: 0, end: range.end };
 }
 
 function judgeWhole({ contentLength }: RangeHead, { begin, length }: AskedRange): AnswerVerdict {
   if (contentLength !== null && contentLength !== length)
     return ofFile('doubling', `the file has ${contentLength} bytes there, not ${length}`);
   if (begin > Math.max(CHEAP_LENGTH, length * CHEAP_SHARE)) return { kind: 'no-ranges' };
-  return { kind: 'body', skip: begin };
+  return { kind: 'body', skip: begin, end: length };
 }
 
 function ofFile(wait: SeedFault['wait'], message: string): AnswerVerdict {

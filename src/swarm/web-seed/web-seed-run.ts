@@ -1,7 +1,7 @@
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { BlockSpan } from '../../disk/storage.js';
 import { Measure } from '../../measure/measure.js';
-import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
+import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../../metainfo/piece-layout.js';
 import type { BlockAsker } from '../download/block-asker.js';
 import type { RateLimiter, RateWaiter } from '../rate-limiter.js';
 import { BlockAssembler } from './block-assembler.js';
@@ -33,8 +33,13 @@ export interface RunOwner {
 /** A server that sends less than it says is asked for the rest after this time, this many times in a row. */
 const RETRY_DELAY: Millis = 1_000;
 const MAX_RETRIES = 3;
-/** After this many bytes the retries are counted anew. */
-const RETRY_LENGTH = 1024 * 1024;
+/**
+ * An answer that brought so many bytes has not failed, however it ended, and the rest is asked for at once. So before
+ * each request that does not wait a block has come.
+ */
+const FAIR_LENGTH = BLOCK_LENGTH;
+/** An answer of the whole file must bring more, and the rest waits: we read again each time what we have. */
+const FAIR_LENGTH_OF_WHOLE = 1024 * 1024;
 /** What comes sooner than this is left to the run, whoever has nothing to do. */
 const SOON: Millis = 500;
 /** Over this time the rate of a run is the mean: long enough for a pause of the server, and short for its end. */
@@ -67,6 +72,8 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
   /** Where in the file the next byte lies that is taken, once `#skip` bytes were dropped. */
   #position = 0;
   #skip = 0;
+  /** Where in the file the answer says that it ends: behind its last byte. */
+  #answerEnd = 0;
   /** The server sends the whole file, and not the range alone. */
   #isWhole = false;
   #hasHead = false;
@@ -75,8 +82,12 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
   /** Bytes that came and wait for room. */
   #rest: Buffer[] = [];
   #waitsForRoom = false;
+  /** Answers in a row that have failed. */
   #retries = 0;
-  #sinceRetry = 0;
+  /** Bytes of this answer that were of use. */
+  #gained = 0;
+  /** We ask for the rest at once. A server that has just gone down, and may come back, answers nothing to that. */
+  #isHasty = false;
   #retryTask: Task | null = null;
   /** What was told of the end of a fetch while bytes of it waited for room. */
   #afterRest: RangeEnd | null = null;
@@ -208,6 +219,8 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     }
     this.#range = range;
     this.#position = range.begin;
+    this.#retries = 0;
+    this.#isHasty = false;
     this.#ask(range);
   }
 
@@ -220,6 +233,7 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     this.#hasHead = false;
     this.#isWhole = false;
     this.#skip = 0;
+    this.#gained = 0;
     this.#askedAt = this.#owner.timers.now();
     const { source } = this.sender.named;
     this.#fetch = this.#owner.fetchRange({ url, source, begin: this.#position, end }, this.#owner.timers, {
@@ -234,10 +248,12 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     if (this.#isOver || range === null) return;
     this.#hasHead = true;
     this.waited += this.#owner.timers.now() - this.#askedAt;
-    const asked = { begin: this.#position, end: range.end, length: this.#owner.lengthOf(range.file) };
+    const length = this.#owner.lengthOf(range.file);
+    const asked = { begin: this.#position, end: range.end, length };
     const verdict = judgeHead(head, asked);
     if (verdict.kind === 'no-ranges' && this.#wholeFile === range.file) {
       this.#skip = this.#position;
+      this.#answerEnd = length;
       this.#isWhole = true;
     } else if (verdict.kind === 'no-ranges') {
       this.sender.givesNoRanges(range.file);
@@ -245,6 +261,7 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     } else if (verdict.kind === 'fault') this.#fail(verdict.fault);
     else {
       this.#skip = verdict.skip;
+      this.#answerEnd = verdict.end;
       this.#isWhole = head.status === 200;
     }
   }
@@ -272,17 +289,24 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
       this.#afterRest = outcome;
       return;
     }
+    if (!this.#hasHead && !this.#isHasty) this.#fail(faultOfEnd(outcome));
+    else this.#answered(outcome.kind === 'whole' ? 'the answer is too short' : outcome.message);
+  }
+
+  /** An answer is over. `trouble` says what is wrong with it when it is not enough. */
+  #answered(trouble: string): void {
+    const range = this.#range as FileRange;
     this.#fetch = null;
-    if (this.#position === range.end) this.#next();
-    else if (!this.#hasHead) this.#fail(faultOfEnd(outcome));
-    else {
-      this.#retries += 1;
-      this.#sinceRetry = 0;
-      if (this.#retries > MAX_RETRIES) {
-        const message = outcome.kind === 'whole' ? 'the answer is too short' : outcome.message;
-        this.#fail({ of: 'file', host: null, wait: 'doubling', message });
-      } else this.#retryTask = this.#owner.timers.addTask(() => this.#ask(range), RETRY_DELAY);
+    if (this.#position === range.end) {
+      this.#next();
+      return;
     }
+    const isFair = this.#gained >= (this.#isWhole ? FAIR_LENGTH_OF_WHOLE : FAIR_LENGTH);
+    this.#retries = isFair ? 0 : this.#retries + 1;
+    this.#isHasty = isFair && !this.#isWhole;
+    if (this.#isHasty) this.#ask(range);
+    else if (this.#retries > MAX_RETRIES) this.#fail({ of: 'file', host: null, wait: 'doubling', message: trouble });
+    else this.#retryTask = this.#owner.timers.addTask(() => this.#ask(range), RETRY_DELAY);
   }
 
   /** Makes blocks of the bytes that have come. */
@@ -308,7 +332,7 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
       return dropped;
     }
     const range = this.#range as FileRange;
-    const room = range.end - this.#position;
+    const room = Math.min(range.end, this.#answerEnd) - this.#position;
     if (room === 0) {
       this.#gotMore();
       return null;
@@ -325,8 +349,7 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     }
     const { taken, block } = this.#assembler.feed(bytes.length > room ? bytes.subarray(0, room) : bytes);
     this.#position += taken;
-    this.#sinceRetry += taken;
-    if (this.#sinceRetry >= RETRY_LENGTH) this.#retries = 0;
+    this.#gained += taken;
     if (block !== null) this.#gotBlock(span, block, range.file);
     if (this.#position === range.end && this.#isWhole && !this.#isOver) this.#extend(range);
     return taken;
@@ -350,12 +373,12 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     this.#position = next.begin;
   }
 
-  /** The answer is longer than what we want of it. */
+  /** The answer is longer than what we want of it, or than it says. */
   #gotMore(): void {
     this.#fetch?.cancel();
     this.#rest = [];
     this.#afterRest = null;
-    this.#next();
+    this.#answered('the answer is too short');
   }
 
   #hold(): void {

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type IpNetwork, parseIp, parseNetwork } from '../../../src/net/ip-address.js';
-import { refusalOfAddress, refusalOfStep, type UrlSource, type UrlStep } from '../../../src/net/url-rule.js';
+import {
+  refusalOfAddress,
+  refusalOfName,
+  refusalOfStep,
+  type UrlSource,
+  type UrlStep,
+} from '../../../src/net/url-rule.js';
 import { hasCorpus, readCorpus } from '../../support/corpus.js';
 
 /** The networks of this host: it is at 203.0.113.7, and each of them has public addresses. */
@@ -98,7 +104,7 @@ test('a udp tracker near us needs no path, and has no query', () => {
 });
 
 test('a redirect leads no nearer to us than the server that sent it, whatever form the address has', () => {
-  const from = (host: string): UrlStep['redirect'] => ({ host, query: '' });
+  const from = (host: string): UrlStep['redirect'] => ({ host, query: '', isAtOrigin: false });
   for (const source of ['user', 'torrent-tracker', 'torrent-web-seed'] as const) {
     for (const address of [...NEAR, ...OWN, ...LINK_LOCAL, ...METADATA, ...WRAPPED, ...NOWHERE]) {
       const told = verdict(stepTo(source, 'http://h/announce', from(WORLD)), address);
@@ -118,8 +124,39 @@ test('a redirect leads no nearer to us than the server that sent it, whatever fo
     assert.notEqual(verdict(stepTo('user', 'http://h/', from('203.0.113.7')), address), 'ok', address);
 });
 
+test('a redirect that stays where the user led us may go to any port, and no other one may', () => {
+  for (const port of [22, 6379, 9200])
+    for (const host of [WORLD, '127.0.0.1']) {
+      const seen = (source: UrlSource, isAtOrigin: boolean): string =>
+        verdict(stepTo(source, `http://h:${port}/b`, { host, query: '', isAtOrigin }), host);
+      const refusal = `a redirect to port ${port} is not followed: it is that of another kind of service`;
+      assert.equal(seen('user', true), 'ok');
+      assert.equal(seen('user', false), refusal);
+      for (const source of SOURCES.filter((each) => each !== 'user')) assert.equal(seen(source, true), refusal, source);
+    }
+});
+
+test('a redirect that stays where the user led us is judged by its address as any other one', () => {
+  const seen = (address: string): string =>
+    verdict(stepTo('user', 'http://h:9200/b', { host: WORLD, query: '', isAtOrigin: true }), address);
+  assert.equal(seen('8.8.8.8'), 'ok');
+  for (const address of [...NEAR, ...OWN, ...LINK_LOCAL, ...METADATA, ...WRAPPED, ...NOWHERE])
+    assert.notEqual(seen(address), 'ok', address);
+});
+
+test('a name of a private network is for the user, and for a redirect that stays where the user led us', () => {
+  const seen = (source: UrlSource, redirect: UrlStep['redirect']): boolean =>
+    refusalOfName(stepTo(source, 'http://nas.lan/b', redirect), 'nas.lan') === null;
+  const redirect = { host: 'nas.lan', query: '' };
+  assert.equal(seen('user', null), true);
+  assert.equal(seen('user', { ...redirect, isAtOrigin: true }), true);
+  assert.equal(seen('user', { ...redirect, isAtOrigin: false }), false);
+  assert.equal(seen('torrent-tracker', null), false);
+  assert.equal(seen('torrent-tracker', { ...redirect, isAtOrigin: true }), false);
+});
+
 test('a redirect to a place near us may repeat the query that we sent, and have no other', () => {
-  const redirect = { host: '192.168.1.2', query: '?info_hash=x&left=1' };
+  const redirect = { host: '192.168.1.2', query: '?info_hash=x&left=1', isAtOrigin: false };
   const seen = (url: string): string => verdict(stepTo('torrent-tracker', url, redirect), '192.168.1.1');
   assert.equal(seen('https://h/announce?info_hash=x&left=1'), 'ok');
   assert.equal(seen('https://h/scrape'), 'ok');
@@ -175,7 +212,7 @@ test('we allow no URL that libtorrent refuses, and refuse one that it allows onl
     }
     const [from, to] = (redirect ?? []).map((place) => PLACES[place] ?? assert.fail(place));
     assert.ok(from !== undefined && to !== undefined);
-    const step = stepTo('torrent-web-seed', `http://h/1${to[1]}`, { host: from[0], query: from[1] });
+    const step = stepTo('torrent-web-seed', `http://h/1${to[1]}`, { host: from[0], query: from[1], isAtOrigin: false });
     assert.equal(verdict(step, to[0]) === 'ok', ok && to[0] === WORLD, String(redirect));
   }
 });

@@ -327,12 +327,40 @@ test('a redirect is judged by the address that we dialled, whatever the name mea
       return { cancel: () => undefined };
     },
   });
-  const redirect = { host: '127.0.0.1', query: '?own=1' };
+  const redirect = { host: '127.0.0.1', query: '?own=1', isAtOrigin: false };
   assert.deepEqual(log, [
     ['tracker.test', { source: 'user', port, path: '/a', query: '?own=1', redirect: null }],
     ['rebound.test', { source: 'user', port: 81, path: '/admin', query: '?a=1', redirect }],
   ]);
   assert.equal(text(outcome), 'a redirect from a public address to 127.0.0.1 is not followed');
+});
+
+test('a redirect is at the origin as long as none before it has left the origin', async (context) => {
+  const log: string[] = [];
+  const isAtOrigin = (from: string): Promise<string> => {
+    log.length = 0;
+    const find: typeof findDestinations = (name, bind, step, answered) => {
+      log.push(`${name} ${step.redirect?.isAtOrigin}`);
+      return findDestinations('127.0.0.1', bind, step, answered);
+    };
+    return fetchUrl(from, { findDestinations: find }).then((outcome) => `${text(outcome)}: ${log.join()}`);
+  };
+  let other = '';
+  const steps: Record<string, () => string> = {
+    ...{ '/a': () => '/b', '/b': () => '/c', '/away': () => `http://${other}/back` },
+  };
+  const host = await serveHttp(context, ({ url }, response) => {
+    const location = steps[url ?? '']?.();
+    if (location === undefined) response.end('content');
+    else response.writeHead(302, { Location: location }).end();
+  });
+  other = await serveHttp(context, (_, response) => response.writeHead(302, { Location: `http://${host}/a` }).end());
+  const at = '127.0.0.1';
+  assert.equal(await isAtOrigin(`http://${host}/a`), `content: ${at} undefined,${at} true,${at} true`);
+  assert.equal(
+    await isAtOrigin(`http://${host}/away`),
+    `content: ${at} undefined,${at} false,${at} false,${at} false,${at} false`,
+  );
 });
 
 test('a cookie of a redirect goes back to the host and path that it is for, and nowhere else', async (context) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import { describe, it, type TestContext } from 'node:test';
 import { SecretUrl } from '../../../../src/base/secret-url.js';
 import { findDestinations } from '../../../../src/discovery/http/http-destination.js';
@@ -113,6 +113,31 @@ describe('a fetch of a range', { timeout: HANGS_AFTER }, () => {
     assert.deepEqual(seen, ['/Caf%C3%A9', '/Caf%E9']);
   });
 
+  it('knows whether redirects have left the origin of the url, also where it remembers the place', async (t) => {
+    const steps: Record<string, string> = {};
+    const host = await serveHttp(t, (request, response) => {
+      const location = steps[request.url ?? ''];
+      if (location === undefined) honest(request, response);
+      else response.writeHead(302, { Location: location }).end();
+    });
+    const other = await redirect(t, `http://${host}/a`);
+    Object.assign(steps, { '/a': '/b', '/b': '/c', '/away': `http://${other}/` });
+    const log: unknown[] = [];
+    const find: typeof findDestinations = (name, bind, step, answered) => {
+      log.push(step.redirect?.isAtOrigin);
+      return findDestinations(name, bind, step, answered);
+    };
+    const fetching = new Fetching(t, { findDestinations: find });
+    for (const [path, ...expected] of [
+      ['a', undefined, true, true, true],
+      ['away', undefined, false, false, false, false, false],
+    ]) {
+      for (let turn = 0; turn < 2; turn += 1)
+        assert.equal(await fetching.get(`http://${host}/${path}`), '206 0123456789');
+      assert.deepEqual(log.splice(0), expected);
+    }
+  });
+
   it('gives a password to its own server alone, and shows it to nobody', async (t) => {
     const seen: (string | undefined)[] = [];
     const other = await serveHttp(t, (request, response) => {
@@ -129,6 +154,50 @@ describe('a fetch of a range', { timeout: HANGS_AFTER }, () => {
     const failed = await new Fetching(t).get(`http://user:secret99@127.0.0.1:${await closedPort()}/`);
     assert.match(failed, /^unreachable: /);
     assert.doesNotMatch(failed, /secret99/);
+  });
+
+  it('gives the cookie of a redirect back to the host that set it, in that fetch alone', async (t) => {
+    const seen: string[] = [];
+    const note = (request: IncomingMessage): void => {
+      seen.push(`${request.url} ${request.headers.cookie}`);
+    };
+    const other = await serveHttp(
+      t,
+      (request, response) => {
+        note(request);
+        honest(request, response);
+      },
+      '127.0.0.2',
+    );
+    const host = await serveHttp(t, (request, response) => {
+      note(request);
+      const isKnown = request.headers.cookie === 'seen=1';
+      if (!isKnown) response.writeHead(302, { Location: request.url, 'Set-Cookie': 'seen=1; Path=/' }).end();
+      else if (request.url === '/away') response.writeHead(302, { Location: `http://${other}/there` }).end();
+      else honest(request, response);
+    });
+    const fetching = new Fetching(t);
+    for (let turn = 0; turn < 2; turn += 1) {
+      assert.equal(await fetching.get(`http://${host}/f`), '206 0123456789');
+      assert.deepEqual(seen.splice(0), ['/f undefined', '/f seen=1']);
+    }
+    assert.equal(await fetching.get(`http://${host}/away`), '206 0123456789');
+    assert.deepEqual(seen.splice(0), ['/away undefined', '/away seen=1', '/there undefined']);
+    assert.equal(await fetching.get(`http://${host}/away`), '206 0123456789');
+    assert.deepEqual(seen, ['/there undefined']);
+  });
+
+  it('does not remember a place that gives the file only with a cookie', async (t) => {
+    const seen: string[] = [];
+    const host = await serveHttp(t, (request, response) => {
+      seen.push(`${request.url} ${request.headers.cookie}`);
+      if (request.url === '/') response.writeHead(302, { Location: '/f', 'Set-Cookie': 'seen=1' }).end();
+      else if (request.headers.cookie === 'seen=1') honest(request, response);
+      else response.end('a page to log in');
+    });
+    const fetching = new Fetching(t);
+    for (let turn = 0; turn < 2; turn += 1) assert.equal(await fetching.get(`http://${host}/`), '206 0123456789');
+    assert.deepEqual(seen, ['/ undefined', '/f seen=1', '/ undefined', '/f seen=1']);
   });
 
   it('ends a ring of redirects, and follows none from https to http', async (t) => {

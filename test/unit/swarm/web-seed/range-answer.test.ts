@@ -19,9 +19,17 @@ const HEAD: RangeHead = {
 /** What an answer is taken for, in words. */
 function verdict(head: Partial<RangeHead>, asked = ASKED): string {
   const judged = judgeHead({ ...HEAD, ...head }, asked);
-  if (judged.kind === 'body') return `skip ${judged.skip}`;
+  const end = head.status === 200 ? asked.length : asked.end;
+  if (judged.kind === 'body')
+    return judged.end === end ? `skip ${judged.skip}` : `skip ${judged.skip}, up to ${judged.end}`;
   if (judged.kind === 'no-ranges') return judged.kind;
   return `${judged.fault.of} ${judged.fault.wait}`;
+}
+
+/** Why an answer is not taken. */
+function reason(head: Partial<RangeHead>): string {
+  const judged = judgeHead({ ...HEAD, ...head }, ASKED);
+  return judged.kind === 'fault' ? judged.fault.message : judged.kind;
 }
 
 describe('the head of an answer', () => {
@@ -35,12 +43,46 @@ describe('the head of an answer', () => {
       'bytes',
       `bytes 0-${MIB - 1}/${20 * MIB}`,
       `bytes ${4 * MIB}-${5 * MIB}/${20 * MIB}`,
+      `bytes ${4 * MIB + 1}-${5 * MIB - 1}/${20 * MIB}`,
     ])
       assert.equal(verdict({ contentRange }), 'file doubling', String(contentRange));
     assert.equal(verdict({ contentRange: RANGE.replace(/\d+$/, `${21 * MIB}`) }), 'file doubling');
     assert.equal(verdict({ contentLength: MIB + 1 }), 'file doubling');
-    for (const contentEncoding of ['gzip', 'br', 'gzip, identity'])
-      assert.equal(verdict({ contentEncoding }), 'file doubling', contentEncoding);
+  });
+
+  it('that is labelled as packed is taken when its lengths are those of the file itself', () => {
+    const unknown = RANGE.replace(/\d+$/, '*');
+    const other = RANGE.replace(/\d+$/, `${20 * MIB - 1}`);
+    const whole = { status: 200, contentRange: null, contentLength: ASKED.length };
+    const fromBegin = { ...ASKED, begin: 0 };
+    for (const contentEncoding of ['gzip', 'x-gzip', 'br', 'gzip, identity']) {
+      assert.equal(verdict({ contentEncoding }), 'skip 0', contentEncoding);
+      assert.equal(verdict({ contentEncoding, contentLength: null }), 'skip 0', contentEncoding);
+      assert.equal(verdict({ ...whole, contentEncoding }, fromBegin), 'skip 0', contentEncoding);
+      for (const head of [
+        { contentRange: unknown },
+        { contentRange: other },
+        { contentRange: null },
+        { contentLength: MIB - 1 },
+        { ...whole, contentLength: ASKED.length - 1 },
+        { ...whole, contentLength: null },
+      ])
+        assert.match(reason({ ...head, contentEncoding }), /^the answer is packed/, JSON.stringify(head));
+    }
+  });
+
+  it('of 206 may be the begin of our range alone', () => {
+    const part = (last: number): Partial<RangeHead> => ({
+      contentRange: `bytes ${4 * MIB}-${last}/${20 * MIB}`,
+      contentLength: last + 1 - 4 * MIB,
+    });
+    for (const last of [4 * MIB, 4 * MIB + 99_999, 5 * MIB - 2]) {
+      assert.equal(verdict(part(last)), `skip 0, up to ${last + 1}`);
+      assert.equal(verdict({ ...part(last), contentLength: null }), `skip 0, up to ${last + 1}`);
+      assert.equal(verdict({ ...part(last), contentLength: MIB }), 'file doubling');
+      const ofAnother = `bytes ${4 * MIB}-${last}/${21 * MIB}`;
+      assert.equal(verdict({ ...part(last), contentRange: ofAnother }), 'file doubling');
+    }
   });
 
   it('of 200 is the whole file, of which little may be dropped', () => {
