@@ -244,7 +244,7 @@ test('a tracker believes the header of a trusted proxy only', async (t) => {
     const child = new Child(t, 'tracker', ...args);
     const [, url = ''] = await child.says(/(http:\/\/127\.0\.0\.1:\d+\/announce)\n/);
     const announce = async (id: string): Promise<string> => {
-      const query = `info_hash=${'h'.repeat(20)}&peer_id=${id.repeat(20)}&port=7001&left=1`;
+      const query = `info_hash=${'h'.repeat(20)}&peer_id=${id.repeat(20)}&port=700${id.charCodeAt(0) % 10}&left=1`;
       return (await fetch(`${url}?${query}`, { headers: { 'X-Forwarded-For': '1.1.1.1, 9.9.9.9' } })).text();
     };
     await announce('a');
