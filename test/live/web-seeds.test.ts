@@ -282,6 +282,9 @@ test('a mirror of half a MB/s beside a fast swarm is not waited for', { skip }, 
     peers.push('--peer', await startSeed(t, host, torrent, served.www, '--no-dht'));
   const mirror = ['--web-seed', `http://${served.plain}/one.bin`];
   assert.equal((await download(t, 'the swarm alone', served, torrent, peers)).share, 0);
-  const { requests } = await download(t, 'the swarm and a mirror of half a MB/s', served, torrent, [...mirror, ...peers]);
+  const { requests } = await download(t, 'the swarm and a mirror of half a MB/s', served, torrent, [
+    ...mirror,
+    ...peers,
+  ]);
   assert.ok((requests.at(-1) as number) < 1, `the peers took over nothing of ${requests.join(', ')}`);
 });
