@@ -12,6 +12,8 @@ interface Cookie {
 }
 
 const MAX_COOKIES = 50;
+/** Cookies of one answer that we look at: some take others away. */
+const MAX_READ = 100;
 const MAX_COOKIE_LENGTH = 4096;
 
 /** The cookies of one fetch. We ignore `Domain`: a cookie goes back only to the host that set it. */
@@ -20,7 +22,7 @@ export class HttpCookies {
 
   /** Takes the values of the Set-Cookie headers in the answer from `url`, within limits. */
   take(url: URL, setCookies: readonly string[]): void {
-    for (const text of setCookies) {
+    for (const text of setCookies.slice(0, MAX_READ)) {
       // RFC 6265 counts name, value and attributes together.
       if (text.length > MAX_COOKIE_LENGTH) continue;
       const [pair = '', ...attributes] = text.split(';').map((part) => part.trim());

@@ -417,6 +417,18 @@ test('fifty cookies of no more than 4 KiB are kept, and 8 KiB of them are sent',
   assert.deepEqual(seen, [[0], [61], first50, [1, 2]]);
 });
 
+test('of one answer a hundred cookies are looked at', async (context) => {
+  const seen: unknown[] = [];
+  const many = Array.from({ length: 99 }, () => 'x');
+  const host = await serveHttp(context, ({ headers }, response) => {
+    seen.push(headers.cookie);
+    const end = seen.length === 2 ? {} : { Location: '/again', 'Set-Cookie': [...many, 'last=1', 'beyond=1'] };
+    response.writeHead(seen.length === 2 ? 200 : 302, end).end('content');
+  });
+  assert.equal(text(await fetchUrl(`http://${host}/`)), 'content');
+  assert.deepEqual(seen, [undefined, 'last=1']);
+});
+
 test('a cookie for secure connections is taken and given back over https only', async (context) => {
   const seen: string[] = [];
   const handle: RequestListener = ({ url, headers, socket }, response) => {
