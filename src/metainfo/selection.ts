@@ -38,7 +38,7 @@ export function selectFiles(
     for (const { index } of files) if (isInRanges(index, request.ranges)) selected.add(index);
   }
   for (const pattern of request.exclude) for (const index of meant('--exclude', pattern)) selected.delete(index);
-  if (selected.size === 0) throw new BtgetError('usage', `no file of ${metainfo.name} is left to download`);
+  if (selected.size === 0) throw new BtgetError('usage', `no file of ${metainfo.name} is selected`);
   return new Set([...selected].sort((a, b) => a - b));
 }
 

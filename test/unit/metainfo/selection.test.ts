@@ -61,6 +61,6 @@ test('a selection that matches nothing is refused, and the message names it', ()
   assert.equal(refusal({ exclude: ['0'] }), '--exclude: there is no file 0: the torrent has 5');
   assert.equal(refusal({ select: ['3-2'] }), '--select: the range 3-2 ends before it begins');
   assert.equal(refusal({ select: ['*.avi'] }), '--select: no file of T matches *.avi');
-  assert.equal(refusal({ exclude: ['*'] }), 'no file of T is left to download');
-  assert.equal(refusal({ ranges: [{ first: 2, last: 2 }] }), 'no file of T is left to download');
+  assert.equal(refusal({ exclude: ['*'] }), 'no file of T is selected');
+  assert.equal(refusal({ ranges: [{ first: 2, last: 2 }] }), 'no file of T is selected');
 });
