@@ -1,4 +1,3 @@
-import type { Worker } from 'node:worker_threads';
 import type { Task, Timers } from '../base/clock.js';
 import { SecretUrl } from '../base/secret-url.js';
 import { diffieHellmanGroup } from '../base/system-diffie-hellman.js';
@@ -17,6 +16,7 @@ import { UdpTrackerClient } from '../discovery/trackers/udp-tracker-client.js';
 import { DEFAULT_UDP_TRACKER_OPTIONS } from '../discovery/trackers/udp-tracker-options.js';
 import { createBlankTarget } from '../disk/blank-target.js';
 import { createFileDisk, DEFAULT_FILE_DISK_OPTIONS } from '../disk/files/file-disk.js';
+import type { BegunThread } from '../disk/files/worker-thread.js';
 import { FileKeptBytes } from '../disk/kept-bytes.js';
 import { createSlotPool, DEFAULT_SLOT_POOL_OPTIONS } from '../disk/slot-pool.js';
 import { systemProcesses } from '../disk/system/processes.js';
@@ -67,7 +67,7 @@ export interface NodeSessionOptions extends SessionOptions {
    */
   readonly cacheDir: string | null;
   /** The thread that hashes and writes, when it runs already; null: the session begins one when it needs it. */
-  readonly writer: Worker | null;
+  readonly writer: Pick<BegunThread, 'take'> | null;
 }
 
 export const DEFAULT_NODE_SESSION_OPTIONS: NodeSessionOptions = {
@@ -89,7 +89,7 @@ const NODE_SESSION_READERS: Readers<NodeSessionOptions> = {
   noted: callback(),
   warned: callback(),
   cacheDir: orNull(path),
-  writer: orNull(having('a worker thread', 'postMessage', 'terminate')),
+  writer: orNull(having('a thread that was begun', 'take')),
 };
 
 /**

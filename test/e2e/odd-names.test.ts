@@ -130,6 +130,7 @@ describe('content with odd names', { skip: process.platform !== 'linux', timeout
     const printed = execFileSync(process.execPath, [BTGET, 'a.torrent', ...options], {
       cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: HANGS_AFTER,
     });
     const paths = [odd, Buffer.from('top\\folder/new\nline')].map((path) => path.toString('latin1'));
     assert.deepEqual(printed.toString('latin1').split('\0').sort(), ['', ...paths].sort());

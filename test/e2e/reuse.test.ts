@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -24,6 +24,7 @@ import { BTGET, BtgetProcess, LOOPBACK } from '../support/btget-process.js';
 import { asPlainUser } from '../support/disk/plain-user.js';
 import { HANGS_AFTER } from '../support/hang.js';
 import { pieceHashes } from '../support/pieces.js';
+import { runSync } from '../support/run-sync.js';
 import { seededRandom } from '../support/simulation/seeded-random.js';
 import { NOTHING_SAID } from '../support/torrent-bytes.js';
 import { v2Torrent } from '../support/v2-torrent.js';
@@ -208,10 +209,7 @@ describe('files that lie elsewhere', { timeout: HANGS_AFTER }, () => {
     const argv = [source, '-d', dir, ...LOOPBACK, '--json', '--stop-timeout', '1', '--reuse', old];
     argv.push('--reuse', join(old, 'closed'));
     const [program, ...args] = asPlainUser(process.execPath, BTGET, ...argv) ?? assert.fail('no other user runs btget');
-    const { status, stdout } = spawnSync(program, args, {
-      encoding: 'utf8',
-      env: { HOME: dir, PATH: process.env['PATH'] },
-    });
+    const { status, stdout } = runSync(program, args, { env: { HOME: dir, PATH: process.env['PATH'] } });
     assert.equal(status, 2, stdout);
     assert.match(stdout, /"type":"reused"/);
     assert.match(stdout, /"code":"not-reused","message":"nothing is reused from there: .*closed/);

@@ -8,6 +8,7 @@ import { after, test } from 'node:test';
 import { BTGET, BtgetProcess, FIXTURES, runBtget } from '../support/btget-process.js';
 import { asPlainUser } from '../support/disk/plain-user.js';
 import { HANGS_AFTER } from '../support/hang.js';
+import { runSync } from '../support/run-sync.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'btget-unreadable-'));
 after(() => rmSync(dir, { recursive: true }));
@@ -75,7 +76,7 @@ test('verify names a file that it may not read, and one in a folder that it may 
   chmodSync(join(dir, 'kept/b'), 0);
   chmodSync(join(dir, 'kept/sub'), 0);
   const [program, ...args] = command;
-  const { status, stdout, stderr } = spawnSync(program, args, { cwd: dir, encoding: 'utf8' });
+  const { status, stdout, stderr } = runSync(program, args, { cwd: dir });
   chmodSync(join(dir, 'kept/sub'), 0o755);
   assert.deepEqual([status, stderr], [32, '']);
   const { files, badPieces } = JSON.parse(stdout);

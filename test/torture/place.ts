@@ -1,6 +1,5 @@
 /** What is downloaded again and again, and an eye of its own for what lies on the disk. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,6 +11,7 @@ import { SharedPieces } from '../../src/metainfo/shared-pieces.js';
 import { type JournalContents, readJournal } from '../../src/resume/read-journal.js';
 import { BTGET } from '../support/btget-process.js';
 import { writeNoise } from '../support/noise.js';
+import { runSync } from '../support/run-sync.js';
 import { v2Torrent } from '../support/v2-torrent.js';
 
 /** A torrent with its content. */
@@ -48,8 +48,8 @@ export class Place {
 
   #create(pieceLength: number): void {
     const options = ['-o', this.torrent, '--piece-length', `${pieceLength}K`, '-q'];
-    const { status, stderr } = spawnSync(process.execPath, [BTGET, 'create', join(this.dir, this.#name), ...options]);
-    assert.equal(status, 0, String(stderr));
+    const { status, stderr } = runSync(process.execPath, [BTGET, 'create', join(this.dir, this.#name), ...options]);
+    assert.equal(status, 0, stderr);
   }
 
   /** The files that are on the disk when all are selected, by index in the metainfo. */

@@ -121,7 +121,7 @@ const NODE_SESSION: Wrong<NodeSessionOptions> = {
   noted: [['x', "noted: 'x' is not a function"]],
   warned: [[1, 'warned: 1 is not a function']],
   cacheDir: [['', "cacheDir: '' is not a path"]],
-  writer: [[{}, 'writer: an object is not a worker thread']],
+  writer: [[{}, 'writer: an object is not a thread that was begun']],
 };
 
 const peers = (name: string) =>

@@ -1,7 +1,7 @@
 /** The real parser, network and session behind the commands. Modules that load slowly are loaded when they are used. */
 import { BtgetError } from '../../base/failure.js';
 import { SecretUrl } from '../../base/secret-url.js';
-import { beginThread, PIECE_WORKER } from '../../disk/files/worker-thread.js';
+import { BegunThread, PIECE_WORKER } from '../../disk/files/worker-thread.js';
 import { nodeParseMetainfo } from '../../metainfo/node-parse-metainfo.js';
 import type { ReadBlocklist } from '../../session/node-blocklists.js';
 import type { NodeSession } from '../../session/node-session.js';
@@ -32,7 +32,7 @@ export async function nodeReadingDeps(
 ): Promise<Omit<ReadingDeps, 'createSession'> & { readonly createSession: CreateNodeSession }> {
   const wayOut = await readWayOut(values, io.env);
   // The thread takes some 60 ms to start. The modules below take as long to load, on another core.
-  const writer = beginThread(PIECE_WORKER);
+  const writer = new BegunThread(PIECE_WORKER);
   const { createNodeSession } = await import('../../session/node-session.js');
   const { resolveBind } = await import('../../net/node-interfaces.js');
   return {

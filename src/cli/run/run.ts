@@ -171,6 +171,8 @@ export class Run implements JobOwner {
   }
 
   tell(event: RunEvent): void {
+    // What ended the run has been told. What torrents lack because of that says nothing new.
+    if (event.type === 'warning' && this.#failure !== null) return;
     this.#output.tell(event);
   }
 

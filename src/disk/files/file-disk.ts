@@ -1,7 +1,6 @@
 /** The files of a whole process: the workers and the descriptors that all torrents share. */
 import { availableParallelism } from 'node:os';
 import { basename, resolve } from 'node:path';
-import type { Worker } from 'node:worker_threads';
 import type { Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
@@ -19,7 +18,7 @@ import { FileStorage, type SharedDisk } from './file-storage.js';
 import { type HashedFile, type Hashing, hashPieces, type PieceHashesOutcome } from './hash-pieces.js';
 import { HashQueue } from './hash-queue.js';
 import { FileReadPool } from './read-pool.js';
-import { PIECE_WORKER, WorkerThread } from './worker-thread.js';
+import { type BegunThread, PIECE_WORKER, WorkerThread } from './worker-thread.js';
 
 export interface FileDiskOptions {
   /** Where answers come that no storage gives. None comes within the call that asks. */
@@ -30,7 +29,7 @@ export interface FileDiskOptions {
    * A thread of `workerModule`, begun before there was a disk, that will write. Null: the writer is started when it is
    * needed.
    */
-  readonly writer: Worker | null;
+  readonly writer: Pick<BegunThread, 'take'> | null;
   /** How many workers hash what lies on the disk, at most. One more worker writes. */
   readonly hashingWorkers: number;
   /** How many files stay open for reading. */

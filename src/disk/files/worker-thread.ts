@@ -9,11 +9,32 @@ export const PIECE_WORKER: URL = new URL('../worker/piece-worker.js', import.met
 
 type Answered<K extends WorkKind> = (told: Told<Work[K]['answer']>) => void;
 
-/** Starts a thread that does not keep the process alive. A `WorkerThread` that is made later takes it over. */
-export function beginThread(module: URL): Worker {
-  const thread = new Worker(module);
-  thread.unref();
-  return thread;
+/** A thread that is started early: a `WorkerThread` takes it over later. It does not keep the process alive. */
+export class BegunThread {
+  readonly #thread: Worker;
+  #hasDied = false;
+  readonly #died = (): void => {
+    this.#hasDied = true;
+  };
+
+  constructor(module: URL) {
+    this.#thread = new Worker(module);
+    this.#thread.unref();
+    // Nobody has asked it for anything yet, so nobody must hear of it.
+    this.#thread.on('error', this.#died);
+  }
+
+  /** Whether it could not start. Not told of a thread that was handed over. */
+  get hasDied(): boolean {
+    return this.#hasDied;
+  }
+
+  /** Hands the thread over to its owner, who hears of its errors from now on. Null when it has died by itself. */
+  take(): Worker | null {
+    if (this.#hasDied) return null;
+    this.#thread.off('error', this.#died);
+    return this.#thread;
+  }
 }
 
 /**
@@ -28,11 +49,14 @@ export class WorkerThread {
   #thread: Worker | undefined;
   #asked = 0;
 
-  /** `begun`: a thread that `beginThread` started with `module`, or null. */
-  constructor(module: URL, crashed: (error: Error) => void, begun: Worker | null = null) {
+  /** `begun`: a thread that was started with `module`, or null. When it has died, another one is started as ever. */
+  constructor(module: URL, crashed: (error: Error) => void, begun: Pick<BegunThread, 'take'> | null = null) {
     this.#module = module;
     this.#crashed = crashed;
-    if (begun !== null) this.#thread = this.#listenTo(begun);
+    const thread = begun?.take() ?? null;
+    if (thread !== null) this.#thread = this.#listenTo(thread);
+    // A listener of messages keeps the process alive.
+    this.#thread?.unref();
   }
 
   /** Whether a thread has been started. */
@@ -48,7 +72,8 @@ export class WorkerThread {
   /** Starts the thread before the first request. That takes some 40 ms, in which the caller can do something else. */
   start(): void {
     if (this.#thread !== undefined) return;
-    this.#thread = this.#listenTo(beginThread(this.#module));
+    this.#thread = this.#listenTo(new Worker(this.#module));
+    this.#thread.unref();
   }
 
   /** The worker begins requests in the order of the calls. The memory in `moved` is the worker's from here on. */
@@ -94,6 +119,8 @@ export class WorkerThread {
     if (thread === undefined) return;
     this.#thread = undefined;
     thread.removeAllListeners();
+    // It may still be loading its module, and fail at that. Nobody waits for it any more.
+    thread.on('error', () => undefined);
     void thread.terminate();
     this.#failDue(new BtgetError('interrupted', 'interrupted before it was done'));
   }

@@ -108,7 +108,8 @@ export function downloadOnto(
   const crashed = (error: Error): never => {
     throw error;
   };
-  const thread = (): WorkerThread => new WorkerThread(PIECE_WORKER, crashed, simulatedWorker(timers, disk, image.at));
+  const thread = (): WorkerThread =>
+    new WorkerThread(PIECE_WORKER, crashed, { take: () => simulatedWorker(timers, disk, image.at) });
   const writer = thread();
   const anchors = new RootAnchors();
   const storageOnDisk = new FileStorage({

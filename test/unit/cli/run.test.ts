@@ -246,6 +246,23 @@ test('--timeout gives up torrents that are not done, with exit code 2', () => {
   assert.deepEqual(results(), ['a: gave-up', 'b: ok']);
 });
 
+test('warnings that follow from what ended the run are not told, and those of a Ctrl-C are', () => {
+  for (const [end, told] of [
+    [(_run: Run, session: FakeSession) => session.gotException(new Error('oops')), []],
+    [(run: Run) => run.interrupt(), ['no-journal']],
+  ] as const) {
+    const session = new FakeSession();
+    session.stops = false;
+    const { run, events, torrent } = play([good('a')], {}, session);
+    end(run, session);
+    torrent(0).events.warned('no-journal', 'no resume journal is kept');
+    assert.deepEqual(
+      events.flatMap((event) => (event.type === 'warning' ? [event.code] : [])),
+      told,
+    );
+  }
+});
+
 test('--timeout says why a torrent is not done, unless data comes', () => {
   const names = ['lonely', 'fed', 'checking', 'locked', 'silent'];
   const { time, events, torrent } = play(names.map(good), { deadline: { limit: 20_000, left: 20_000 } });
