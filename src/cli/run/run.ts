@@ -8,6 +8,7 @@ import type { SessionOptions } from '../../session/session-options.js';
 import { listensFor } from '../../session/session-options.js';
 import type { TorrentOptions } from '../../torrent/torrent-options.js';
 import { failureCode, failureMessage, firstExitCode } from '../exit-code.js';
+import { machineFailure } from '../machine-failure.js';
 import { abridged } from '../output/escape.js';
 import type { Output, RunEvent, SourceResult } from '../output/events.js';
 import { formatDuration } from '../output/format.js';
@@ -171,8 +172,8 @@ export class Run implements JobOwner {
   }
 
   tell(event: RunEvent): void {
-    // What ended the run has been told. What torrents lack because of that says nothing new.
-    if (event.type === 'warning' && this.#failure !== null) return;
+    // What the machine lacks has been told. What torrents lack because of that says nothing new.
+    if (event.type === 'warning' && machineFailure(this.#failure) !== null) return;
     this.#output.tell(event);
   }
 

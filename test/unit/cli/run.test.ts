@@ -246,9 +246,12 @@ test('--timeout gives up torrents that are not done, with exit code 2', () => {
   assert.deepEqual(results(), ['a: gave-up', 'b: ok']);
 });
 
-test('warnings that follow from what ended the run are not told, and those of a Ctrl-C are', () => {
+test('warnings are not told after the machine lacked something, and after any other end they are', () => {
+  const lack = Object.assign(new Error('Worker initialization failure: EMFILE'), { code: 'ERR_WORKER_INIT_FAILED' });
   for (const [end, told] of [
-    [(_run: Run, session: FakeSession) => session.gotException(new Error('oops')), []],
+    [(_run: Run, session: FakeSession) => session.gotException(lack), []],
+    [(_run: Run, session: FakeSession) => session.gotException(new Error('oops')), ['no-journal']],
+    [(run: Run) => run.fail(new BtgetError('disk-full', 'cannot write to stdout: ENOSPC')), ['no-journal']],
     [(run: Run) => run.interrupt(), ['no-journal']],
   ] as const) {
     const session = new FakeSession();
