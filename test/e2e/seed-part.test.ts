@@ -78,9 +78,27 @@ it('warns of a file that is longer than the torrent says, and seeds it', {
   assert.equal(code, 0);
 });
 
-it('seeds nothing of a torrent of empty files of which none is there', { timeout: HANGS_AFTER }, async (t) => {
+it('seeds nothing when all that is wanted has no bytes and none of it is there', {
+  timeout: HANGS_AFTER,
+}, async (t) => {
   const cwd = scratch(t);
-  const { code, err } = await runBtget(t, cwd, ['seed', join(FIXTURES, 'empty-file.torrent'), ...SEED.slice(2)]);
-  assert.match(err, /nothing of it is at /);
-  assert.equal(code, 32);
+  // No torrent is of empty files alone, but all bytes of one may be padding.
+  const pad = file(['.pad', '5'], 16384, { attr: 'p' });
+  const pieces = pieceHashes(Buffer.alloc(16384), 16384);
+  const padded = folder([file(['a'], 0), file(['b'], 0), pad], { name: 'box', 'piece length': 16384, pieces });
+  writeFileSync(join(cwd, 'box.torrent'), padded);
+  const some = ['seed', join(FIXTURES, 'empty-file.torrent'), '--select', 'empty.txt', ...SEED.slice(2)];
+  for (const args of [SEED, some]) {
+    const { code, err } = await runBtget(t, cwd, args);
+    assert.match(err, /nothing of it is at /);
+    assert.equal(code, 32);
+  }
+  mkdirSync(join(cwd, 'box'));
+  mkdirSync(join(cwd, 'empty-file'));
+  for (const path of ['box/a', 'empty-file/empty.txt']) writeFileSync(join(cwd, path), '');
+  const part = await runBtget(t, cwd, SEED);
+  assert.match(part.err, /^PART 0 B, 1 file missing {2}box$/m);
+  const all = await runBtget(t, cwd, some);
+  assert.match(all.err, /^OK {3}0 B {2}empty-file$/m);
+  assert.deepEqual([part.code, all.code], [0, 0]);
 });

@@ -6,6 +6,7 @@ import { BtgetError } from '../../base/failure.js';
 import type { TrackerAnswer } from '../../discovery/trackers/rerequester.js';
 import { nameOfLink } from '../../metainfo/magnet.js';
 import { contentLength, type Metainfo, type TorrentFile } from '../../metainfo/metainfo.js';
+import { selectFiles } from '../../metainfo/selection.js';
 import type { MagnetEvents } from '../../session/magnet-torrent.js';
 import { optionsForLink } from '../../session/node-link-peers.js';
 import type { TorrentStatus } from '../../torrent/status.js';
@@ -35,8 +36,8 @@ export interface JobOwner {
   jobOver(job: TorrentJob): void;
 }
 
-/** Where a torrent's content goes. */
-export type JobPlace = Pick<TorrentOptions, 'dir' | 'outputName'>;
+/** Where a torrent's content goes, and what of it is wanted. */
+export type JobOptions = Pick<TorrentOptions, 'dir' | 'outputName' | 'selection'>;
 
 /** What the job knows once it has the metainfo. */
 interface JobContent {
@@ -56,7 +57,7 @@ export class TorrentJob implements MagnetEvents {
   readonly input: string;
   readonly paths: string[] = [];
   readonly #owner: JobOwner;
-  readonly #place: JobPlace;
+  readonly #options: JobOptions;
   readonly #stall: StallWatch;
   readonly #startedAt: Millis;
   #about: Subject;
@@ -73,10 +74,10 @@ export class TorrentJob implements MagnetEvents {
   #over = false;
 
   /** `about`: holds the name to use until the metadata tells the real one. `hasTrackers`: there is a tracker to ask. */
-  constructor(input: string, about: Subject, place: JobPlace, hasTrackers: boolean, owner: JobOwner) {
+  constructor(input: string, about: Subject, options: JobOptions, hasTrackers: boolean, owner: JobOwner) {
     this.input = input;
     this.#about = about;
-    this.#place = place;
+    this.#options = options;
     this.#stall = new StallWatch(hasTrackers, {
       limits: owner.limits,
       dht: () => (this.#content?.metainfo.private === true ? { use: 'private' } : owner.dht()),
@@ -135,7 +136,7 @@ export class TorrentJob implements MagnetEvents {
   }
 
   gotMetadata(metainfo: Metainfo): void {
-    const { dir, outputName } = this.#place;
+    const { dir, outputName } = this.#options;
     const infoHash = toHex(metainfo.infoHash);
     // Displays know a torrent by its hash. A link may have named a hybrid by another one than the main hash.
     if (infoHash !== this.#about.infoHash) this.#owner.tell({ type: 'over', about: this.about });
@@ -246,8 +247,10 @@ export class TorrentJob implements MagnetEvents {
 
   #isNothingThere({ have, wanted }: TorrentStatus): boolean {
     if (have > 0 || wanted > 0) return have === 0;
-    const files = this.#content?.metainfo.files ?? [];
-    return this.#missing === files.filter((file) => !file.padding).length;
+    // What the user wants of it has no bytes.
+    return (
+      this.#content !== null && this.#missing === selectFiles(this.#content.metainfo, this.#options.selection).size
+    );
   }
 
   fileDone(file: TorrentFile, path: string): void {
@@ -363,12 +366,13 @@ export function beginJob(
 ): TorrentJob {
   const trackers = source.kind === 'torrent' ? source.metainfo.trackers : source.link.trackers;
   const hasTrackers = options.trackers.length > 0 || (options.useTorrentTrackers && trackers.length > 0);
-  const job = new TorrentJob(source.input, subjectOf(source), options, hasTrackers, owner);
+  const all = source.kind === 'torrent' ? options : optionsForLink(source.link, source.peers, options);
+  const job = new TorrentJob(source.input, subjectOf(source), all, hasTrackers, owner);
   if (source.kind === 'torrent') {
-    job.joined(session.addTorrent(source.metainfo, options, job));
+    job.joined(session.addTorrent(source.metainfo, all, job));
     // The layers that are needed come first, and then the torrent tells of its metadata itself.
     if (source.metainfo.missingLayers.length === 0) job.gotMetadata(source.metainfo);
-  } else job.joined(session.addMagnet(source.link, optionsForLink(source.link, source.peers, options), job));
+  } else job.joined(session.addMagnet(source.link, all, job));
   return job;
 }
 
