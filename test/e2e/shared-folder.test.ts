@@ -160,7 +160,7 @@ describe('torrents of one folder in one command', () => {
         ...more,
       ]);
       assert.equal(code, 13, err);
-      assert.match(err, /readme\.txt is another torrent's of this run/);
+      assert.match(err, /readme\.txt is another torrent's of this run, and not the same here \(-o or -d saves one/);
       assert.ok(readFileSync(join(dir, 'set/readme.txt')).equals(readme));
     }
   });

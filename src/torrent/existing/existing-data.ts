@@ -263,7 +263,8 @@ export class ExistingData {
     });
     if (differing !== undefined) {
       const message = `${filePath(differing, options)} is another torrent's of this run, and not the same here`;
-      return new BtgetError('foreign-file', message);
+      // --overwrite does not help: both torrents would replace the same file again and again.
+      return new BtgetError('foreign-file', message, { hint: '-o or -d saves one of the two elsewhere' });
     }
     const onSymlink = this.#refusalOfSymlink(survey);
     if (options.overwrite || onSymlink?.code === 'cannot-open') return onSymlink;
