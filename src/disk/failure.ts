@@ -66,6 +66,12 @@ export class LostName extends BtgetError {
   }
 }
 
+/** Why a folder cannot be made where something else is. */
+const NOT_A_FOLDER: Readonly<Partial<Record<string, string>>> = {
+  EEXIST: 'a file, or a link that leads nowhere, has its name',
+  ENOTDIR: 'something on the way to it is no folder',
+};
+const ELSEWHERE = '-d names another folder';
 const WITHOUT_SYMLINK = '--exclude leaves it out, -d saves elsewhere';
 
 /** The failure for a system error about `path`. Any other error is a bug, and is thrown again. */
@@ -75,6 +81,11 @@ export function fileFailure(error: unknown, path: string): BtgetError {
   if (takesNoSymlinks(error)) {
     const message = `cannot make ${path}: the file system takes no symbolic links (${error.code})`;
     return new BtgetError('cannot-open', message, { cause: error, hint: WITHOUT_SYMLINK });
+  }
+  const inTheWay = error.syscall === 'mkdir' ? NOT_A_FOLDER[error.code] : undefined;
+  if (inTheWay !== undefined) {
+    const message = `cannot make the folder ${path}: ${inTheWay} (${error.code})`;
+    return new BtgetError('cannot-open', message, { cause: error, hint: ELSEWHERE });
   }
   const words = error.message.replace(/^[A-Z0-9]+: /, '').replace(/, \w+( '[\s\S]*)?$/, '');
   const onOpenFile = ON_OPEN_FILES[error.syscall];

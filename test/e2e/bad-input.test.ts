@@ -179,7 +179,12 @@ const rows: Readonly<Record<string, Row>> = {
   'a folder under a file': {
     args: ['hello.torrent', '-d', 'a file'],
     code: 16,
-    says: `hello: cannot mkdir ${join(dir, 'a file')}: file already exists (EEXIST) (check the permissions, or choose another folder with -d)`,
+    says: `hello: cannot make the folder ${join(dir, 'a file')}: a file, or a link that leads nowhere, has its name (EEXIST) (-d names another folder)`,
+  },
+  'a folder below a file': {
+    args: ['hello.torrent', '-d', 'a file/x'],
+    code: 16,
+    says: `hello: cannot make the folder ${join(dir, 'a file/x')}: something on the way to it is no folder (ENOTDIR) (-d names another folder)`,
   },
   'a magnet link to nobody': {
     args: [`magnet:?xt=urn:btih:${HEX}&dn=a%1bname`, '--stop-timeout', '1'],
