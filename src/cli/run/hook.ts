@@ -1,8 +1,9 @@
 /** `--on-complete`: runs a program when a torrent is done. No text of a torrent reaches a shell. */
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { Millis, Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
+import { systemPath } from '../../base/raw-name.js';
 import { jsonLine } from '../output/escape.js';
 
 /** What the program learns of the torrent that is done. */
@@ -22,7 +23,7 @@ export interface HookResult {
   readonly length: number;
 }
 
-// Linux takes no variable above 128 KiB. The result of a torrent with many files is on stdin only.
+/** Bytes. Linux takes no variable above 128 KiB. The result of a torrent with many files is on stdin only. */
 const MAX_VARIABLE = 100_000;
 
 /**
@@ -65,23 +66,25 @@ export function runHook(
 ): void {
   const [program = '', ...args] = command;
   const json = jsonLine(result);
-  const child = spawn(program, args, {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    env: {
-      ...env,
-      BTGET_NAME: result.name,
-      BTGET_INFO_HASH: result.infoHash,
-      ...(result.infoHashV2 === null ? {} : { BTGET_INFO_HASH_V2: result.infoHashV2 }),
-      BTGET_DIR: result.dir,
-      BTGET_PATH: result.path,
-      ...(json.length <= MAX_VARIABLE ? { BTGET_RESULT: json } : {}),
-    },
-  });
   let isAnswered = false;
   const answer = (failure: string | null): void => {
     if (!isAnswered) answered(failure);
     isAnswered = true;
   };
+  const cannotRun = ({ code, message }: NodeJS.ErrnoException): void =>
+    answer(`--on-complete ${program}: cannot be run: ${code ?? message}`);
+  let child: ChildProcessWithoutNullStreams;
+  try {
+    child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...env, ...variablesOf(result, json) } });
+  } catch (error) {
+    // Node emits some errors of the system, and throws others.
+    if (!(error instanceof Error)) throw error;
+    timers.addTask(() => cannotRun(error), 0);
+    return;
+  }
+  child.on('error', cannotRun);
+  // Nothing runs, and there may be no pipes to it.
+  if (child.pid === undefined) return;
   // A program need not read its stdin.
   child.stdin.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') answer(`--on-complete ${program}: ${error.message}`);
@@ -102,9 +105,6 @@ export function runHook(
       (stream as Socket).unref();
     };
   });
-  child.on('error', (error: NodeJS.ErrnoException) =>
-    answer(`--on-complete ${program}: cannot be run: ${error.code ?? error.message}`),
-  );
   child.on('exit', (code, signal) => {
     const end = (): void => {
       late.cancel();
@@ -114,4 +114,17 @@ export function runHook(
     const late = timers.addTask(end, LAST_WORDS);
     child.on('close', end);
   });
+}
+
+function variablesOf(result: HookResult, json: string): Readonly<Record<string, string>> {
+  const { name, infoHash, infoHashV2, dir, path } = result;
+  return {
+    BTGET_NAME: name,
+    BTGET_INFO_HASH: infoHash,
+    ...(infoHashV2 === null ? {} : { BTGET_INFO_HASH_V2: infoHashV2 }),
+    BTGET_DIR: dir,
+    // Node can hand on no other bytes than UTF-8, and another name would lead nowhere.
+    ...(typeof systemPath(path) === 'string' ? { BTGET_PATH: path } : {}),
+    ...(Buffer.byteLength(json) <= MAX_VARIABLE ? { BTGET_RESULT: json } : {}),
+  };
 }

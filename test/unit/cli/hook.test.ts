@@ -67,6 +67,36 @@ test('a result that is too long for the environment is on stdin alone', async ()
   assert.deepEqual(await run(script, { paths }), { said: ['undefined true'], failure: null });
 });
 
+test('the length of a result for the environment counts in bytes', async () => {
+  const paths = Array.from({ length: 700 }, (_, index) => `./${'日'.repeat(60)}${index}`);
+  const script = 'console.log(process.env.BTGET_RESULT)';
+  assert.deepEqual(await run(script, { paths }), { said: ['undefined'], failure: null });
+});
+
+test('a path that is not UTF-8 is in the JSON alone', async () => {
+  const script = `
+    process.stdin.on('data', (d) => console.log(process.env.BTGET_PATH, JSON.parse(d).path === './\\udcff.txt'));
+  `;
+  assert.deepEqual(await run(script, { path: './\udcff.txt' }), { said: ['undefined true'], failure: null });
+});
+
+test('a program that the system refuses to start in any other way gives a sentence too, later', async () => {
+  const rows: readonly (readonly [readonly string[], string])[] = [
+    [['/etc/passwd/x'], 'ENOTDIR'],
+    [['x'.repeat(300)], 'ENAMETOOLONG'],
+    [['/no\0name'], 'ERR_INVALID_ARG_VALUE'],
+    [[process.execPath, '-e', 'x'.repeat(200_000)], 'E2BIG'],
+  ];
+  for (const [command, code] of rows) {
+    const time = new Timeline();
+    const failures: unknown[] = [];
+    runHook(command, result, {}, time, assert.fail, (failure) => failures.push(failure));
+    assert.deepEqual(failures, [], 'not within the call');
+    time.run(0);
+    assert.match(String(failures[0]), new RegExp(`cannot be run: ${code}$`));
+  }
+});
+
 test('a program that fails or is missing gives a sentence, and one that does not read its stdin is no failure', async () => {
   assert.match((await run('process.exit(3)')).failure ?? '', /ended with exit code 3$/);
   assert.match((await run('process.kill(process.pid)')).failure ?? '', /ended with SIGTERM$/);
