@@ -135,7 +135,7 @@ export class Run implements JobOwner {
     if (this.#stopping) return;
     this.tell({ type: 'note', message: 'stopping; Ctrl-C again ends at once' });
     const failure = new BtgetError('interrupted', 'interrupted before it was done');
-    this.#endAll((job) => (this.mode === 'seed' && job.path !== null ? null : failure));
+    this.#endAll((job) => (this.mode === 'seed' && job.hasStarted ? null : failure));
   }
 
   /** The exit code for a process that ends now. */
@@ -147,7 +147,7 @@ export class Run implements JobOwner {
         entry instanceof TorrentJob &&
         !entry.isOver &&
         !entry.isDone &&
-        (this.mode === 'download' || entry.path === null)
+        (this.mode === 'download' || !entry.hasStarted)
           ? (entry.pausedBy ?? undone)
           : entry.failure,
       ),

@@ -71,6 +71,7 @@ export class TorrentJob implements MagnetEvents {
   #failure: unknown = null;
   /** How many files a seed lacks. */
   #missing = 0;
+  #hasStarted = false;
   #over = false;
 
   /** `about`: holds the name to use until the metadata tells the real one. `hasTrackers`: there is a tracker to ask. */
@@ -120,6 +121,11 @@ export class TorrentJob implements MagnetEvents {
   /** All wanted bytes are verified, and no file is missing. */
   get isWhole(): boolean {
     return this.#status?.have === this.#status?.wanted && this.#missing === 0;
+  }
+
+  /** What is on the disk is known, and peers are served. */
+  get hasStarted(): boolean {
+    return this.#hasStarted;
   }
 
   get isDone(): boolean {
@@ -233,6 +239,7 @@ export class TorrentJob implements MagnetEvents {
 
   started(): void {
     if (this.#over) return;
+    this.#hasStarted = true;
     const found = this.#takeStatus();
     if (found !== undefined) this.#tellChecking(found);
     // The check has ended. A display must not wait for the next tick to show its result.

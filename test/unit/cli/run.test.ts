@@ -557,6 +557,24 @@ test('a seed of a link that is interrupted before its metadata has come ends wit
   assert.deepEqual(ends, [{ exitCode: 7, clean: true }]);
 });
 
+test('a seed that is interrupted while its files are checked ends with 7, and one that serves them with 0', () => {
+  for (const [starts, code, result] of [
+    [false, 7, 'interrupted'],
+    [true, 0, 'ok'],
+  ] as const) {
+    const { run, torrent, ends, results } = play([good('a')], asSeed);
+    torrent(0).is({ state: 'checking', have: 0 });
+    if (starts) {
+      torrent(0).is({ state: 'seeding', have: 100, wanted: 100 });
+      torrent(0).events.started();
+    }
+    assert.equal(run.exitCodeNow(), code);
+    run.interrupt();
+    assert.deepEqual(ends, [{ exitCode: code, clean: true }]);
+    assert.deepEqual(results(), [`a: ${result}`]);
+  }
+});
+
 test('the answer of the gateway is told once, and again when it changes', () => {
   const { session, events, time } = play([good('a')]);
   const told = () => events.flatMap((event) => (event.type === 'port-mapping' ? [event.mapping.state] : []));
