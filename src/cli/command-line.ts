@@ -20,6 +20,8 @@ export interface CommandSpec<S> {
   /** Paragraphs that stand below the options in the help. */
   readonly notes: readonly string[];
   readonly options: S;
+  /** With `--json` it tells events, the last of which is a summary. */
+  readonly tellsEvents?: true;
 }
 
 export type CommandLine<S> =

@@ -36,8 +36,10 @@ export interface CliIo {
    * is called. When nobody is to be called, such a failure is a case for `onBug`.
    */
   onStdoutFailure(failed: (failure: BtgetError) => void): () => void;
-  /** Ends the process at once, even when files or connections are still open. */
+  /** Ends the process at once, even when files or connections are still open. What stdout has not taken is lost. */
   exitNow(code: number): void;
+  /** As `exitNow`, once stdout has taken all that was written. Its reader may let that wait for as long as it likes. */
+  exitWhenWritten(code: number): void;
   /**
    * Ends the process after `limit` with the exit code that is set by then, or else with `code()`. This does not keep
    * the process alive: it may well end before.

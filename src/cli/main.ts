@@ -38,13 +38,18 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
   let isBroken = false;
   /** The last failure that was reported. When the machine lacks something, many things fail at once. */
   let told: string | null = null;
+  const [first = '', ...rest] = argv;
+  // While the command has not read its options, the words of the command line are all that we know.
+  let wantsEvents = (EVENT_TELLERS.has(first) || !isCommand(first)) && asksForJson(argv, io.env['BTGET_JSON']);
+  const isKnown = (wants: boolean): void => {
+    wantsEvents = wants;
+  };
   const report = (error: unknown): void => {
     const message = failureMessage(error);
-    if (message !== told) reportFailure(error, argv, io);
+    if (message !== told) reportFailure(error, wantsEvents, io);
     told = message;
   };
   try {
-    const [first = '', ...rest] = argv;
     io.onBug((error) => {
       if (isBroken) return;
       isBroken = true;
@@ -56,7 +61,7 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
       io.stdout.write(`${version()}\n`);
       return 0;
     }
-    if (isCommand(first)) return await (await COMMANDS[first]()).run(rest, io);
+    if (isCommand(first)) return await (await COMMANDS[first]()).run(rest, io, isKnown);
     if (first === 'help' || (argv.length === 1 && HELP.has(first))) return await help(rest, io);
     // A mistyped command (`verfy FILE`) must not start a download.
     const isWord = /^[a-z]{3,}$/i.test(first) && classifySource(first) === 'path' && !existsSync(first);
@@ -69,14 +74,24 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
     if (isWord)
       throw new BtgetError('source-not-found', `no such file, and no such command: ${first} (see btget --help)`);
     const { download } = await import('./commands/download.js');
-    return await download.run(argv, io);
+    return await download.run(argv, io, isKnown);
   } catch (error) {
     if (!isBroken) report(error);
     const exitCode = exitCodeOf(error);
     // What the command waited for in vain would keep the process alive.
-    if (failureCode(error) === 'gave-up') io.exitNow(exitCode);
+    if (['gave-up', 'interrupted'].includes(failureCode(error))) io.exitWhenWritten(exitCode);
     return exitCode;
   }
+}
+
+/** The commands that tell events with `--json`. */
+const EVENT_TELLERS: ReadonlySet<string> = new Set<CommandName>(['download', 'seed']);
+
+/** Whether the words of a command line, or else a variable, ask for JSON. */
+function asksForJson(argv: readonly string[], variable: string | undefined): boolean {
+  const end = argv.indexOf('--');
+  const said = argv.slice(0, end === -1 ? undefined : end).filter((word) => word === '--json' || word === '--no-json');
+  return said.length > 0 ? said.at(-1) === '--json' : variable === 'true' || variable === '1';
 }
 
 const HELP: ReadonlySet<string> = new Set(['--help', '-h']);
@@ -110,11 +125,11 @@ async function help([topic, ...more]: readonly string[], io: CliIo): Promise<num
 }
 
 /** Reports a failure that ends a command before the command has an output of its own. */
-function reportFailure(error: unknown, argv: readonly string[], io: CliIo): void {
+function reportFailure(error: unknown, wantsEvents: boolean, io: CliIo): void {
   const [code, message] = [failureCode(error), failureMessage(error)];
   const lines = message.split('\n').map(printable);
   io.stderr.write(`btget: ${lines.join('\n')}\n`);
-  if (!argv.includes('--json') || argv[0] === 'show' || argv[0] === 'verify') return;
+  if (!wantsEvents) return;
   const time = io.today().toISOString();
   io.stdout.write(`${jsonLine({ type: 'error', time, code, message })}\n`);
   io.stdout.write(`${jsonLine({ type: 'summary', time, exitCode: exitCodeOf(error), torrents: [] })}\n`);

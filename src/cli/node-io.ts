@@ -82,6 +82,9 @@ export function nodeIo(): CliIo {
       };
     },
     exitNow: (code) => process.exit(code),
+    exitWhenWritten: (code) => {
+      process.stdout.write('', () => process.exit(code));
+    },
     exitWithin: (limit, code) => {
       setTimeout(() => process.exit(process.exitCode ?? code()), limit).unref();
     },

@@ -255,9 +255,13 @@ test('a signal ends what waits for a pipe: a source, a list of sources, a blockl
     [7, 'SIGTERM', 'cat', ...network],
     [7, 'SIGTERM', 'serve', ...network],
     [7, 'SIGINT', 'download', TORRENT, ...network, '--blocklist'],
-    // These keep the system's own answer to a signal, which must not wait for a read either.
-    ['SIGTERM', 'SIGTERM', 'show'],
-    ['SIGTERM', 'SIGTERM', 'download', ...network, '-i'],
+    [7, 'SIGTERM', 'download', ...network, '-i'],
+    [7, 'SIGINT', 'seed', ...network, '-i'],
+    [7, 'SIGTERM', 'show'],
+    [7, 'SIGINT', 'show', TORRENT, '-i'],
+    [7, 'SIGTERM', 'verify'],
+    [3, 'SIGINT', 'verify', 'nowhere.torrent'],
+    // This keeps the system's own answer to a signal, which must not wait for a read either.
     ['SIGTERM', 'SIGTERM', 'download', TORRENT, ...network, '--ca-certificate'],
   ];
   for (const [number, [code, signal, ...args]] of rows.entries()) {
@@ -268,6 +272,29 @@ test('a signal ends what waits for a pipe: a source, a list of sources, a blockl
     t.after(() => closeSync(writer));
     program.process.kill(signal);
     assert.deepEqual({ args, code: (await program.ended).code }, { args, code });
+  }
+});
+
+test('a signal while sources are read is told as the command tells any end, and nothing is shown after it', {
+  ...OPTIONS,
+  skip: !isPosix,
+}, async (t) => {
+  for (const [name, ...args] of [
+    ['list', 'download', '--json', ...LOOPBACK, '--no-dht', '-i'],
+    ['source', 'verify', '--json'],
+    ['shown', 'show', '--json'],
+  ] as const) {
+    const pipe = join(dir, `told-${name}`);
+    assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+    const more = name === 'list' ? [] : [TORRENT];
+    const program = new BtgetProcess(t, dir, [...args, pipe, ...more]);
+    const writer = await pipeThatIsRead(pipe);
+    t.after(() => closeSync(writer));
+    program.process.kill('SIGINT');
+    const { code, out } = await program.ended;
+    const told = out.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]));
+    const expected = name === 'list' ? [7] : [{ code: 'interrupted', message: 'interrupted before it was done' }];
+    assert.deepEqual([code, told.map(({ exitCode, error }) => exitCode ?? error)], [7, expected]);
   }
 });
 

@@ -7,8 +7,11 @@ import type { OptionTable, Values } from '../options.js';
 import { type GivenPath, pathsIn, refuseLostBytes } from '../utf8-paths.js';
 
 export interface CliCommand {
-  /** Resolves to the exit code. Rejects with a `BtgetError`, or with another exception, which is a bug. */
-  run(argv: readonly string[], io: CliIo): Promise<number>;
+  /**
+   * Resolves to the exit code. Rejects with a `BtgetError`, or with another exception, which is a bug. A command that
+   * tells events in JSON calls `wantsEvents` once it knows whether the user wants them; no other command calls it.
+   */
+  run(argv: readonly string[], io: CliIo, wantsEvents?: (wants: boolean) => void): Promise<number>;
 }
 
 /**
@@ -20,9 +23,11 @@ export function defineCommand<S extends OptionTable>(
   run: (args: readonly string[], values: Values<S>, io: CliIo) => Promise<number>,
 ): CliCommand {
   return {
-    run: async (argv, io) => {
+    run: async (argv, io, wantsEvents) => {
       const line = readCommandLine(spec, argv, io);
       if (line.kind === 'help') return 0;
+      const { json }: { readonly json?: unknown } = line.values;
+      if (spec.tellsEvents === true) wantsEvents?.(json === true);
       refuseLostBytes([...pathsAmong(spec.arguments, line.args), ...pathsOf(spec.options, line.values)]);
       return run(line.args, line.values, io);
     },

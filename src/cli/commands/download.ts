@@ -23,6 +23,7 @@ export const download = defineCommand(
       'btget help exit-codes says what went wrong by which exit code.',
     ],
     options: OPTIONS,
+    tellsEvents: true,
   },
   async (args, values, io) => {
     const deadline = new Deadline(values.timeout, io.timers);

@@ -35,9 +35,6 @@ export async function runTorrents(
   deps: RunDeps,
   deadline: Deadline,
 ): Promise<number> {
-  const inputs = await listSourcesWithin(deadline, args, values.inputFile, io.stdin);
-  if (values.output !== null && inputs.length > 1)
-    throw new BtgetError('usage', '--output names one torrent, but several sources are given');
   const hook = values.onComplete === null ? null : splitCommand(values.onComplete);
   const output = await chooseOutput(values, io);
   const options: Omit<RunOptions, 'blocklistNews'> = {
@@ -58,6 +55,9 @@ export async function runTorrents(
   return untilRunEnds(
     {
       start: async (ended, atEnd) => {
+        const inputs = await listSourcesWithin(deadline, args, values.inputFile, io.stdin);
+        if (values.output !== null && inputs.length > 1)
+          throw new BtgetError('usage', '--output names one torrent, but several sources are given');
         if (mode === 'seed' && values.proxy !== null && !values.listenAnyway)
           output.tell({
             type: 'note',
@@ -91,7 +91,7 @@ export async function runTorrents(
       interrupt: (ended) => {
         if (run !== null) run.interrupt();
         else {
-          // Sources are still being fetched, and a fetch cannot be cancelled: the process must be ended.
+          // Lists or sources are still being read, and that cannot be cancelled: the process must be ended.
           output.tell({ type: 'summary', exitCode: INTERRUPTED, torrents: [] });
           ended({ exitCode: INTERRUPTED, clean: false });
         }

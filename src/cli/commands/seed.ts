@@ -33,6 +33,7 @@ export const seed = defineCommand(
     ],
     notes: ['Nothing is downloaded and no file is written. -d names the folder that holds the content.'],
     options: SEED_OPTIONS,
+    tellsEvents: true,
   },
   async (args, values, io) => {
     const deadline = new Deadline(values.timeout, io.timers);

@@ -13,7 +13,7 @@ import { SHOW_OPTIONS, type Values } from '../options.js';
 import { jsonLine, printable } from '../output/escape.js';
 import { describeForPeople } from '../output/show-tree.js';
 import { canRedraw } from '../output/terminal.js';
-import { Deadline } from '../run/deadline.js';
+import { Deadline, interrupted, untilInterrupted } from '../run/deadline.js';
 import { type LoadedMagnet, loadSourceWithin, type SourceReaders } from '../source/load-source.js';
 import { listSourcesWithin } from '../source/source-list.js';
 import { shownSource } from '../source/source-text.js';
@@ -38,50 +38,55 @@ export const show = defineCommand(
     notes: ['Of a magnet link or an info-hash the metadata is fetched first. * marks files that are executable.'],
     options: SHOW_OPTIONS,
   },
-  async (args, values, io) => {
+  (args, values, io) => {
     const deadline = new Deadline(values.timeout, io.timers);
-    const readers = sourceReaders(io, await deadline.within(readWayOut(values, io.env), values.caCertificate));
-    const inputs = await listSourcesWithin(deadline, args, values.inputFile, io.stdin);
-    const { output, force } = values;
-    if (output !== null && inputs.length > 1)
-      throw new BtgetError('usage', '--output names one .torrent, but several sources are given');
-    // A bad target must fail before the metadata is fetched. Only the metadata tells the file's name in a folder.
-    if (output !== null) await mustBeFree(await torrentTarget(output, null), force);
-    const secrets: DescribedSecrets = values.secrets ? 'whole' : 'hidden';
-    const failures: unknown[] = [];
-    let isFirst = true;
-    let isHidden = false;
-    for (const input of inputs) {
-      const shown = await loadMetainfo(input, readers, values, io, deadline);
-      if (!shown.ok) {
-        failures.push(shown.failure);
-        const [code, message] = [failureCode(shown.failure), failureMessage(shown.failure)];
-        io.stderr.write(`btget: ${printable(message)}\n`);
-        if (values.json) io.stdout.write(`${jsonLine({ input: shownSource(input), error: { code, message } })}\n`);
-        continue;
-      }
-      const { metainfo } = shown;
-      if (output !== null) {
-        const target = await torrentTarget(output, `${metainfo.name}.torrent`);
-        await mustBeFree(target, force);
-        await writeTorrent(target, encodeTorrent(metainfo), force, io.stdout);
-        // Any other text on stdout would spoil the .torrent.
-        if (target.kind === 'stdout') continue;
-      }
-      if (values.json) io.stdout.write(`${jsonLine({ input: shownSource(input), ...describe(metainfo, secrets) })}\n`);
-      else io.stdout.write(`${isFirst ? '' : '\n'}${describeForPeople(metainfo, secrets).join('\n')}\n`);
-      isFirst = false;
-      isHidden ||= !values.secrets && !isDeepStrictEqual(describe(metainfo, 'hidden'), describe(metainfo, 'whole'));
-    }
-    // Without its key, a private tracker would not serve the link that is shown. The user must know why.
-    if (isHidden && !values.json && !values.quiet)
-      io.stderr.write('keys and passwords in URLs are left out: --secrets shows them\n');
-    const exitCode = firstExitCode(failures);
-    // A fetch that was given up goes on, and would keep the process alive.
-    if (deadline.hasGivenUp) io.exitNow(exitCode);
-    return exitCode;
+    return untilInterrupted(deadline, io, () => showAll(args, values, io, deadline));
   },
 );
+
+async function showAll(args: readonly string[], values: ShowValues, io: CliIo, deadline: Deadline): Promise<number> {
+  const readers = sourceReaders(io, await deadline.within(readWayOut(values, io.env), values.caCertificate));
+  const inputs = await listSourcesWithin(deadline, args, values.inputFile, io.stdin);
+  const { output, force } = values;
+  if (output !== null && inputs.length > 1)
+    throw new BtgetError('usage', '--output names one .torrent, but several sources are given');
+  // A bad target must fail before the metadata is fetched. Only the metadata tells the file's name in a folder.
+  if (output !== null) await mustBeFree(await torrentTarget(output, null), force);
+  const secrets: DescribedSecrets = values.secrets ? 'whole' : 'hidden';
+  const failures: unknown[] = [];
+  let isFirst = true;
+  let isHidden = false;
+  for (const input of inputs) {
+    if (deadline.isInterrupted) break;
+    const shown = await loadMetainfo(input, readers, values, io, deadline);
+    if (!shown.ok) {
+      failures.push(shown.failure);
+      const [code, message] = [failureCode(shown.failure), failureMessage(shown.failure)];
+      io.stderr.write(`btget: ${printable(message)}\n`);
+      if (values.json) io.stdout.write(`${jsonLine({ input: shownSource(input), error: { code, message } })}\n`);
+      continue;
+    }
+    const { metainfo } = shown;
+    if (output !== null) {
+      const target = await torrentTarget(output, `${metainfo.name}.torrent`);
+      await mustBeFree(target, force);
+      await writeTorrent(target, encodeTorrent(metainfo), force, io.stdout);
+      // Any other text on stdout would spoil the .torrent.
+      if (target.kind === 'stdout') continue;
+    }
+    if (values.json) io.stdout.write(`${jsonLine({ input: shownSource(input), ...describe(metainfo, secrets) })}\n`);
+    else io.stdout.write(`${isFirst ? '' : '\n'}${describeForPeople(metainfo, secrets).join('\n')}\n`);
+    isFirst = false;
+    isHidden ||= !values.secrets && !isDeepStrictEqual(describe(metainfo, 'hidden'), describe(metainfo, 'whole'));
+  }
+  // Without its key, a private tracker would not serve the link that is shown. The user must know why.
+  if (isHidden && !values.json && !values.quiet)
+    io.stderr.write('keys and passwords in URLs are left out: --secrets shows them\n');
+  const exitCode = firstExitCode(deadline.isInterrupted ? [...failures, interrupted()] : failures);
+  // A fetch that was given up goes on, and would keep the process alive.
+  if (deadline.hasGivenUp) io.exitWhenWritten(exitCode);
+  return exitCode;
+}
 
 type Found = { readonly ok: true; readonly metainfo: Metainfo } | { readonly ok: false; readonly failure: BtgetError };
 

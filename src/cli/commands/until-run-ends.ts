@@ -44,7 +44,7 @@ export async function untilRunEnds(steps: RunSteps, io: CliIo, output: Output): 
   try {
     const started = steps.start(end, (undo) => undos.push(undo));
     const [{ clean, exitCode }] = await Promise.all([ended, Promise.race([started, ended])]);
-    if (!clean) io.exitNow(exitCode);
+    if (!clean) io.exitWhenWritten(exitCode);
     return exitCode;
   } finally {
     for (const undo of undos.reverse()) undo();

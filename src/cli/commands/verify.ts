@@ -15,8 +15,9 @@ import { type OPTIONS, type Values, VERIFY_OPTIONS } from '../options.js';
 import { jsonLine, printable } from '../output/escape.js';
 import { formatCount, formatPercent, formatSize } from '../output/format.js';
 import { createTaskProgress } from '../output/task-progress.js';
-import { loadTorrent } from '../source/load-source.js';
-import { listSources } from '../source/source-list.js';
+import { Deadline, untilInterrupted } from '../run/deadline.js';
+import { loadTorrentWithin } from '../source/load-source.js';
+import { listSourcesWithin } from '../source/source-list.js';
 import { shownSource } from '../source/source-text.js';
 import { readWayOut } from '../way-out.js';
 import { type CliCommand, defineCommand } from './command.js';
@@ -37,54 +38,69 @@ export const verify = (disk: FileDisk): CliCommand =>
       ],
       options: VERIFY_OPTIONS,
     },
-    async (args, values, io) => {
-      const inputs = await listSources(args, values.inputFile, io.stdin);
-      if (values.output !== null && inputs.length > 1)
-        throw new BtgetError('usage', '--output names one torrent, but several sources are given');
-      const readers = sourceReaders(io, await readWayOut(values, io.env));
-      const failures: unknown[] = [];
-      const fail = (input: string, failure: BtgetError): void => {
-        failures.push(failure);
-        io.stderr.write(`btget: ${printable(failureMessage(failure))}\n`);
-        const [code, message] = [failureCode(failure), failureMessage(failure)];
-        if (values.json) io.stdout.write(`${jsonLine({ input: shownSource(input), error: { code, message } })}\n`);
-      };
-      for (const input of inputs) {
-        const source = await loadTorrent(input, readers, 'verify needs a .torrent, not a link');
-        if (!source.ok) {
-          fail(input, source.failure);
-          continue;
-        }
-        const metainfo = provable(source.metainfo);
-        const layout = new PieceLayout(metainfo);
-        const content = choose(metainfo, layout, values);
-        if (content instanceof BtgetError) {
-          fail(input, content);
-          continue;
-        }
-        const outcome = await check(metainfo, layout, content, values, disk, io);
-        if (!outcome.ok) {
-          fail(input, outcome.failure);
-          if (outcome.failure.code === 'interrupted') break;
-          continue;
-        }
-        const verdict = named(outcome.verdict, values.output);
-        if (values.json) {
-          const infoHash = toHex(metainfo.infoHash);
-          const infoHashV2 = metainfo.infoHashV2 === null ? null : toHex(metainfo.infoHashV2);
-          io.stdout.write(`${jsonLine({ input: shownSource(input), infoHash, infoHashV2, ...verdict })}\n`);
-        } else if (!values.quiet || !verdict.ok) {
-          for (const line of report(metainfo, verdict, values.verbose)) io.stdout.write(`${line}\n`);
-        }
-        if (!verdict.ok) failures.push(new BtgetError('bytes-missing', `${input}: bytes are missing or wrong`));
-        if (verdict.files.every(({ state }) => state === 'missing')) {
-          const hint = await misplacedHint(metainfo, layout, values, disk);
-          if (hint !== null) io.stderr.write(`btget: ${printable(hint)}\n`);
-        }
-      }
-      return firstExitCode(failures);
+    (args, values, io) => {
+      const deadline = new Deadline(null, io.timers);
+      return untilInterrupted(deadline, io, () => verifyAll(args, values, disk, io, deadline));
     },
   );
+
+async function verifyAll(
+  args: readonly string[],
+  values: Values<typeof VERIFY_OPTIONS>,
+  disk: FileDisk,
+  io: CliIo,
+  deadline: Deadline,
+): Promise<number> {
+  const inputs = await listSourcesWithin(deadline, args, values.inputFile, io.stdin);
+  if (values.output !== null && inputs.length > 1)
+    throw new BtgetError('usage', '--output names one torrent, but several sources are given');
+  const readers = sourceReaders(io, await readWayOut(values, io.env));
+  const failures: unknown[] = [];
+  const fail = (input: string, failure: BtgetError): void => {
+    failures.push(failure);
+    io.stderr.write(`btget: ${printable(failureMessage(failure))}\n`);
+    const [code, message] = [failureCode(failure), failureMessage(failure)];
+    if (values.json) io.stdout.write(`${jsonLine({ input: shownSource(input), error: { code, message } })}\n`);
+  };
+  for (const input of inputs) {
+    const source = await loadTorrentWithin(deadline, input, readers, 'verify needs a .torrent, not a link');
+    if (!source.ok) {
+      fail(input, source.failure);
+      if (source.failure.code === 'interrupted') break;
+      continue;
+    }
+    const metainfo = provable(source.metainfo);
+    const layout = new PieceLayout(metainfo);
+    const content = choose(metainfo, layout, values);
+    if (content instanceof BtgetError) {
+      fail(input, content);
+      continue;
+    }
+    const outcome = await check(metainfo, layout, content, values, disk, io);
+    if (!outcome.ok) {
+      fail(input, outcome.failure);
+      if (outcome.failure.code === 'interrupted') break;
+      continue;
+    }
+    const verdict = named(outcome.verdict, values.output);
+    if (values.json) {
+      const infoHash = toHex(metainfo.infoHash);
+      const infoHashV2 = metainfo.infoHashV2 === null ? null : toHex(metainfo.infoHashV2);
+      io.stdout.write(`${jsonLine({ input: shownSource(input), infoHash, infoHashV2, ...verdict })}\n`);
+    } else if (!values.quiet || !verdict.ok) {
+      for (const line of report(metainfo, verdict, values.verbose)) io.stdout.write(`${line}\n`);
+    }
+    if (!verdict.ok) failures.push(new BtgetError('bytes-missing', `${input}: bytes are missing or wrong`));
+    if (verdict.files.every(({ state }) => state === 'missing')) {
+      const hint = await misplacedHint(metainfo, layout, values, disk);
+      if (hint !== null) io.stderr.write(`btget: ${printable(hint)}\n`);
+    }
+  }
+  const exitCode = firstExitCode(failures);
+  // A fetch that was given up goes on, and would keep the process alive.
+  if (deadline.hasGivenUp) io.exitWhenWritten(exitCode);
+  return exitCode;
+}
 
 /**
  * The torrent by what it can prove. Where a piece layer is missing, the version 2 of a hybrid proves whole files alone,

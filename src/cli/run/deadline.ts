@@ -1,6 +1,8 @@
-/** When a command gives up by `--timeout`. The time counts from the start of the command. */
+/** When a command waits no longer: by `--timeout`, which counts from the start of the command, or by Ctrl-C. */
 import type { Millis, Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
+import { exitCodeOf } from '../exit-code.js';
+import { type CliIo, onInterrupt } from '../io.js';
 import { formatDuration } from '../output/format.js';
 
 export class Deadline {
@@ -8,6 +10,9 @@ export class Deadline {
   readonly #timers: Timers;
   readonly #startedAt: Millis;
   #hasGivenUp = false;
+  #isInterrupted = false;
+  /** Ends the waits that go on. */
+  readonly #waits = new Set<(failure: BtgetError) => void>();
 
   /** Made when the command starts. `limit` is null for never. */
   constructor(limit: Millis | null, timers: Timers) {
@@ -32,19 +37,35 @@ export class Deadline {
     return this.#hasGivenUp;
   }
 
+  get isInterrupted(): boolean {
+    return this.#isInterrupted;
+  }
+
+  /** Waits for nothing any more: each wait rejects with 'interrupted'. */
+  interrupt(): void {
+    this.#isInterrupted = true;
+    for (const giveUp of this.#waits) giveUp(interrupted());
+  }
+
   /**
-   * Settles as `work` does, or rejects with 'gave-up' when the time is over before. `what` is waited for; null when
-   * nothing in `work` takes long.
+   * Settles as `work` does, or rejects with 'gave-up' when the time is over before, and with 'interrupted' after
+   * `interrupt`. `what` is waited for; null when nothing in `work` takes long.
    */
   within<T>(work: Promise<T>, what: string | null): Promise<T> {
     const { left } = this;
-    if (left === null || what === null) return work;
     return new Promise((resolve, reject) => {
-      const late = this.#timers.addTask(() => {
+      const giveUp = (failure: BtgetError): void => {
         this.#hasGivenUp = true;
-        reject(this.#failure(what));
-      }, left);
-      work.then(resolve, reject).finally(() => late.cancel());
+        reject(failure);
+      };
+      const late =
+        left === null || what === null ? null : this.#timers.addTask(() => giveUp(this.#failure(what)), left);
+      this.#waits.add(giveUp);
+      work.then(resolve, reject).finally(() => {
+        late?.cancel();
+        this.#waits.delete(giveUp);
+      });
+      if (this.#isInterrupted) giveUp(interrupted());
     });
   }
 
@@ -52,4 +73,22 @@ export class Deadline {
     const limit = formatDuration((this.#limit ?? 0) / 1000);
     return new BtgetError('gave-up', `gave up: still waiting for ${what} after ${limit}`);
   }
+}
+
+/** Does `work`, whose waits are those of `deadline`. A Ctrl-C interrupts them. */
+export async function untilInterrupted<T>(deadline: Deadline, io: CliIo, work: () => Promise<T>): Promise<T> {
+  const forget = onInterrupt(
+    io,
+    () => deadline.interrupt(),
+    () => exitCodeOf(interrupted()),
+  );
+  try {
+    return await work();
+  } finally {
+    forget();
+  }
+}
+
+export function interrupted(): BtgetError {
+  return new BtgetError('interrupted', 'interrupted before it was done');
 }

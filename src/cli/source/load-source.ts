@@ -104,13 +104,14 @@ export async function meantSource(input: string): Promise<string> {
   return bare === '' || bare === input || (await exists(input)) ? input : bare;
 }
 
-/** As `loadSource`, for commands that cannot use a link. A link gives a 'usage' failure that begins with `what`. */
-export async function loadTorrent(
+/** As `loadSourceWithin`, for commands that cannot use a link: it gives a 'usage' failure that begins with `what`. */
+export async function loadTorrentWithin(
+  deadline: Deadline,
   input: string,
   readers: SourceReaders,
   what: string,
 ): Promise<LoadedTorrent | UnusableSource> {
-  const source = await loadSource(input, readers);
+  const source = await loadSourceWithin(deadline, input, readers);
   if (!source.ok || source.kind === 'torrent') return source;
   return { input: source.input, ok: false, failure: new BtgetError('usage', `${what}: ${source.input}`) };
 }

@@ -17,6 +17,16 @@ test('what is not done in time is given up, by name', async () => {
   assert.deepEqual([deadline.hasGivenUp, deadline.left], [true, 0]);
 });
 
+test('after an interrupt nothing is waited for, neither what is nor what comes', async () => {
+  const deadline = new Deadline(null, new Timeline());
+  const waits = [deadline.within(never(), 'x'), deadline.within(never(), null)];
+  assert.equal(await deadline.within(Promise.resolve(1), null), 1);
+  assert.deepEqual([deadline.isInterrupted, deadline.hasGivenUp], [false, false]);
+  deadline.interrupt();
+  for (const wait of [...waits, deadline.within(never(), 'y')]) await assert.rejects(wait, { code: 'interrupted' });
+  assert.deepEqual([deadline.isInterrupted, deadline.hasGivenUp], [true, true]);
+});
+
 test('what is done or fails in time is no matter of the deadline, nor without a limit', async () => {
   const time = new Timeline();
   const deadline = new Deadline(2000, time);

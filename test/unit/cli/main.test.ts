@@ -315,6 +315,35 @@ test('a message shows the beginning and the end of an argument of 100 kB', async
   }
 });
 
+test('what ends a command before it begins is told in JSON to whom the options, the variable or the file promise events', async () => {
+  writeFileSync(at('json.json'), '{"json":true}');
+  const none = at('none.list');
+  const rows: readonly (readonly [told: boolean, args: readonly string[], variable?: string])[] = [
+    [true, ['download', '--json', '-i', none]],
+    [true, ['-i', none], '1'],
+    [true, ['seed', '-i', none], 'true'],
+    [true, ['download', '--config', at('json.json'), '-i', none]],
+    [true, ['--json', '--bogus']],
+    [true, ['seed', '--bogus'], '1'],
+    [false, ['download', '--json', '--no-json', '-i', none]],
+    [false, ['download', '--no-json', '-i', none], '1'],
+    [false, ['--no-json', '--bogus'], '1'],
+    [false, ['--bogus', '--', '--json']],
+    [false, ['create', at('data'), '-o', '-', '--json']],
+    [false, ['cat', at('data.torrent'), '--json']],
+    [false, ['show', '--json', '--bogus']],
+    [false, ['doctor', '--json', '--bogus'], '1'],
+    [false, ['config', '--json', 'nosuch']],
+  ];
+  for (const [told, args, variable] of rows) {
+    const io = Object.assign(new FakeIo(), { timers });
+    if (variable !== undefined) io.env['BTGET_JSON'] = variable;
+    assert.notEqual(await main(args, io), 0);
+    const events = io.stdout.lines.map((line) => JSON.parse(line).type);
+    assert.deepEqual({ args, events }, { args, events: told ? ['error', 'summary'] : [] });
+  }
+});
+
 test('wrong usage of a download with --json ends with a summary on stdout', async () => {
   const { code, out } = await btget('--json', '--bogus');
   assert.equal(code, 28);

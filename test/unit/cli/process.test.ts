@@ -29,6 +29,8 @@ const TORRENT = join(dir, 'x.torrent');
 const INFO = `d6:lengthi5e4:name5:hello12:piece lengthi16384e6:pieces20:${'x'.repeat(20)}e`;
 writeFileSync(TORRENT, `d4:info${INFO}e`);
 
+const NODE_IO = new URL('../../../src/cli/node-io.js', import.meta.url).href;
+
 class Child {
   readonly process: ChildProcessWithoutNullStreams;
   readonly ended: Promise<number | string | null>;
@@ -252,4 +254,26 @@ test('a tracker believes the header of a trusted proxy only', async (t) => {
     child.process.kill('SIGINT');
     assert.equal(await child.ended, 0);
   }
+});
+
+test('a process that ends when all is written ends with its code once a slow reader has it all, and not before', async (t) => {
+  const script = `
+    const { nodeIo } = await import(${JSON.stringify(NODE_IO)});
+    const io = nodeIo();
+    setInterval(() => undefined, 1000);
+    io.stdout.write('x'.repeat(2_000_000) + '\\n');
+    io.exitWhenWritten(3);
+    io.stderr.write('asked');
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { timeout: HANGS_AFTER });
+  t.after(() => child.kill('SIGKILL'));
+  await once(child.stderr, 'data');
+  let length = 0;
+  let last = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    length += text.length;
+    last = text.slice(-1);
+  });
+  const [code] = await once(child, 'close');
+  assert.deepEqual({ code, length, last }, { code: 3, length: 2_000_001, last: '\n' });
 });

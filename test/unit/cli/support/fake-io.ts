@@ -96,6 +96,10 @@ export class FakeIo implements CliIo {
     this.exits.push(code);
   }
 
+  exitWhenWritten(code: number): void {
+    this.exits.push(code);
+  }
+
   onStdoutFailure(failed: (failure: BtgetError) => void): () => void {
     this.stdoutFailed = failed;
     return () => {
