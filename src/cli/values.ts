@@ -159,12 +159,15 @@ export const readNetwork: Reader<IpNetwork> = (text, option) => {
   return network;
 };
 
-/** Any text that is not empty. */
+/** Any text that is not empty. The system takes no NUL byte in a path or in a word; only a file can spell one. */
 export const readText: Reader<string> = (text, option) => {
   if (text === '') throw new BtgetError('usage', `${option}: the value is empty`);
+  if (text.includes('\0')) throw new BtgetError('usage', `${option}: '${text}' holds a NUL character`);
   return text;
 };
 
+/** The last date that a .torrent can say: 10^11 seconds after 1970. */
+const MAX_SECONDS = 100_000_000_000;
 const DATE = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d:\d\d)?)?$/i;
 
 /**
@@ -180,6 +183,8 @@ export const readDate: Reader<number> = (text, option) => {
       : Number.NaN;
   if (!Number.isSafeInteger(seconds) || seconds < 0)
     throw wrong(option, text, 'a date such as 2024-02-29 or seconds since 1970');
+  // Other clients take a larger number for milliseconds, and so do we.
+  if (seconds > MAX_SECONDS) throw wrong(option, text, 'a date before the year 5138');
   return seconds;
 };
 

@@ -171,6 +171,11 @@ const rows: Readonly<Record<string, Row>> = {
     code: 28,
     says: "--output: '../x' is not a file name",
   },
+  'stdout as the name of a download': {
+    args: ['hello.torrent', '-o', '-'],
+    code: 28,
+    says: "--output: '-' is no name for content; btget cat SOURCE writes a file to stdout",
+  },
   'an address that is not ours': {
     args: ['hello.torrent', '--bind', '192.0.2.1'],
     code: 28,

@@ -35,6 +35,8 @@ export async function runTorrents(
   deps: RunDeps,
   deadline: Deadline,
 ): Promise<number> {
+  if (mode === 'download' && values.output === '-')
+    throw new BtgetError('usage', "--output: '-' is no name for content; btget cat SOURCE writes a file to stdout");
   const hook = values.onComplete === null ? null : splitCommand(values.onComplete);
   const output = await chooseOutput(values, io);
   const options: Omit<RunOptions, 'blocklistNews'> = {

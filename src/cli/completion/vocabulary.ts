@@ -43,7 +43,7 @@ const COMMANDS: Readonly<Record<string, { readonly does: string; readonly takes:
   doctor: { does: 'say what works from here, and what does not', takes: 'torrent' },
   config: { does: 'say what each option is, and where that comes from', takes: CONFIGURED },
   completion: { does: 'print a completion script', takes: SHELLS },
-  help: { does: 'say what a command takes', takes: CONFIGURED },
+  help: { does: 'say what a command takes', takes: [...CONFIGURED, 'config', 'completion', 'exit-codes'] },
 };
 
 const HELP: CompletedOption = {

@@ -1,5 +1,6 @@
 /** The configuration file: where it is, who may write to it, and the JSON object in it. */
 import { closeSync, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
+import { devNull } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { BtgetError } from '../../base/failure.js';
 import { machineFailure } from '../machine-failure.js';
@@ -54,7 +55,10 @@ function readBytes(path: string, isNamed: boolean): Buffer | null {
     const descriptor = openSync(path, 'r');
     try {
       // The facts are those of the very file that is read. A link to it may be anyone's.
-      const fault = faultOf(fstatSync(descriptor), process.getuid?.() ?? null);
+      const facts = fstatSync(descriptor);
+      // `/dev/null` is how scripts say that there is no file.
+      if (facts.isCharacterDevice() && path === devNull) return Buffer.from('{}');
+      const fault = faultOf(facts, process.getuid?.() ?? null);
       if (fault !== null) throw new BtgetError('usage', `${path}: ${fault}`);
       return readFileSync(descriptor);
     } finally {
@@ -73,7 +77,9 @@ function readBytes(path: string, isNamed: boolean): Buffer | null {
  * anything in the user's name. `user` is null where the system knows no users.
  */
 export function faultOf(facts: Pick<Stats, 'mode' | 'uid' | 'size'>, user: number | null): string | null {
-  if ((facts.mode & 0o170_000) === 0o040_000) return 'is a folder';
+  const kind = facts.mode & 0o170_000;
+  if (kind === 0o040_000) return 'is a folder';
+  if (kind === 0o020_000 || kind === 0o060_000) return 'is a device (--no-config does without a file)';
   if (user !== null) {
     if (facts.uid !== user && facts.uid !== ROOT)
       return `belongs to another user (${facts.uid}; --no-config does without)`;

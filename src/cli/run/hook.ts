@@ -38,8 +38,9 @@ export function splitCommand(text: string): readonly string[] {
     words.push(unquote(match[1] ?? ''));
     end = pattern.lastIndex;
   }
-  if (text.slice(end).trim() !== '' || words.length === 0)
+  if (text.slice(end).trim() !== '')
     throw new BtgetError('usage', `--on-complete: cannot read '${text}': a quote is not closed`);
+  if (words.length === 0) throw new BtgetError('usage', `--on-complete: '${text}' names no program`);
   return words;
 }
 

@@ -109,7 +109,10 @@ export class Run implements JobOwner {
     session.listen((outcome) => {
       if (this.#stopping) return;
       if (!outcome.ok) {
-        for (const { input } of sources) this.#entries.push({ input, ok: false, failure: outcome.failure });
+        for (const source of sources) {
+          if (source.ok) this.#entries.push({ input: source.input, ok: false, failure: outcome.failure });
+          else this.#refuse(source);
+        }
         this.fail(outcome.failure);
         return;
       }

@@ -127,6 +127,9 @@ async function readSource(source: string, readers: SourceReaders): Promise<Fetch
       return linkIn(bytes) ?? bytes;
     }
     case 'url':
+      // What no second try can fetch is not a fault of the network.
+      if (!URL.canParse(source) || hasBlank(source))
+        throw new BtgetError('usage', `${shownSource(source)} is not a URL`);
       return readers.fetch(source, MAX_TORRENT_LENGTH);
     case 'magnet':
       return source;
@@ -137,6 +140,11 @@ async function readSource(source: string, readers: SourceReaders): Promise<Fetch
         throw new BtgetError('usage', `only http and https URLs can be fetched: ${shownSource(source)}`);
       return readPath(source);
   }
+}
+
+function hasBlank(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return /[\u0000-\u0020\u007f]/.test(text);
 }
 
 /** The link, when stdin holds a link and nothing else; else null. Throws a 'usage' failure for several links. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { readCommandLine } from '../../../src/cli/command-line.js';
@@ -298,6 +298,14 @@ describe('the configuration', () => {
       [null, null, null, 'belongs to another user (7; --no-config does without)'],
     );
     assert.equal(faultOf({ ...facts, size: (1 << 20) + 1 }, 7), 'is longer than 1 MiB');
+    const device = 'is a device (--no-config does without a file)';
+    for (const mode of [0o020_666, 0o060_660]) assert.equal(faultOf({ ...facts, mode }, 7), device);
+  });
+
+  it('is none when it is the null device', { skip: devNull !== '/dev/null' }, async () => {
+    const file = { select: ['*.iso'] };
+    for (const given of [{ argv: ['--config', devNull] }, { argv: [], env: { BTGET_CONFIG: devNull } }])
+      assert.deepEqual(valuesOf({ ...given, file })['select'], []);
   });
 
   it('does not count where the user may not look, unless it is named', (t) => {

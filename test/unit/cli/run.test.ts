@@ -114,13 +114,13 @@ test('when no source is good, no session is made', () => {
   assert.deepEqual(ends, [{ exitCode: 26, clean: true }]);
 });
 
-test('a port that is in use ends the run with 6', () => {
+test('a port that is in use ends the run with 6, and a source that is bad is told all the same', () => {
   const session = new FakeSession();
   session.cannotListen(new BtgetError('network', 'port 6881 is in use'));
-  const { ends, types, results } = play([good('a')], {}, session);
-  assert.deepEqual(types(), ['error', 'summary']);
+  const { ends, types, results } = play([good('a'), bad('b', 'source-not-found')], {}, session);
+  assert.deepEqual(types(), ['error', 'error', 'summary']);
   assert.deepEqual(ends, [{ exitCode: 6, clean: true }]);
-  assert.deepEqual(results(), ['a.torrent: network']);
+  assert.deepEqual(results(), ['a.torrent: network', 'b: source-not-found']);
 });
 
 test('a bug in one torrent ends that torrent and gives exit code 70', () => {

@@ -201,6 +201,13 @@ test('one link on stdin is a source, and several links are refused with a hint a
   assert.match(await load('-', streamOf(Buffer.from('magnet:?xt=urn:btih:x\n'))), /^27 /);
 });
 
+test('a URL that nothing can fetch is wrong usage, and is not asked for', async () => {
+  for (const url of ['http://', 'http://127.0.0.1:99999/x', 'http://[::1/x', 'https://t/a b', 'http://t/a\tb']) {
+    const source = await loadSource(url, { ...readers(), fetch: assert.fail });
+    assert.deepEqual([url, source.ok ? 'ok' : source.failure.code], [url, 'usage']);
+  }
+});
+
 test('a URL that redirects to a magnet link counts as that link, and a bad link gives the exit code of a bad link', async () => {
   const at = async (location: string): Promise<string> => {
     const source = await loadSource('http://t/dl', { ...readers(), fetch: async () => location });

@@ -53,6 +53,7 @@ const READ: readonly [Reader, string, unknown][] = [
   [values.readTrackerUrl, 'http://t.example/announce?x=1', 'http://t.example/announce?x=1'],
   [values.readDate, '1700000000', 1_700_000_000],
   [values.readDate, '2024-02-29', 1_709_164_800],
+  [values.readDate, '100000000000', 100_000_000_000],
   [values.readDate, '2024-03-01T01:00:00+02:00', 1_709_247_600],
   [values.readDate, '2024-02-29T12:00', 1_709_208_000],
   [values.readDate, '2024-02-29 12:00:00', 1_709_208_000],
@@ -89,12 +90,14 @@ const WRONG: readonly [Reader, readonly string[]][] = [
       '2024-01-00',
       '2024-02-29 12:00 PST',
       '2024-02-29T25:00',
+      '9999-12-31',
+      '100000000001',
     ],
   ],
   [values.readPieceLength, ['8K', '1G', '100K', '0', 'x']],
   [values.readName, ['', '.', '..', 'a/b', 'a\\b', 'a\nb', 'x'.repeat(241)]],
   [values.readWhole(1, 9), ['0', '10', '1.5', '-1', '', 'x']],
-  [values.readText, ['']],
+  [values.readText, ['', 'a\0b']],
 ];
 
 test('a wrong value is a usage failure that names the option', () => {
