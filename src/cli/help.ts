@@ -69,7 +69,7 @@ const MEANINGS: Readonly<Record<FailureCode, string>> = {
   interrupted: 'interrupted before it was done',
   'disk-full': 'the disk is full',
   'target-busy': 'another btget is working on the same target',
-  'foreign-file': "a file of that name exists and is not this torrent's",
+  'foreign-file': "a file of that name exists and is not this torrent's or tracker's",
   'cannot-open': 'a file could not be created or opened',
   io: 'reading or writing failed',
   'not-bencoded': 'the source is not bencoded',

@@ -12,6 +12,8 @@ import type { TrackedPeer } from './torrent-peers.js';
 import type { TorrentTable } from './torrent-table.js';
 
 const VERSION = 1;
+/** How every state begins, of any version. */
+const BEGIN = Buffer.from('d8:torrentsd');
 
 /** The whole state at once. */
 export function encodeState(table: TorrentTable): Buffer {
@@ -29,7 +31,7 @@ export function encodeState(table: TorrentTable): Buffer {
 export function* encodeInSlices(table: TorrentTable, peersInTurn: number): Generator<undefined, Buffer[]> {
   const parts: Buffer[] = [];
   // A text with one Latin-1 character for each byte: a buffer for each peer would make much garbage.
-  let slice = 'd8:torrentsd';
+  let slice = BEGIN.toString('latin1');
   let left = peersInTurn;
   const infoHashes = [...table.all()].map(([infoHash]) => infoHash).sort((a, b) => a.compare(b));
   for (const infoHash of infoHashes) {
@@ -73,6 +75,15 @@ export function restoreState(table: TorrentTable, state: Buffer, now: Millis): b
     if (fields !== undefined && infoHash.length === 20) restoreTorrent(table, infoHash, fields, now);
   }
   return true;
+}
+
+/**
+ * Whether `bytes` begin as a state does, whole or not. So a state that was cut short can be told from a file of another
+ * kind.
+ */
+export function beginsAsState(bytes: Buffer): boolean {
+  const length = Math.min(bytes.length, BEGIN.length);
+  return length > 0 && bytes.subarray(0, length).equals(BEGIN.subarray(0, length));
 }
 
 function restoreTorrent(table: TorrentTable, infoHash: Buffer, fields: BencodeDictionary, now: Millis): void {

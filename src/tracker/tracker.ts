@@ -39,7 +39,7 @@ export interface TrackerParts {
   clientOf(request: HttpRequest): string;
   /** How the tracker shows itself to people and programs. */
   readonly face: TrackerFace;
-  /** Keeps the state for the next start. It comes in parts, in order. */
+  /** Keeps the state for the next start, from time to time. It comes in parts, in order. */
   save(state: readonly Buffer[]): void;
 }
 
@@ -85,11 +85,15 @@ export class Tracker {
     this.#saving = timers.addTask(() => this.#save(), this.#options.saveInterval);
   }
 
-  /** Saves the state for the last time, within the call. */
+  /** Forgets and saves no more. */
   stop(): void {
     this.#sweep?.cancel();
     this.#saving?.cancel();
-    this.#parts.save([encodeState(this.#table)]);
+  }
+
+  /** The state as it is now, encoded within the call. */
+  encode(): Buffer {
+    return encodeState(this.#table);
   }
 
   /** Answers an HTTP request. */

@@ -871,7 +871,6 @@ export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'base/bytes.ts readUint32': 'reads one number of a frame whose length is checked',
   'cli/ca-certificates.ts readCaCertificates': 'reads a file that the user names, for OpenSSL',
   'cli/command-line.ts readCommandLine': "the user's own words",
-  'cli/commands/tracker-state-file.ts readTrackerState': 'reads bytes and decodes nothing',
   'cli/way-out.ts readWayOut': "the user's own words",
   'cli/config/config-file.ts readConfigFile': "the user's own words",
   'cli/config/config-file.ts parseConfig': "the user's own words",

@@ -354,7 +354,7 @@ test('the loop is not held while the state of 200,000 peers is saved', OPTIONS, 
   });
   t.after(() => server.close());
   const path = join(scratch(t), 'state');
-  const file = new TrackerStateFile(path, (line) => assert.fail(line));
+  const file = new TrackerStateFile(path, (line) => assert.fail(line), systemRandom);
   let saves = 0;
   const tracker = new Tracker(
     {

@@ -21,7 +21,7 @@ import { PAGE_STYLE, writeTrackerPage } from '../output/tracker-page.js';
 import { version } from '../version.js';
 import { defineCommand } from './command.js';
 import { openTrackerPorts } from './tracker-ports.js';
-import { readTrackerState, TrackerStateFile } from './tracker-state-file.js';
+import { TrackerStateFile } from './tracker-state-file.js';
 
 /** How often `--nat-check` calls a peer back before it gives the peer up, as in mainline. */
 const NAT_CHECK_TRIES = 3;
@@ -41,26 +41,30 @@ export const tracker = defineCommand(
   },
   async (_args, values, io) => {
     const say = (line: string): unknown => io.stderr.write(`${printable(line)}\n`);
-    const state = values.state === null ? null : readTrackerState(values.state, say);
     const allowed = values.allowed === null ? null : new AllowedTorrents(values.allowed);
     await allowed?.read(say);
     const bind = values.bind === null ? null : resolveBind(values.bind);
     let failure: unknown = null;
+    const fail = (error: unknown): void => {
+      failure ??= error;
+      for (const line of failureMessage(error).split('\n')) say(`btget: ${line}`);
+    };
     let stop: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => {
+      stop = resolve;
+    });
     const server = new NodeRawServer({
       ...DEFAULT_NODE_RAW_SERVER_OPTIONS,
       bindAddresses: bind,
       gotException: (error) => {
-        failure = error;
-        for (const line of failureMessage(error).split('\n')) say(`btget: ${line}`);
+        fail(error);
         stop();
       },
     });
-    const saver = new TrackerStateFile(values.state, say);
+    const saver = values.state === null ? null : new TrackerStateFile(values.state, say, systemRandom);
     const proxies = new TrustedProxies(values.trustedProxies);
     const service = createTracker(server, values, proxies, allowed, saver);
-    if (state !== null && !service.restore(state))
-      say(`warning: ${values.state} is no state of a tracker; beginning anew`);
+    saver?.takeOver((state) => service.restore(state));
     const handler = new HttpHandler(
       server,
       (request) => service.get(request),
@@ -69,10 +73,20 @@ export const tracker = defineCommand(
     );
     const udp = new UdpHandler(server, service, new ConnectionIds(server, systemRandom));
     const ports = await openTrackerPorts(server, values.port, bind, handler, udp);
+    const close = (): void => {
+      service.stop();
+      handler.close();
+      ports.close();
+      server.stop();
+    };
+    // Not before the port is opened: where it is in use, the same command may run already and keep its state there.
+    try {
+      await saver?.begin(service.encode());
+    } catch (error) {
+      close();
+      throw error;
+    }
     service.begin();
-    const ended = new Promise<void>((resolve) => {
-      stop = resolve;
-    });
     const rereading = allowed?.readAgainAndAgain(server, say);
     const forgetReload = allowed === null ? () => undefined : io.onReload(() => allowed.readAgain(say));
     const forget = onInterrupt(
@@ -85,11 +99,9 @@ export const tracker = defineCommand(
     server.listenForever(() => undefined);
     await ended;
     rereading?.cancel();
-    service.stop();
-    handler.close();
-    ports.close();
-    server.stop();
-    await saver.settled();
+    close();
+    const lost = (await saver?.end(service.encode())) ?? null;
+    if (lost !== null) fail(lost);
     forget();
     forgetReload();
     return failure === null ? 0 : exitCodeOf(failure);
@@ -101,7 +113,7 @@ function createTracker(
   values: Values<typeof TRACKER_OPTIONS>,
   proxies: TrustedProxies,
   allowed: AllowedTorrents | null,
-  saver: TrackerStateFile,
+  saver: TrackerStateFile | null,
 ): Tracker {
   const { interval } = values;
   const options: TrackerOptions = {
@@ -113,7 +125,7 @@ function createTracker(
     natCheckTries: values.natCheck ? NAT_CHECK_TRIES : 0,
   };
   const natCheck = new NatCheck(server, systemRandom.bytes(20), DEFAULT_NAT_CHECK_OPTIONS);
-  const save = (state: readonly Buffer[]): void => saver.save(state);
+  const save = (state: readonly Buffer[]): void => saver?.save(state);
   const clientOf = ({ remote, headers }: HttpRequest): string => proxies.clientOf(remote.host, headers);
   const isAllowed = (infoHash: Buffer): boolean => allowed?.has(infoHash) ?? true;
   const face: TrackerFace = {

@@ -83,7 +83,7 @@ const EXIT_CODES = `What the exit code of btget says:
    7  interrupted before it was done
    9  the disk is full
   11  another btget is working on the same target
-  13  a file of that name exists and is not this torrent's
+  13  a file of that name exists and is not this torrent's or tracker's
   16  a file could not be created or opened
   17  reading or writing failed
   25  the source is not bencoded

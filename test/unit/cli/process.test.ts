@@ -6,6 +6,7 @@ import {
   chmodSync,
   closeSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
@@ -132,6 +133,72 @@ test('a tracker says where it listens, answers, and saves its state when it is i
   child.process.kill('SIGTERM');
   assert.equal(await child.ended, 0);
   assert.ok(statSync(join(dir, 'tracker.state')).size > 0);
+});
+
+test('a tracker with a file that is no state, or without a folder for it, ends at once and changes nothing', async (t) => {
+  const path = join(dir, 'note.txt');
+  writeFileSync(path, 'text\n');
+  const run = (state: string): Child => new Child(t, 'tracker', '--bind', '127.0.0.1', '--port', '0', '--state', state);
+  const foreign = run(path);
+  assert.equal(await foreign.ended, 13);
+  const said = `btget: ${path} is already there and is no state of a tracker; --state FILE names another file\n`;
+  assert.equal(foreign.err, said);
+  assert.equal(readFileSync(path, 'utf8'), 'text\n');
+  assert.equal(await run(TORRENT).ended, 13);
+  const homeless = run('no-folder/tracker.state');
+  assert.equal(await homeless.ended, 16);
+  assert.equal(homeless.err, 'btget: cannot write no-folder/tracker.state: there is no folder no-folder\n');
+  // A file system of the kernel, in which nobody can make a file, root neither.
+  if (!existsSync('/proc/self')) return;
+  const readOnly = run('/proc/tracker.state');
+  assert.equal(await readOnly.ended, 16);
+  assert.match(readOnly.err, /^btget: cannot write \/proc\/tracker\.state: E[^\n]*\n$/);
+});
+
+test('a tracker whose state was cut short keeps it under another name, and starts', async (t) => {
+  const folder = join(dir, 'cut');
+  mkdirSync(folder);
+  const state = join(folder, 'tracker.state');
+  const whole = `d8:torrentsd20:${'x'.repeat(20)}d10:downloadedi3e5:peersleee7:versioni1ee`;
+  const run = async (): Promise<Child> => {
+    const child = new Child(t, 'tracker', '--bind', '127.0.0.1', '--port', '0', '--state', state);
+    await child.says(/\/announce\n/);
+    child.process.kill('SIGTERM');
+    assert.equal(await child.ended, 0);
+    return child;
+  };
+  writeFileSync(state, whole, { mode: 0o600 });
+  assert.doesNotMatch((await run()).err, /warning/);
+  assert.equal(readFileSync(state, 'utf8'), whole);
+  writeFileSync(state, whole.slice(0, 50), { mode: 0o600 });
+  const { err } = await run();
+  assert.match(err, /^warning: \S+ is no whole state of a tracker, beginning anew$/m);
+  const [, kept = ''] = /^warning: what was in \S+ is kept as (\S+)$/m.exec(err) ?? [];
+  assert.equal(readFileSync(kept, 'utf8'), whole.slice(0, 50));
+  assert.equal(readFileSync(state, 'utf8'), 'd8:torrentsde7:versioni1ee');
+});
+
+test('a tracker whose port is in use leaves the state to the one that has the port', async (t) => {
+  const args = ['tracker', '--bind', '127.0.0.1', '--state', 'shared.state', '--port'];
+  const first = new Child(t, ...args, '0');
+  const [, port = ''] = await first.says(/http:\/\/127\.0\.0\.1:(\d+)\/announce\n/);
+  const { ino } = statSync(join(dir, 'shared.state'));
+  const second = new Child(t, ...args, port);
+  assert.equal(await second.ended, 6);
+  assert.equal(statSync(join(dir, 'shared.state')).ino, ino);
+  first.process.kill('SIGTERM');
+  assert.equal(await first.ended, 0);
+});
+
+test('a tracker that cannot save its state at the end says so and gives exit code 17', async (t) => {
+  const folder = join(dir, 'gone');
+  mkdirSync(folder);
+  const child = new Child(t, 'tracker', '--bind', '127.0.0.1', '--port', '0', '--state', 'gone/tracker.state');
+  await child.says(/http:\S+\/announce\n/);
+  rmSync(folder, { recursive: true });
+  child.process.kill('SIGTERM');
+  assert.equal(await child.ended, 17);
+  assert.match(child.err, /^btget: the last state is lost: cannot write gone\/tracker\.state: ENOENT[^\n]*$/m);
 });
 
 test('a tracker ignores a state that other users may have written, and ends with 16 when the state is a pipe', async (t) => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { TrackedPeer } from '../../../src/tracker/torrent-peers.js';
 import { TorrentTable } from '../../../src/tracker/torrent-table.js';
-import { encodeInSlices, encodeState, restoreState } from '../../../src/tracker/tracker-state.js';
+import { beginsAsState, encodeInSlices, encodeState, restoreState } from '../../../src/tracker/tracker-state.js';
 
 const LIMITS = { maxTorrents: 5, maxPeersPerTorrent: 5, maxPeersOfHost: 5, maxPeers: 20 };
 
@@ -54,6 +54,14 @@ test('bytes that are no saved state are refused', () => {
   for (const text of ['', 'd', 'le', 'de', 'd7:versioni1ee', 'd8:torrentsde7:versioni2ee', '{"json":true}']) {
     assert.equal(restoreState(new TorrentTable(LIMITS), Buffer.from(text), 0), false, text);
   }
+});
+
+test('a state that was cut short anywhere is told from files of other kinds', () => {
+  const whole = encodeState(table());
+  for (let length = 1; length <= whole.length; length += 1) assert.ok(beginsAsState(whole.subarray(0, length)));
+  assert.ok(beginsAsState(encodeState(new TorrentTable(LIMITS))));
+  for (const text of ['', 'text\n', 'd\n', 'd8:announce3:abce', 'd8:torrentsle', 'd7:versioni1ee', '\0\0\0'])
+    assert.ok(!beginsAsState(Buffer.from(text)), text);
 });
 
 test('a damaged state never makes the tracker throw, nor exceed its limits', () => {
