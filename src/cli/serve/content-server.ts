@@ -153,35 +153,50 @@ export class ContentServer {
     response.setHeader('Content-Length', run.end - run.begin);
     if (asked.kind === 'part') response.setHeader('Content-Range', `bytes ${run.begin}-${run.end - 1}/${length}`);
     response.writeHead(asked.kind === 'part' ? 206 : 200);
-    if (request.method === 'HEAD') response.end();
+    if (request.method === 'HEAD' || run.begin === run.end) response.end();
     else this.#pump(served, run, request.socket, response);
   }
 
-  /** Writes the bytes. The next ones are read when the player has taken the ones before. */
+  /**
+   * Writes the bytes. The next ones are read when the player has taken the ones before. The answer ends with its last
+   * byte and not with a read that brings nothing: the player has the whole by then, and may ask for the next.
+   */
   #pump({ index }: ServedFile, run: ByteRun, socket: Socket, response: ServerResponse): void {
     const reader = this.#torrent.openReader(index, run, true);
     this.#readers.add(reader);
     this.#busy.add(socket);
+    const free = (): void => {
+      this.#readers.delete(reader);
+      reader.close();
+    };
     const over = (): void => {
       response.off('close', over);
       socket.off('close', over);
-      this.#readers.delete(reader);
       this.#busy.delete(socket);
-      reader.close();
+      free();
     };
-    // A response that waits behind others has no socket yet, and may not hear that it is closed.
+    // Node closes a response when the system has taken all of it, before it reads what the player sends next. A
+    // response that waits behind others has no socket yet, and may not hear that it is closed.
     response.once('close', over);
     socket.once('close', over);
     // The player gets the head before the first piece is here.
     response.flushHeaders();
-    const chunk = Buffer.allocUnsafe(Math.min(CHUNK, Math.max(1, run.end - run.begin)));
+    let left = run.end - run.begin;
+    const chunk = Buffer.allocUnsafe(Math.min(CHUNK, left));
     const next = (): void =>
       reader.read(chunk, (outcome) => {
-        // Without all bytes the player must not take the answer for whole.
-        if (!outcome.ok) response.destroy();
-        else if (outcome.length === 0) response.end();
-        else
-          response.write(chunk.subarray(0, outcome.length), (error) => {
+        if (!outcome.ok) {
+          // Without all bytes the player must not take the answer for whole.
+          response.destroy();
+          return;
+        }
+        const bytes = chunk.subarray(0, outcome.length);
+        left -= bytes.length;
+        if (left === 0) {
+          free();
+          response.end(bytes);
+        } else
+          response.write(bytes, (error) => {
             if ((error === null || error === undefined) && this.#readers.has(reader)) next();
           });
       });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { get, type IncomingMessage, request } from 'node:http';
+import { Agent, get, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { BtgetError } from '../../../../src/base/failure.js';
@@ -29,6 +30,8 @@ class Shelf implements ReadableTorrent {
   /** Reads wait until it is null. */
   gate: Promise<void> | null = null;
   failure: BtgetError | null = null;
+  /** Reads that bring nothing, at the end of what is read, wait for it. */
+  atEnd: Promise<void> = Promise.resolve();
   whenClosed: () => void = () => undefined;
 
   openReader(index: number, { begin, end }: ByteRun, early: boolean) {
@@ -39,7 +42,7 @@ class Shelf implements ReadableTorrent {
     return {
       read: (into: Buffer, answered: (outcome: ReadOutcome) => void): void => {
         if (isClosed) throw new Error('a closed reader is asked to read');
-        void (this.gate ?? Promise.resolve()).then(() => {
+        void (at === bytes.length ? this.atEnd : (this.gate ?? Promise.resolve())).then(() => {
           if (isClosed) return;
           if (this.failure !== null) {
             answered({ ok: false, failure: this.failure });
@@ -88,17 +91,24 @@ describe('the server of content', { timeout: HANGS_AFTER }, () => {
     readonly status: number | undefined;
     readonly headers: IncomingMessage['headers'];
     readonly body: Buffer;
+    /** Ours, of the connection. */
+    readonly port: number | undefined;
   }
 
-  function ask(url: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Got> {
+  function ask(
+    url: string,
+    headers: Record<string, string> = {},
+    method = 'GET',
+    agent: Agent | false = false,
+  ): Promise<Got> {
     return new Promise((resolve, reject) => {
-      const asked = request(url, { method, headers, agent: false }, (response) => {
+      const asked = request(url, { method, headers, agent }, (response) => {
+        const { statusCode: status, headers } = response;
+        const port = response.socket.localPort;
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('error', reject);
-        response.on('end', () =>
-          resolve({ status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks) }),
-        );
+        response.on('end', () => resolve({ status, headers, body: Buffer.concat(chunks), port }));
       });
       asked.on('error', reject);
       asked.end();
@@ -262,6 +272,56 @@ describe('the server of content', { timeout: HANGS_AFTER }, () => {
     assert.equal((await from('cross-site', 'navigate', 'document')).status, 206);
     assert.equal((await from('none', 'navigate', 'document')).status, 206);
     assert.equal((await from('same-origin', 'no-cors', 'video')).status, 206);
+  });
+
+  it('answers one request after the other over one connection, when each comes as the one before is read', async (t) => {
+    const library = new Shelf();
+    const other = new ContentServer(library, SAMPLE.metainfo, files);
+    t.after(() => other.close());
+    const [whole = '', empty = '', short = ''] = await new Promise<readonly string[]>((resolve) =>
+      other.listen(0, (outcome) => resolve(outcome instanceof BtgetError ? assert.fail(outcome) : outcome)),
+    );
+    // A player need not wait until a reader says that there are no more bytes. So the readers say it as the player asks
+    // for the next thing, and not before.
+    let release: () => void = () => undefined;
+    const requested = (): void => {
+      setImmediate(release);
+      library.atEnd = new Promise((resolve) => {
+        release = resolve;
+      });
+    };
+    subscribe('http.server.request.start', requested);
+    t.after(() => unsubscribe('http.server.request.start', requested));
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    t.after(() => agent.destroy());
+    const film = SAMPLE.fileBytes(0);
+    const part = (begin: number, end: number): Record<string, string> => ({ Range: `bytes=${begin}-${end - 1}` });
+    const requests: readonly (readonly [string, string, Record<string, string>, number, Buffer])[] = [
+      ['GET', whole, {}, 200, film],
+      ['GET', whole, {}, 200, film],
+      ['HEAD', whole, {}, 200, Buffer.alloc(0)],
+      ['GET', whole, part(5, 6), 206, film.subarray(5, 6)],
+      ['GET', whole, part(0, 1_000_000), 206, film.subarray(0, 1_000_000)],
+      ['GET', empty, {}, 200, Buffer.alloc(0)],
+      ['GET', empty, {}, 200, Buffer.alloc(0)],
+      ['HEAD', empty, {}, 200, Buffer.alloc(0)],
+      ['GET', short, {}, 200, SAMPLE.fileBytes(3)],
+      ['GET', whole, part(LENGTH - 7, LENGTH), 206, film.subarray(-7)],
+      ['GET', short, {}, 200, SAMPLE.fileBytes(3)],
+    ];
+    const ports = new Set<number | undefined>();
+    const statuses: (number | undefined)[] = [];
+    for (const [method, url, headers, , expected] of requests) {
+      const got = await ask(url, headers, method, agent);
+      statuses.push(got.status);
+      ports.add(got.port);
+      if (got.status !== 503) assert.ok(got.body.equals(expected), `${method} ${url} ${headers['Range'] ?? ''}`);
+    }
+    assert.deepEqual(
+      statuses,
+      requests.map(([, , , status]) => status),
+    );
+    assert.equal(ports.size, 1, 'over one connection');
   });
 
   it('opens one reader for a connection, however many requests come over it at once, and the next when it is read', async () => {
