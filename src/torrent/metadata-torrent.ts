@@ -265,6 +265,7 @@ export class MetadataTorrent {
       uploaded: 0,
       wasted: 0,
       webSeeds: NO_WEB_SEEDS,
+      limited: false,
       downRate: 0,
       upRate: 0,
       superSeeding: false,

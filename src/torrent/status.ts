@@ -34,6 +34,8 @@ export interface TorrentStatus {
    */
   readonly wasted: number;
   readonly webSeeds: WebSeedsStatus;
+  /** A peer or a web seed would send, and the limit of the session holds it back at this moment. */
+  readonly limited: boolean;
   /** Bytes a second. */
   readonly downRate: number;
   readonly upRate: number;

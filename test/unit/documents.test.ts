@@ -125,6 +125,7 @@ const status: TorrentStatus = {
   uploaded: 0,
   wasted: 0,
   webSeeds: NO_WEB_SEEDS,
+  limited: false,
   downRate: 0,
   upRate: 0,
   superSeeding: false,

@@ -58,6 +58,8 @@ export function stallReasons(facts: StallFacts): StallReason[] {
     const room = code === 'disk-full' ? 'free some space; it then goes on by itself' : null;
     return [reason('disk-paused', `the disk refused: ${message}`, hint ?? room)];
   }
+  // What is behind the limit would send: nobody else is to blame.
+  if (status.limited && facts.limits.maxDownload !== null) return [heldBack(facts.limits.maxDownload)];
   const reasonsOfPeers = status.state === 'metadata' ? metadataReasons : peerReasons;
   return [
     ...(proxyTrouble === null ? [] : [reason('proxy', proxyTrouble, 'btget doctor --proxy URL looks at the proxy')]),
@@ -127,13 +129,17 @@ function peerReasons({ status, trackers }: StallFacts): StallReason[] {
 
 function limitReasons({ status, limits }: StallFacts): StallReason[] {
   const { maxDownload, maxPeers } = limits;
-  if (maxDownload !== null && maxDownload < CRAWL)
-    return [reason('limited', `--max-download lets ${formatRate(maxDownload)} through`, 'raise --max-download')];
+  if (maxDownload !== null && maxDownload < CRAWL) return [heldBack(maxDownload)];
   if (status.peers >= maxPeers)
     return [
       reason('limited', `--max-peers lets nobody in beyond ${formatCount(maxPeers, 'peer')}`, 'raise --max-peers'),
     ];
   return [];
+}
+
+function heldBack(maxDownload: number): StallReason {
+  const message = `--max-download holds it back: it lets ${formatRate(maxDownload)} through`;
+  return reason('limited', message, 'raise --max-download');
 }
 
 /** There are web seeds, and nothing comes from them either. */

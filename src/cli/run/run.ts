@@ -144,10 +144,7 @@ export class Run implements JobOwner {
     return firstExitCode([
       this.#failure,
       ...this.#entries.map((entry) =>
-        entry instanceof TorrentJob &&
-        !entry.isOver &&
-        !entry.isDone &&
-        (this.mode === 'download' || !entry.hasStarted)
+        entry instanceof TorrentJob && !entry.isOver && !entry.isDone && (this.mode === 'download' || !entry.hasStarted)
           ? (entry.pausedBy ?? undone)
           : entry.failure,
       ),

@@ -83,6 +83,16 @@ test('a limit of the user or a failure of the disk comes first', () => {
   assert.equal(codes({ status: { diskFailure: new BtgetError('disk-full', 'no space left') } }), 'disk-paused');
 });
 
+test('what the limit holds back is nobody else’s fault', () => {
+  const held = {
+    limits: { ...NO_LIMITS, maxDownload: 20_480 },
+    trackers: trackers(failing),
+    status: { limited: true, webSeeds: { known: 1, inUse: 1, received: 9, fault: null } },
+  };
+  const message = '--max-download holds it back: it lets 20 KiB/s through';
+  assert.deepEqual(reasons(held), [{ code: 'limited', message, hint: 'raise --max-download' }]);
+});
+
 test('where peers hang up and the user lets us dial in one way alone, that is the likeliest reason', () => {
   const said = (encryption: UserLimits['encryption']): string | undefined =>
     reasons({ limits: { ...NO_LIMITS, encryption }, status: { reach } }).find(({ code }) => code === 'encryption')

@@ -66,6 +66,7 @@ export function makeStatus(more: Partial<TorrentStatus> = {}): TorrentStatus {
     uploaded: 0,
     wasted: 0,
     webSeeds: NO_WEB_SEEDS,
+    limited: false,
     downRate: 0,
     upRate: 0,
     superSeeding: false,
