@@ -236,7 +236,7 @@ export class ReadingRun implements MagnetEvents {
     const { maxDownload, encryption } = options;
     const hasTrackers = torrent.trackers.length > 0 || (torrent.useTorrentTrackers && trackers.length > 0);
     return new StallWatch(hasTrackers, {
-      limits: { maxDownload, encryption, maxPeers: torrent.maxPeers },
+      limits: { maxDownload, encryption, maxPeers: torrent.maxPeers, proxies: options },
       proxyTrouble: () => session.proxyTrouble(),
       dht: () => (this.#isPrivate ? { use: 'private' } : dhtNews(session.dhtStatus())),
     });

@@ -13,7 +13,8 @@ import { TRACKER_ANSWER, TRACKER_REFUSAL } from '../../support/fakes/fake-tracke
 import { makeStatus } from './support/fake-session.js';
 
 const failing: TrackerAnswer = { ...TRACKER_REFUSAL, url: 'http://u/' };
-const NO_LIMITS: UserLimits = { maxDownload: null, maxPeers: 80, encryption: 'allow' };
+const NO_PROXIES = { proxy: null, httpProxies: null };
+const NO_LIMITS: UserLimits = { maxDownload: null, maxPeers: 80, encryption: 'allow', proxies: NO_PROXIES };
 
 type Changes = Omit<Partial<StallFacts>, 'status'> & { readonly status?: Parameters<typeof makeStatus>[0] };
 
@@ -133,6 +134,37 @@ test('what the user can do stands apart from the reason', () => {
     assert.equal(found?.hint, hint);
     assert.ok(hint === null || !found?.message.includes(hint));
   }
+});
+
+test('where a proxy is to blame, the user hears how to do without it or to look at it', () => {
+  const dead = 'the proxy 127.0.0.1:9: the connection was refused';
+  const webSeeds = { known: 1, inUse: 0, received: 0, fault: `web seed http://w/a: ${dead}` };
+  const hints = (proxies: UserLimits['proxies'], fault = webSeeds.fault, message = dead): unknown =>
+    reasons({
+      status: { webSeeds: { ...webSeeds, fault } },
+      trackers: trackers({ ...failing, message }, failing),
+      limits: { ...NO_LIMITS, proxies },
+    })
+      .slice(0, 2)
+      .map(({ code, hint }) => `${code}: ${hint}`);
+  const by = (http: string | null, https: string | null = null) => ({
+    proxy: null,
+    httpProxies: { http, https, except: [] },
+  });
+  const other = ['web-seeds-failing: --web-seed names another one', 'trackers-failing: null'];
+  const without = ['web-seeds-failing: --no-proxy does without it', 'trackers-failing: --no-proxy does without it'];
+  const look = 'btget doctor --proxy URL looks at the proxy';
+  assert.deepEqual(hints(by('http://me:secret@127.0.0.1:9')), without);
+  assert.deepEqual(hints(by(null, 'socks5://127.0.0.1:9')), without);
+  assert.deepEqual(hints(by('http://127.0.0.1:8')), other);
+  assert.deepEqual(hints(NO_PROXIES), other);
+  assert.deepEqual(hints({ proxy: 'socks5://127.0.0.1:9', httpProxies: null }), [
+    `web-seeds-failing: ${look}`,
+    `trackers-failing: ${look}`,
+  ]);
+  const unusable = 'http_proxy: ftp:// is no proxy; --no-proxy does without it';
+  const itself = ['web-seeds-failing: null', 'trackers-failing: null'];
+  assert.deepEqual(hints(by(null), unusable, unusable), itself);
 });
 
 test('an end of patience is one line with the likeliest reason and what to do', () => {

@@ -7,7 +7,7 @@ import { makeStatus } from './support/fake-session.js';
 
 test('a download whose time is over says that the limit held it back, though data came', () => {
   const watch = new StallWatch(true, {
-    limits: { maxDownload: 5_120, maxPeers: 80, encryption: 'allow' },
+    limits: { maxDownload: 5_120, maxPeers: 80, encryption: 'allow', proxies: { proxy: null, httpProxies: null } },
     dht: () => ({ use: 'off' }),
     proxyTrouble: () => null,
   });
@@ -18,7 +18,7 @@ test('a download whose time is over says that the limit held it back, though dat
 
 function codesAfter(...answers: readonly TrackerAnswer[]): string {
   const watch = new StallWatch(true, {
-    limits: { maxDownload: null, maxPeers: 80, encryption: 'allow' },
+    limits: { maxDownload: null, maxPeers: 80, encryption: 'allow', proxies: { proxy: null, httpProxies: null } },
     dht: () => ({ use: 'off' }),
     proxyTrouble: () => null,
   });

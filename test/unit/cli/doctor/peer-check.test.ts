@@ -10,7 +10,12 @@ import { makeStatus } from '../support/fake-session.js';
 
 const NO_REACH = { waiting: 0, dialled: 0, answered: 0, refused: 0, silent: 0, turnedAway: 0 };
 const DHT = { use: 'on', nodes: 8, routersAsked: 4, routersReached: 4, routersUnknown: 0 } as const;
-const LIMITS = { maxDownload: null, maxPeers: 80, encryption: 'allow' } as const;
+const LIMITS = {
+  maxDownload: null,
+  maxPeers: 80,
+  encryption: 'allow',
+  proxies: { proxy: null, httpProxies: null },
+} as const;
 
 type Changes = Partial<TorrentStatus>;
 
