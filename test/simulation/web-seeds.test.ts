@@ -573,6 +573,21 @@ describe('a mirror that fails', () => {
     world.end();
   });
 
+  for (const [what, torrent, url, verdict] of [
+    ['for a torrent of one file', ONE, URL_OF_ONE, /asked no more/],
+    ['for each file', v2Torrent(MANY_FILES, 64 * KIB, '2'), MANY_URL, /: (\d+): wrong bytes/],
+  ] as const)
+    it(`is told once of its wrong bytes, ${what}, however many pieces come before the first hash`, () => {
+      const bad = mirrorOf(torrent, url, 8 * MIB);
+      bad.answer = ({ begin, end }) => ({ body: Buffer.alloc(end - begin, 1) });
+      const world = new World(torrent, { [url]: bad }, { diskLatency: 500 });
+      world.swarm.timeline.run(120 * SECOND);
+      const said = world.swarm.log.flatMap((line) => verdict.exec(line)?.at(-1) ?? []);
+      assert.ok(said.length > 0);
+      assert.equal(new Set(said).size, said.length, said.join());
+      world.swarm.stop();
+    });
+
   it('with HTML for a piece over several files loses that piece alone', () => {
     const [bad, good] = [mirrorOf(MANY, MANY_URL, 8 * MIB), mirrorOf(MANY, 'http://good.example/', 64 * KIB)];
     let lied = false;
