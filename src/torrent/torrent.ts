@@ -208,6 +208,7 @@ export class Torrent implements HandoverTarget {
       ...rates,
       superSeeding: connecter.isSuperSeeding,
       ...counts,
+      falseMetadata: 0,
       reach: this.#swarm.encoder.reach,
       eta: this.#secondsLeft(now),
       seedGoal: this.#stage === 'running' ? this.#completion.seedGoal : null,

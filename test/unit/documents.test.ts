@@ -134,6 +134,7 @@ const status: TorrentStatus = {
   useful: 0,
   unchokedBy: 0,
   encrypted: 0,
+  falseMetadata: 0,
   reach: { waiting: 0, dialled: 0, answered: 0, refused: 0, silent: 0, turnedAway: 0 },
   eta: null,
   seedGoal: null,

@@ -80,10 +80,13 @@ function reason(code: StallReason['code'], message: string, hint: string | null 
 function lonelyReasons({ status, trackers, dht, limits }: StallFacts): StallReason[] {
   const failing = trackers.reports.filter((report) => !report.ok);
   const working = trackers.reports.length - failing.length;
-  const reasons: StallReason[] = encryptionReasons(status, limits);
-  const { dialled, waiting } = status.reach;
-  if (dialled > 0)
-    reasons.push(reason('peers-unreachable', unreachable(status), 'btget doctor says what works from here'));
+  const reasons: StallReason[] = [...falseMetadataReasons(status), ...encryptionReasons(status, limits)];
+  const { dialled, waiting, answered } = status.reach;
+  if (dialled > 0) {
+    // Nothing is wrong here when each dial led to a peer.
+    const hint = answered === dialled ? null : 'btget doctor says what works from here';
+    reasons.push(reason('peers-unreachable', unreachable(status), hint));
+  }
   // Without a tracker the DHT alone names peers, and what is wrong there is likelier than that a tracker is missing.
   const isDhtFirst = !trackers.some && dht.use === 'on' && (dht.nodes > 0 || dht.routersAsked > 0);
   if (isDhtFirst) reasons.push(...dhtReasons(dht));
@@ -104,12 +107,23 @@ function lonelyReasons({ status, trackers, dht, limits }: StallFacts): StallReas
 function metadataReasons({ status, trackers, limits }: StallFacts): StallReason[] {
   const connected = `${formatCount(status.peers, 'peer')} connected`;
   const failing = trackers.reports.filter((report) => !report.ok);
+  const none = `${connected}, none has given the metadata yet`;
+  const [given] = falseMetadataReasons(status);
   // The length is known from the metadata.
   const what =
     status.length > 0
       ? reason('no-layers', `${connected}, none has given the piece hashes of version 2 yet`)
-      : reason('no-metadata', `${connected}, none has given the metadata yet`);
+      : given === undefined
+        ? reason('no-metadata', none)
+        : { ...given, message: `${given.message}; ${none}` };
   return [what, ...(failing.length > 0 ? [failingTrackers(failing, limits)] : [])];
+}
+
+/** Peers lie about the metadata, or the link is wrong. */
+export function falseMetadataReasons({ falseMetadata, length }: TorrentStatus): StallReason[] {
+  if (falseMetadata === 0 || length > 0) return [];
+  const message = `${formatCount(falseMetadata, 'peer')} gave metadata that does not fit the link`;
+  return [reason('no-metadata', message, 'where the link has two info-hashes, they may be those of two torrents')];
 }
 
 function peerReasons({ status, trackers, limits }: StallFacts): StallReason[] {
@@ -238,9 +252,10 @@ export function gaveUp(
   return new BtgetError('gave-up', `gave up: ${waited}${why}`, hints.length === 0 ? {} : { hint: hints.join('; ') });
 }
 
-function unreachable({ reach }: TorrentStatus): string {
-  const { dialled, refused, silent, turnedAway, waiting } = reach;
+function unreachable({ reach, peers }: TorrentStatus): string {
+  const { dialled, answered, refused, silent, turnedAway, waiting } = reach;
   const how = [
+    ...(answered > 0 ? [`${answered} reached${peers === 0 ? ', and parted from' : ''}`] : []),
     ...(silent > 0 ? [`${silent} silent`] : []),
     ...(refused > 0 ? [`${refused} refused`] : []),
     ...(turnedAway > 0 ? [`${turnedAway} hung up`] : []),

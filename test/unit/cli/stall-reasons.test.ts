@@ -119,6 +119,27 @@ test('the sentences name the failing trackers and the numbers', () => {
   );
 });
 
+test('metadata that does not fit the link comes first, and peers that were reached are not called unreachable', () => {
+  const link = { state: 'metadata', length: 0, falseMetadata: 1 } as const;
+  const gone = { waiting: 0, dialled: 1, answered: 1, refused: 0, silent: 0, turnedAway: 0 };
+  const said = (status: Changes['status'] = {}): unknown =>
+    reasons({ status })
+      .slice(0, 2)
+      .map(({ code, message, hint }) => `${code}: ${message} (${hint})`);
+  const mixed = 'where the link has two info-hashes, they may be those of two torrents';
+  assert.deepEqual(said({ ...link, reach: gone }), [
+    `no-metadata: 1 peer gave metadata that does not fit the link (${mixed})`,
+    'peers-unreachable: 1 dial to peers: 1 reached, and parted from (null)',
+  ]);
+  assert.deepEqual(said({ ...link, falseMetadata: 3, peers: 2, reach: gone }), [
+    `no-metadata: 3 peers gave metadata that does not fit the link; 2 peers connected, none has given the metadata yet (${mixed})`,
+  ]);
+  assert.deepEqual(said({ reach: { ...reach, dialled: 8, answered: 2 } }), [
+    'peers-unreachable: 8 dials to peers: 2 reached, and parted from, 3 silent, 2 refused, 1 hung up, 1 to be tried again (btget doctor says what works from here)',
+    'dht-off: the DHT is switched off (null)',
+  ]);
+});
+
 test('what the user can do stands apart from the reason', () => {
   const rows: readonly [Changes, string, string | null][] = [
     [{ trackers: NO_TRACKERS }, 'no-trackers', '--tracker and --peer name some'],

@@ -175,6 +175,15 @@ describe('the check of the peers', () => {
     assert.equal(both.said, 'ok: 2 peers of this torrent answered');
   });
 
+  it('warns of peers whose metadata does not fit the link', async () => {
+    const reach = { ...NO_REACH, dialled: 2, answered: 2 };
+    const { said } = await check(() => ({ length: 0, falseMetadata: 2, reach }));
+    assert.match(
+      said,
+      /^warning: 2 peers of this torrent answered; 2 peers gave metadata that does not fit the link \(/,
+    );
+  });
+
   it('counts peers that have left again', async () => {
     const { said, took } = await check((now) =>
       now < 400
