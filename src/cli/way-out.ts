@@ -4,6 +4,7 @@ import type { UnusableProxy } from '../discovery/http/http-proxies.js';
 import { parseProxy } from '../net/proxy/proxy-server.js';
 import type { HttpProxyUrls, WayOutOptions } from '../session/node-way-out.js';
 import { readCaCertificates } from './ca-certificates.js';
+import { WITHOUT_PROXY } from './output/proxy-remedy.js';
 
 /** What the command line says about the network. */
 export interface NetworkValues {
@@ -54,7 +55,7 @@ function proxyIn(env: Environment, names: readonly string[]): string | UnusableP
     parseProxy(url, name);
   } catch (error) {
     if (!(error instanceof BtgetError)) throw error;
-    return { unusable: `${error.message}; --no-proxy does without it` };
+    return { unusable: `${error.message}; ${WITHOUT_PROXY}` };
   }
   return url;
 }

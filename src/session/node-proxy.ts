@@ -83,6 +83,8 @@ export class NodeProxy implements ProxyAccess {
       const [{ host }] = outcome.destinations;
       this.#known = { host, until: this.#parts.timers.now() + KNOWN_FOR };
       for (const answered of waiting) answered({ ok: true, host });
-    } else for (const answered of waiting) answered({ ok: false, message: `the proxy: ${outcome.message}` });
+    } else
+      for (const answered of waiting)
+        answered({ ok: false, message: `the proxy ${this.server.shown}: ${outcome.message}` });
   }
 }

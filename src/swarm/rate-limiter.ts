@@ -79,6 +79,11 @@ export class RateLimiter {
     this.#schedule();
   }
 
+  /** Whether `waiter` waits for a turn. */
+  holds(waiter: RateWaiter): boolean {
+    return this.#waiting.has(waiter);
+  }
+
   /** `waiter` waits no longer. Harmless when it does not wait. */
   leave(waiter: RateWaiter): void {
     this.#waiting.delete(waiter);

@@ -89,6 +89,8 @@ export class MetadataTorrent {
   /** The metadata, some of whose layers are missing; null while it is not known. */
   #metainfo: Metainfo | null = null;
   #layers: LayerFetch | null = null;
+  /** How many peers gave metadata that is not that of the link. */
+  #falseMetadata = 0;
   /** The torrent is private, and we know it. */
   #isPrivate: boolean;
   readonly #whenEnded: (() => void)[] = [];
@@ -121,7 +123,10 @@ export class MetadataTorrent {
         random: parts.random,
         hashes: link,
         gotInfo: (info) => this.#gotInfo(info),
-        ban: (connection) => this.#encoder.ban(connection, { kind: 'wrong-metadata' }),
+        ban: (connection) => {
+          this.#falseMetadata += 1;
+          this.#encoder.ban(connection, { kind: 'wrong-metadata' });
+        },
       },
       DEFAULT_METADATA_FETCH_OPTIONS,
     );
@@ -265,6 +270,7 @@ export class MetadataTorrent {
       uploaded: 0,
       wasted: 0,
       webSeeds: NO_WEB_SEEDS,
+      limited: false,
       downRate: 0,
       upRate: 0,
       superSeeding: false,
@@ -273,6 +279,7 @@ export class MetadataTorrent {
       seeds: 0,
       useful: 0,
       unchokedBy: 0,
+      falseMetadata: this.#falseMetadata,
       reach: this.#encoder.reach,
       eta: null,
       seedGoal: null,

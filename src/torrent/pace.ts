@@ -35,8 +35,8 @@ export class Pace {
     return now - this.#down.changedAt >= SILENT_TIME;
   }
 
-  /** Whether nothing has come for too long, as far as the last call of `rates` saw. */
-  isStalled(peers: number, now: Millis): boolean {
-    return now - this.#down.changedAt >= (peers === 0 ? LONELY_STALL_TIME : STALL_TIME);
+  /** Whether nothing has come for too long, as far as the last call of `rates` saw. `isLonely`: nobody can send. */
+  isStalled(isLonely: boolean, now: Millis): boolean {
+    return now - this.#down.changedAt >= (isLonely ? LONELY_STALL_TIME : STALL_TIME);
   }
 }

@@ -34,6 +34,8 @@ export interface TorrentStatus {
    */
   readonly wasted: number;
   readonly webSeeds: WebSeedsStatus;
+  /** A peer or a web seed would send, and the limit of the session holds it back at this moment. */
+  readonly limited: boolean;
   /** Bytes a second. */
   readonly downRate: number;
   readonly upRate: number;
@@ -49,6 +51,11 @@ export interface TorrentStatus {
   readonly useful: number;
   /** Connected peers that do not choke us. */
   readonly unchokedBy: number;
+  /**
+   * While the metadata is fetched: how many peers gave some that does not have the hashes of the link, and were banned
+   * for it.
+   */
+  readonly falseMetadata: number;
   /** How many addresses of peers wait to be dialled, and what became of our dials. */
   readonly reach: PeerReach;
   /** Seconds left at the present pace. Null when unknown, and while nothing has come for 5 s: then there is no pace. */

@@ -191,8 +191,11 @@ export class Torrent implements HandoverTarget {
     const totals = { downloaded: downloader.total, uploaded: uploader.total };
     const rates = this.#pace.rates(totals, now);
     const counts = countPeers(connecter.peers);
+    const limited = webSeeds.isLimited || [...connecter.peers].some(({ download }) => download.isLimited);
+    // What the limit holds back comes slowly, peers or not.
+    const isLonely = counts.peers === 0 && !limited;
     return {
-      state: this.#state(store.amountLeft, counts.peers),
+      state: this.#state(store.amountLeft, isLonely),
       length,
       wanted,
       have,
@@ -201,9 +204,11 @@ export class Torrent implements HandoverTarget {
       ...totals,
       wasted: downloader.wasted,
       webSeeds: webSeeds.status,
+      limited,
       ...rates,
       superSeeding: connecter.isSuperSeeding,
       ...counts,
+      falseMetadata: 0,
       reach: this.#swarm.encoder.reach,
       eta: this.#secondsLeft(now),
       seedGoal: this.#stage === 'running' ? this.#completion.seedGoal : null,
@@ -254,13 +259,13 @@ export class Torrent implements HandoverTarget {
     this.#events.trackerAnswered(report);
   }
 
-  #state(amountLeft: number, peers: number): TorrentState {
+  #state(amountLeft: number, isLonely: boolean): TorrentState {
     if (this.#stage === 'new' || this.#stage === 'checking')
       return this.#resume.waitsFor === null ? 'checking' : 'paused';
     if (this.#stage === 'stopping' || this.#stage === 'ended') return 'stopped';
     if (this.#disk.failure !== null) return 'paused';
     if (amountLeft === 0) return 'seeding';
-    return this.#pace.isStalled(peers, this.#context.now()) ? 'stalled' : 'downloading';
+    return this.#pace.isStalled(isLonely, this.#context.now()) ? 'stalled' : 'downloading';
   }
 
   /** After `Pace.rates` of the same moment. */

@@ -234,13 +234,36 @@ describe('proxies', { timeout: HANGS_AFTER, concurrency: 2 }, () => {
     }
   });
 
+  it('of the environment that are dead are told with how to do without them', async (t) => {
+    const dead = `127.0.0.1:${await closedPort()}`;
+    const env = { http_proxy: `http://${LOGIN}@${dead}` };
+    const url = 'http://web.test/t.torrent';
+    const remedy = '(--no-proxy does without it';
+    const why = `the proxy ${dead}: the connection was refused`;
+    const fetched = await runBtget(t, dir, [url, '-d', 'dead', ...LOOPBACK], NOTHING, env);
+    assert.equal(fetched.code, 6, fetched.err);
+    assert.ok(fetched.err.includes(`cannot fetch ${url}: ${why} ${remedy})`), fetched.err);
+    const list = ['--blocklist', 'http://web.test/list'];
+    const listed = await runBtget(t, dir, [TORRENT, '-d', 'dead', ...LOOPBACK, ...list], NOTHING, env);
+    assert.equal(listed.code, 28, listed.err);
+    assert.ok(listed.err.includes(`: ${why} ${remedy})`), listed.err);
+    const seed = ['--web-seed', 'http://web.test/x', '--stop-timeout', '5s'];
+    const gaveUp = await runBtget(t, dir, [TORRENT, '-d', 'dead', ...OFFLINE, ...seed], NOTHING, env);
+    assert.equal(gaveUp.code, 2, gaveUp.err);
+    assert.match(gaveUp.out + gaveUp.err, /gave up: [^\n]*the connection was refused \(--no-proxy does without it;/);
+    for (const each of [fetched, listed, gaveUp]) assertSecret(each);
+  });
+
   it('outside of the address that we are bound to are not dialled', async (t) => {
     const proxy = await serveSocks5(t);
     const named = ['--proxy', `socks5://${proxy.place.replace('127.0.0.1', '192.0.2.1')}`];
     const peer = ['--peer', '127.0.0.1:6881', '--stop-timeout', '5s', '--json'];
     const ended = await runBtget(t, dir, [TORRENT, '-d', 'fenced', ...LOOPBACK, ...peer, ...named]);
     assert.equal(ended.code, 2, ended.err);
-    assert.match(ended.out, /"code":"proxy","message":"the proxy: 192\.0\.2\.1 is outside of the addresses/);
+    assert.match(
+      ended.out,
+      /"code":"proxy","message":"the proxy 192\.0\.2\.1:\d+: 192\.0\.2\.1 is outside of the addresses/,
+    );
   });
 
   it('let peers in past them with --listen-anyway alone, and a seed says that none can come in', async (t) => {

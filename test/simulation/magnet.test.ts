@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { sha1 } from '../../src/base/digest.js';
 import { BtgetError } from '../../src/base/failure.js';
 import type { SeekingTorrent } from '../../src/discovery/peer-source.js';
+import { infoHashV2 } from '../../src/metainfo/info-hash.js';
 import { parseNetwork } from '../../src/net/ip-address.js';
 import { SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
 import { addressOf, linkTo, lyingPeer, magnetSample, metadataPeer } from '../support/worlds/magnet-world.js';
@@ -45,6 +46,19 @@ describe('a magnet link', () => {
     );
     const announces = swarm.log.filter((line) => line.includes('leech 2: tracker'));
     assert.equal(announces.length, 2, 'started and completed');
+    swarm.stop();
+  });
+
+  test('with the info-hashes of two torrents tells of the peers whose metadata has one of them alone', () => {
+    const swarm = new SimulatedSwarm(SAMPLE, 1);
+    const peers = ['10.2.0.1', '10.2.1.1'];
+    for (const host of peers) metadataPeer(swarm, host, infoHash, info);
+    const link = linkTo(infoHash, { infoHashV2: infoHashV2(Buffer.alloc(32, 1)) });
+    const client = swarm.startMagnet(link, { torrent: { trackers: [], peers: peers.map(addressOf) } });
+    swarm.timeline.run(60_000);
+    const { state, falseMetadata, peers: connected, reach } = client.torrent.status();
+    assert.deepEqual([client.metadataAt, state, falseMetadata, connected], [null, 'metadata', 2, 0]);
+    assert.ok(reach.answered >= 2 && reach.answered === reach.dialled, JSON.stringify(reach));
     swarm.stop();
   });
 

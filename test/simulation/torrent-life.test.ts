@@ -188,3 +188,28 @@ test('a torrent that is stopped twice answers both', () => {
   swarm.timeline.run(0);
   assert.deepEqual(log, ['first', 'second', 'third']);
 });
+
+test('a download says that its limit holds it back between two blocks, and not once its peer is gone', () => {
+  const swarm = new SimulatedSwarm(SAMPLE, 1);
+  const seed = swarm.start({ seed: true });
+  const { torrent } = swarm.start({ session: { maxDownload: KiB } });
+  swarm.timeline.run(5_000);
+  const seen: string[] = [];
+  const look = (seconds: number): void => {
+    for (let second = 0; second < seconds; second += 1) {
+      const { limited, unchokedBy } = torrent.status();
+      const line = `${limited} ${unchokedBy}`;
+      if (seen.at(-1) !== line) seen.push(line);
+      swarm.timeline.run(1_000);
+    }
+  };
+  look(60);
+  assert.deepEqual(seen.splice(0), ['true 1']);
+  const { downloaded } = torrent.status();
+  assert.ok(downloaded >= 4 * 16 * KiB && downloaded <= 5 * 16 * KiB, String(downloaded));
+  seed.torrent.stop(() => undefined);
+  swarm.timeline.run(1_000);
+  look(10);
+  assert.deepEqual(seen, ['false 0']);
+  swarm.stop();
+});

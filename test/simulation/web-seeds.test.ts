@@ -10,6 +10,7 @@ import { v2Torrent } from '../support/v2-torrent.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
+const BLOCK = 16 * KIB;
 const SECOND = 1_000;
 const HOUR = 3_600 * SECOND;
 const URL_OF_ONE = 'http://mirror.example/one';
@@ -112,6 +113,48 @@ describe('a mirror', () => {
     const time = world.untilDone(HOUR);
     assert.ok(time > 23 * SECOND && time < 26 * SECOND, `${time} ms`);
     world.end();
+  });
+
+  for (const [what, count, torrent, url, rate] of [
+    ['one', 1, ONE, URL_OF_ONE, 5 * KIB],
+    ['four', 4, ONE, URL_OF_ONE, 20 * KIB],
+    ['small files', 1, MANY, MANY_URL, 5 * KIB],
+  ] as const)
+    it(`gives a block at a time under a low limit, however much comes at once: ${what}`, () => {
+      const urls = Array.from({ length: count }, (_, index) => url.replace('mirror', `mirror${index}`));
+      const mirrors = Object.fromEntries(urls.map((each) => [each, new Mirror(torrent, each, MIB, 20, 256 * KIB)]));
+      const world = new World(torrent, mirrors, { session: { maxDownload: rate } });
+      const { timeline } = world.swarm;
+      timeline.run(SECOND);
+      const seen = new Set<string>();
+      let held = 0;
+      for (let second = 1; second <= 120; second += 1) {
+        const { downloaded, state, limited, webSeeds } = world.leech.torrent.status();
+        assert.ok(downloaded <= rate * second + 2 * BLOCK, `${downloaded} bytes after ${second} s`);
+        assert.ok(downloaded >= rate * second - (2 + count) * BLOCK, `${downloaded} bytes after ${second} s`);
+        seen.add(`${state} ${webSeeds.fault}`);
+        if (limited) held += 1;
+        timeline.run(SECOND);
+      }
+      assert.deepEqual([...seen], ['downloading null']);
+      // Between its turn and its bytes the limit holds a server back no more.
+      assert.ok(held > 100, `held in ${held} seconds of 120`);
+      world.swarm.stop();
+      assert.equal(timeline.pending, 0);
+    });
+
+  it('that falls silent under a limit is not held back by it', () => {
+    const mirror = mirrorOf(ONE, URL_OF_ONE, MIB);
+    mirror.answer = () => ({ body: ONE.content.subarray(0, 64 * KIB), end: null });
+    const world = new World(ONE, { [URL_OF_ONE]: mirror }, { session: { maxDownload: 16 * KIB } });
+    const seen: string[] = [];
+    for (let second = 1; second <= 15; second += 1) {
+      world.swarm.timeline.run(SECOND);
+      const { state, limited } = world.leech.torrent.status();
+      if (seen.at(-1) !== `${state} ${limited}`) seen.push(`${state} ${limited}`);
+    }
+    assert.deepEqual(seen, ['downloading true', 'downloading false', 'stalled false']);
+    world.swarm.stop();
   });
 
   it('that is faster than the disk is paused, and memory stays bounded', () => {
@@ -529,6 +572,21 @@ describe('a mirror that fails', () => {
     assert.ok(sevens > 0 && sevens <= 3, `${sevens} requests for the wrong file`);
     world.end();
   });
+
+  for (const [what, torrent, url, verdict] of [
+    ['for a torrent of one file', ONE, URL_OF_ONE, /asked no more/],
+    ['for each file', v2Torrent(MANY_FILES, 64 * KIB, '2'), MANY_URL, /: (\d+): wrong bytes/],
+  ] as const)
+    it(`is told once of its wrong bytes, ${what}, however many pieces come before the first hash`, () => {
+      const bad = mirrorOf(torrent, url, 8 * MIB);
+      bad.answer = ({ begin, end }) => ({ body: Buffer.alloc(end - begin, 1) });
+      const world = new World(torrent, { [url]: bad }, { diskLatency: 500 });
+      world.swarm.timeline.run(120 * SECOND);
+      const said = world.swarm.log.flatMap((line) => verdict.exec(line)?.at(-1) ?? []);
+      assert.ok(said.length > 0);
+      assert.equal(new Set(said).size, said.length, said.join());
+      world.swarm.stop();
+    });
 
   it('with HTML for a piece over several files loses that piece alone', () => {
     const [bad, good] = [mirrorOf(MANY, MANY_URL, 8 * MIB), mirrorOf(MANY, 'http://good.example/', 64 * KIB)];

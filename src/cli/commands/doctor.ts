@@ -183,7 +183,7 @@ class Examination {
       begin: (events) => session.findPeers(loaded.kind === 'torrent' ? loaded.metainfo : loaded.link, options, events),
       trackers: trackers.length,
       swarms: swarms.size > 1 ? [...swarms.keys()] : [null],
-      limits: { maxDownload: null, maxPeers: options.maxPeers, encryption },
+      limits: { maxDownload: null, maxPeers: options.maxPeers, encryption, proxies: this.#options },
       dht: () => (isPrivate ? { use: 'private' } : dhtNews(session.dhtStatus())),
       proxyTrouble: () => session.proxyTrouble(),
     };

@@ -7,6 +7,7 @@ import type { ReadBlocklist } from '../../session/node-blocklists.js';
 import type { NodeSession } from '../../session/node-session.js';
 import type { WayOutOptions } from '../../session/node-way-out.js';
 import type { CliIo } from '../io.js';
+import { withProxyRemedy } from '../output/proxy-remedy.js';
 import type { CreateReadingSession } from '../run/reading-run.js';
 import type { SourceReaders } from '../source/load-source.js';
 import { classifySource } from '../source/recognise.js';
@@ -51,7 +52,12 @@ export async function nodeReadingDeps(
 export async function readBlocklistOf(lists: readonly string[], wayOut: WayOutOptions): Promise<ReadBlocklist | null> {
   if (lists.length === 0) return null;
   const { readBlocklist } = await import('../../session/node-blocklists.js');
-  return readBlocklist(lists, { ...wayOut, userAgent: userAgent() });
+  try {
+    return await readBlocklist(lists, { ...wayOut, userAgent: userAgent() });
+  } catch (error) {
+    if (!(error instanceof BtgetError)) throw error;
+    throw new BtgetError(error.code, withProxyRemedy(error.message, wayOut), { cause: error });
+  }
 }
 
 /** `wayOut`: how sources are fetched. */
@@ -80,7 +86,10 @@ export function sourceReaders(io: CliIo, wayOut: WayOutOptions): SourceReaders {
           else if (outcome.code === 'forbidden' && isLink(outcome.redirect)) resolve(outcome.redirect);
           else if (outcome.code === 'status' && (outcome.status === 404 || outcome.status === 410))
             reject(new BtgetError('source-not-found', `${target.url}: the server says ${outcome.status}, not found`));
-          else reject(new BtgetError('network', `cannot fetch ${target.url}: ${outcome.message}`));
+          else {
+            const message = `cannot fetch ${target.url}: ${outcome.message}`;
+            reject(new BtgetError('network', withProxyRemedy(message, wayOut)));
+          }
         });
       });
     },

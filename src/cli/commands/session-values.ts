@@ -24,6 +24,7 @@ export function sessionOptionsOf(
     port: values.port,
     bind: values.bind,
     proxy: values.proxy,
+    httpProxies: httpProxiesOf(values, env),
     listenAnyway: values.listenAnyway,
     encryption: values.encryption,
     useLsd: !values.noLsd,

@@ -6,7 +6,7 @@ import type { PeerReach } from '../../swarm/connections/reach-counter.js';
 import type { MetadataEvents } from '../../torrent/metadata-torrent.js';
 import type { TorrentStatus } from '../../torrent/status.js';
 import { formatCount } from '../output/format.js';
-import { type DhtNews, encryptionReasons } from '../output/stall-reasons.js';
+import { type DhtNews, encryptionReasons, falseMetadataReasons } from '../output/stall-reasons.js';
 import { StallWatch, type StallWatchParts } from '../run/stall-watch.js';
 import { type Finding, failed, fine, skipped, warning } from './finding.js';
 import { pause } from './pause.js';
@@ -128,7 +128,8 @@ class SearchWatch {
       const count = Math.max(peers, reach.answered, 1);
       const ciphered = encrypted === 0 ? '' : `, ${encrypted} of them encrypted`;
       const message = `${formatCount(count, 'peer')} of this torrent answered${ciphered}`;
-      const [trouble] = encryptionReasons(status, limits);
+      const mismatch = this.isServed ? [] : falseMetadataReasons(status);
+      const [trouble] = [...mismatch, ...encryptionReasons(status, limits)];
       return trouble === undefined
         ? fine('peers', message)
         : warning('peers', `${message}; ${trouble.message}`, trouble.hint);

@@ -7,6 +7,7 @@ import type { EncryptionPolicy } from '../../swarm/connections/dial-ways.js';
 import type { TorrentStatus } from '../../torrent/status.js';
 import type { StallReason } from './events.js';
 import { formatCount, formatRate } from './format.js';
+import { LOOK_AT_PROXY, type Proxies, proxyRemedy } from './proxy-remedy.js';
 
 /** What we know of a torrent's trackers. */
 export interface TrackerNews {
@@ -30,12 +31,13 @@ export interface DhtStanding {
   readonly routersUnknown: number;
 }
 
-/** Limits of the user that may be the reason for a stall. */
+/** What the user has said that may be the reason for a stall. */
 export interface UserLimits {
   /** Bytes a second for the process; null for no limit. */
   readonly maxDownload: number | null;
   readonly maxPeers: number;
   readonly encryption: EncryptionPolicy;
+  readonly proxies: Proxies;
 }
 
 export interface StallFacts {
@@ -58,11 +60,13 @@ export function stallReasons(facts: StallFacts): StallReason[] {
     const room = code === 'disk-full' ? 'free some space; it then goes on by itself' : null;
     return [reason('disk-paused', `the disk refused: ${message}`, hint ?? room)];
   }
+  // What is behind the limit would send: nobody else is to blame.
+  if (status.limited && facts.limits.maxDownload !== null) return [heldBack(facts.limits.maxDownload)];
   const reasonsOfPeers = status.state === 'metadata' ? metadataReasons : peerReasons;
   return [
-    ...(proxyTrouble === null ? [] : [reason('proxy', proxyTrouble, 'btget doctor --proxy URL looks at the proxy')]),
+    ...(proxyTrouble === null ? [] : [reason('proxy', proxyTrouble, LOOK_AT_PROXY)]),
     ...limitReasons(facts),
-    ...webSeedReasons(status),
+    ...webSeedReasons(facts),
     ...(status.peers === 0 ? lonelyReasons(facts) : reasonsOfPeers(facts)),
   ];
 }
@@ -76,10 +80,13 @@ function reason(code: StallReason['code'], message: string, hint: string | null 
 function lonelyReasons({ status, trackers, dht, limits }: StallFacts): StallReason[] {
   const failing = trackers.reports.filter((report) => !report.ok);
   const working = trackers.reports.length - failing.length;
-  const reasons: StallReason[] = encryptionReasons(status, limits);
-  const { dialled, waiting } = status.reach;
-  if (dialled > 0)
-    reasons.push(reason('peers-unreachable', unreachable(status), 'btget doctor says what works from here'));
+  const reasons: StallReason[] = [...falseMetadataReasons(status), ...encryptionReasons(status, limits)];
+  const { dialled, waiting, answered } = status.reach;
+  if (dialled > 0) {
+    // Nothing is wrong here when each dial led to a peer.
+    const hint = answered === dialled ? null : 'btget doctor says what works from here';
+    reasons.push(reason('peers-unreachable', unreachable(status), hint));
+  }
   // Without a tracker the DHT alone names peers, and what is wrong there is likelier than that a tracker is missing.
   const isDhtFirst = !trackers.some && dht.use === 'on' && (dht.nodes > 0 || dht.routersAsked > 0);
   if (isDhtFirst) reasons.push(...dhtReasons(dht));
@@ -89,26 +96,37 @@ function lonelyReasons({ status, trackers, dht, limits }: StallFacts): StallReas
         ? reason('trackers-silent', 'no tracker has answered yet')
         : reason('no-trackers', 'no tracker to ask', '--tracker and --peer name some'),
     );
-  if (failing.length > 0 && working === 0) reasons.push(failingTrackers(failing));
+  if (failing.length > 0 && working === 0) reasons.push(failingTrackers(failing, limits));
   if (working > 0 && dialled + waiting === 0)
     reasons.push(reason('no-peers', 'the trackers name no peer that can be dialled', '--peer names one that you know'));
   if (!isDhtFirst) reasons.push(...dhtReasons(dht));
-  if (failing.length > 0 && working > 0) reasons.push(failingTrackers(failing));
+  if (failing.length > 0 && working > 0) reasons.push(failingTrackers(failing, limits));
   return reasons;
 }
 
-function metadataReasons({ status, trackers }: StallFacts): StallReason[] {
+function metadataReasons({ status, trackers, limits }: StallFacts): StallReason[] {
   const connected = `${formatCount(status.peers, 'peer')} connected`;
   const failing = trackers.reports.filter((report) => !report.ok);
+  const none = `${connected}, none has given the metadata yet`;
+  const [given] = falseMetadataReasons(status);
   // The length is known from the metadata.
   const what =
     status.length > 0
       ? reason('no-layers', `${connected}, none has given the piece hashes of version 2 yet`)
-      : reason('no-metadata', `${connected}, none has given the metadata yet`);
-  return [what, ...(failing.length > 0 ? [failingTrackers(failing)] : [])];
+      : given === undefined
+        ? reason('no-metadata', none)
+        : { ...given, message: `${given.message}; ${none}` };
+  return [what, ...(failing.length > 0 ? [failingTrackers(failing, limits)] : [])];
 }
 
-function peerReasons({ status, trackers }: StallFacts): StallReason[] {
+/** Peers lie about the metadata, or the link is wrong. */
+export function falseMetadataReasons({ falseMetadata, length }: TorrentStatus): StallReason[] {
+  if (falseMetadata === 0 || length > 0) return [];
+  const message = `${formatCount(falseMetadata, 'peer')} gave metadata that does not fit the link`;
+  return [reason('no-metadata', message, 'where the link has two info-hashes, they may be those of two torrents')];
+}
+
+function peerReasons({ status, trackers, limits }: StallFacts): StallReason[] {
   const reasons: StallReason[] = [];
   const connected = formatCount(status.peers, 'peer');
   if (status.useful === 0)
@@ -121,14 +139,13 @@ function peerReasons({ status, trackers }: StallFacts): StallReason[] {
   if (status.reach.dialled > 0 && status.reach.refused + status.reach.silent > 0)
     reasons.push(reason('peers-unreachable', unreachable(status)));
   const failing = trackers.reports.filter((report) => !report.ok);
-  if (failing.length > 0) reasons.push(failingTrackers(failing));
+  if (failing.length > 0) reasons.push(failingTrackers(failing, limits));
   return reasons;
 }
 
 function limitReasons({ status, limits }: StallFacts): StallReason[] {
   const { maxDownload, maxPeers } = limits;
-  if (maxDownload !== null && maxDownload < CRAWL)
-    return [reason('limited', `--max-download lets ${formatRate(maxDownload)} through`, 'raise --max-download')];
+  if (maxDownload !== null && maxDownload < CRAWL) return [heldBack(maxDownload)];
   if (status.peers >= maxPeers)
     return [
       reason('limited', `--max-peers lets nobody in beyond ${formatCount(maxPeers, 'peer')}`, 'raise --max-peers'),
@@ -136,15 +153,23 @@ function limitReasons({ status, limits }: StallFacts): StallReason[] {
   return [];
 }
 
+function heldBack(maxDownload: number): StallReason {
+  const message = `--max-download holds it back: it lets ${formatRate(maxDownload)} through`;
+  return reason('limited', message, 'raise --max-download');
+}
+
 /** There are web seeds, and nothing comes from them either. */
-function webSeedReasons({ webSeeds: { known, inUse, fault } }: TorrentStatus): StallReason[] {
+function webSeedReasons({ status, limits }: StallFacts): StallReason[] {
+  const { known, inUse, fault } = status.webSeeds;
   if (known === 0) return [];
   const message =
     inUse > 0
       ? `${formatCount(inUse, 'web seed')} asked, none sends`
       : `${known === 1 ? 'the web seed does not give' : `none of ${known} web seeds gives`} what is missing here`;
   const more = fault === null ? '' : `; the last fault: ${fault}`;
-  return [reason('web-seeds-failing', message + more, '--web-seed names another one')];
+  const remedy = fault === null ? undefined : proxyRemedy(fault, limits.proxies);
+  const hint = remedy === undefined ? '--web-seed names another one' : remedy;
+  return [reason('web-seeds-failing', message + more, hint)];
 }
 
 /** Peers hang up before their first byte, and the user lets us dial them in one way alone. */
@@ -227,9 +252,10 @@ export function gaveUp(
   return new BtgetError('gave-up', `gave up: ${waited}${why}`, hints.length === 0 ? {} : { hint: hints.join('; ') });
 }
 
-function unreachable({ reach }: TorrentStatus): string {
-  const { dialled, refused, silent, turnedAway, waiting } = reach;
+function unreachable({ reach, peers }: TorrentStatus): string {
+  const { dialled, answered, refused, silent, turnedAway, waiting } = reach;
   const how = [
+    ...(answered > 0 ? [`${answered} reached${peers === 0 ? ', and parted from' : ''}`] : []),
     ...(silent > 0 ? [`${silent} silent`] : []),
     ...(refused > 0 ? [`${refused} refused`] : []),
     ...(turnedAway > 0 ? [`${turnedAway} hung up`] : []),
@@ -238,8 +264,10 @@ function unreachable({ reach }: TorrentStatus): string {
   return `${formatCount(dialled, 'dial')} to peers${how.length === 0 ? '' : `: ${how.join(', ')}`}`;
 }
 
-function failingTrackers(failing: readonly TrackerAnswer[]): StallReason {
+function failingTrackers(failing: readonly TrackerAnswer[], { proxies }: UserLimits): StallReason {
   const shown = failing.slice(0, 3).map((report) => `${report.url}: ${report.message ?? 'no answer'}`);
   const more = failing.length > shown.length ? `, and ${failing.length - shown.length} more` : '';
-  return reason('trackers-failing', `${formatCount(failing.length, 'tracker')} failing: ${shown.join('; ')}${more}`);
+  const [remedy = null] = failing.flatMap(({ message }) => proxyRemedy(message ?? '', proxies) ?? []);
+  const message = `${formatCount(failing.length, 'tracker')} failing: ${shown.join('; ')}${more}`;
+  return reason('trackers-failing', message, remedy);
 }

@@ -88,6 +88,7 @@ export function fetchMetainfo(
         maxDownload: options.session.maxDownload,
         encryption: options.session.encryption,
         maxPeers: torrentOptions.maxPeers,
+        proxies: options.session,
       },
       dht: () => dhtNews(session.dhtStatus()),
       proxyTrouble: () => session.proxyTrouble(),

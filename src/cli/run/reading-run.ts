@@ -85,7 +85,7 @@ export class ReadingRun implements MagnetEvents {
   #begun = false;
   #stopping = false;
   #have = 0;
-  /** When the last piece came, or when someone began to wait for one. */
+  /** When the last piece came, someone began to wait for one, or the user's limit held one back. */
   #progressAt: Millis;
 
   /** `ended` is called once, in `start` or later. */
@@ -236,7 +236,7 @@ export class ReadingRun implements MagnetEvents {
     const { maxDownload, encryption } = options;
     const hasTrackers = torrent.trackers.length > 0 || (torrent.useTorrentTrackers && trackers.length > 0);
     return new StallWatch(hasTrackers, {
-      limits: { maxDownload, encryption, maxPeers: torrent.maxPeers },
+      limits: { maxDownload, encryption, maxPeers: torrent.maxPeers, proxies: options },
       proxyTrouble: () => session.proxyTrouble(),
       dht: () => (this.#isPrivate ? { use: 'private' } : dhtNews(session.dhtStatus())),
     });
@@ -249,7 +249,7 @@ export class ReadingRun implements MagnetEvents {
     const isChecking = status.state === 'checking' || status.waitsFor?.on === 'torrent';
     // Before the torrent has begun, the metadata is waited for.
     const isAwaited = this.#begun ? this.#torrent.isAwaited : !isChecking;
-    if (!isAwaited || status.have !== this.#have) this.#progressAt = now;
+    if (!isAwaited || status.limited || status.have !== this.#have) this.#progressAt = now;
     this.#have = status.have;
     const idle = now - this.#progressAt;
     const reasons = isAwaited ? this.#stall?.news(status, idle) : null;

@@ -156,7 +156,8 @@ export class Run implements JobOwner {
 
   get limits(): UserLimits {
     const { session, torrent } = this.#options;
-    return { maxDownload: session.maxDownload, encryption: session.encryption, maxPeers: torrent.maxPeers };
+    const { maxDownload, encryption } = session;
+    return { maxDownload, encryption, maxPeers: torrent.maxPeers, proxies: session };
   }
 
   dht(): DhtNews {

@@ -41,13 +41,13 @@ export class StallWatch {
   }
 
   /**
-   * Why a torrent is not done whose time is over: what it waits for, or why no data comes. Undefined while it comes.
-   * `idle`: how long none has come.
+   * Why a torrent is not done whose time is over: what it waits for, or why no data comes. Undefined while it comes as
+   * fast as it can. `idle`: how long none has come.
    */
   reasonAtEnd(status: TorrentStatus, idle: Millis): Pick<StallReason, 'message' | 'hint'> | undefined {
-    const { state, waitsFor, downloaded } = status;
+    const { state, waitsFor, downloaded, limited } = status;
     if (waitsFor !== null) return { message: waitsFor.message, hint: null };
-    const isQuiet = state !== 'checking' && (downloaded === 0 || idle >= QUIET_TIME);
+    const isQuiet = state !== 'checking' && (downloaded === 0 || idle >= QUIET_TIME || limited);
     return isQuiet ? this.reasons(status)[0] : undefined;
   }
 

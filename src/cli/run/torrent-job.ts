@@ -163,9 +163,10 @@ export class TorrentJob implements MagnetEvents {
     if (this.#over || this.#torrent === undefined) return;
     const status = this.#torrent.status();
     const amount = status.have + status.downloaded;
-    // A torrent that waits for another one is not idle: the other one has a limit of its own.
-    if (amount !== this.#lastAmount || status.state === 'checking' || status.waitsFor?.on === 'torrent')
-      this.#lastDataAt = this.#owner.now();
+    // A torrent that waits for another one is not idle: the other one has a limit of its own. Nor is one that would get
+    // data, but for the user's limit.
+    const isHeld = status.limited || status.waitsFor?.on === 'torrent';
+    if (amount !== this.#lastAmount || status.state === 'checking' || isHeld) this.#lastDataAt = this.#owner.now();
     this.#lastAmount = amount;
     this.#status = status;
     if (status.state === 'checking') this.#tellChecking(status);
@@ -174,7 +175,7 @@ export class TorrentJob implements MagnetEvents {
     if (reasons !== null) this.#owner.tell({ type: 'stalled', about: this.about, reasons });
   }
 
-  /** How long no new data has come; 0 for a torrent that needs no more data. */
+  /** How long no new data has come, although it might; 0 for a torrent that needs no more data. */
   get idleFor(): Millis {
     return this.#over || this.isDone || this.#owner.mode === 'seed' ? 0 : this.#owner.now() - this.#lastDataAt;
   }

@@ -195,6 +195,11 @@ export class Download implements RateWaiter, BlockAsker {
     return this.#owner.howManyAsked(this);
   }
 
+  /** Whether the limit alone keeps us from asking the peer, which owes us nothing. */
+  get isLimited(): boolean {
+    return this.#owner.limiter.holds(this) && this.#interested && this.askable !== null && this.inFlight === 0;
+  }
+
   /** How many requests are kept in flight at present. */
   get backlog(): number {
     return this.#backlog.size;

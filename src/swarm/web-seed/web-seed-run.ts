@@ -51,7 +51,9 @@ interface PieceSet {
 
 /**
  * Fetches a run of blocks from one web seed, over one connection: a request for each file that the run touches. Bytes
- * become blocks as they come. When there is no room for a piece, or the rate is used up, the connection is paused.
+ * become blocks as they come. When there is no room for a piece, or the rate is used up, the connection is paused. A
+ * socket may give far more at once than a low limit lets in. What is too much waits, so that no run goes into debt by
+ * more than a block.
  */
 export class WebSeedRun implements BlockAsker, RateWaiter {
   readonly sender: WebSeed;
@@ -79,7 +81,7 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
   #hasHead = false;
   #fetch: RangeFetch | null = null;
   #askedAt: Millis = 0;
-  /** Bytes that came and wait for room. */
+  /** Bytes that came and wait for room, or until the limit lets them in. */
   #rest: Buffer[] = [];
   #waitsForRoom = false;
   /** Answers in a row that have failed. */
@@ -114,7 +116,6 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
   roomAgain(): void {
     if (!this.#waitsForRoom) return;
     this.#waitsForRoom = false;
-    this.#drain();
     this.#goOn();
   }
 
@@ -124,6 +125,11 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
 
   blockCameFromElsewhere(): void {
     if (this.#owner.howManyAsked(this) === 0) this.end();
+  }
+
+  /** Whether the limit alone keeps it from going on. */
+  get isLimited(): boolean {
+    return this.#owner.limiter.holds(this);
   }
 
   /** Bytes that have come. */
@@ -199,7 +205,7 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     this.#fetch?.cancel();
     this.#fetch = null;
     this.#retryTask?.cancel();
-    this.#rest = [];
+    this.#dropRest();
     this.#owner.limiter.leave(this);
     if (this.#wholeFile !== null) this.sender.readWhole(this.#wholeFile);
     this.#owner.ended(this);
@@ -268,24 +274,21 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
 
   #gotData(bytes: Buffer): void {
     if (this.#isOver) return;
-    const { limiter } = this.#owner;
     this.#measure.add(bytes.length, this.time);
-    limiter.spend(bytes.length);
     this.#rest.push(bytes);
-    if (!this.#waitsForRoom) this.#drain();
+    if (this.#heldSince === null) this.#drain();
+    // The request may have begun while we hold the server back.
+    else this.#fetch?.pause();
     // What waits outlives the call, and the bytes do not.
     const last = this.#rest.pop();
     if (last !== undefined) this.#rest.push(Buffer.from(last));
-    if (this.#isOver || this.#waitsForRoom || limiter.allowance() > 0) return;
-    this.#hold();
-    limiter.wait(this);
   }
 
   #ended(outcome: RangeEnd): void {
     const range = this.#range;
     if (this.#isOver || range === null) return;
     if (this.#rest.length > 0) {
-      // The bytes that wait for room come first.
+      // The bytes that wait come first.
       this.#afterRest = outcome;
       return;
     }
@@ -309,17 +312,25 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     else this.#retryTask = this.#owner.timers.addTask(() => this.#ask(range), RETRY_DELAY);
   }
 
-  /** Makes blocks of the bytes that have come. */
+  /** Makes blocks of the bytes that have come, as far as there is room and the limit lets them in. */
   #drain(): void {
-    while (this.#rest.length > 0 && !this.#isOver) {
+    const { limiter } = this.#owner;
+    let allowance = limiter.allowance();
+    while (this.#rest.length > 0 && allowance > 0) {
       const bytes = this.#rest[0] as Buffer;
       const taken = this.#take(bytes);
-      if (taken === null) return;
+      if (taken === null || this.#isOver) return;
+      limiter.spend(taken);
+      allowance -= taken;
       if (taken === bytes.length) this.#rest.shift();
       else this.#rest[0] = bytes.subarray(taken);
     }
+    if (allowance <= 0) {
+      this.#hold();
+      limiter.wait(this);
+    }
     const outcome = this.#afterRest;
-    if (outcome === null || this.#isOver) return;
+    if (outcome === null || this.#rest.length > 0) return;
     this.#afterRest = null;
     this.#ended(outcome);
   }
@@ -376,9 +387,15 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
   /** The answer is longer than what we want of it, or than it says. */
   #gotMore(): void {
     this.#fetch?.cancel();
-    this.#rest = [];
+    this.#dropRest();
     this.#afterRest = null;
     this.#answered('the answer is too short');
+  }
+
+  /** What came and is of no use has come all the same. */
+  #dropRest(): void {
+    for (const { length } of this.#rest) this.#owner.limiter.spend(length);
+    this.#rest = [];
   }
 
   #hold(): void {
@@ -386,13 +403,12 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
     this.#fetch?.pause();
   }
 
+  /** Goes on with what has come. When nothing of it must wait, the server may send again. */
   #goOn(): void {
     const { limiter, timers } = this.#owner;
     if (this.#isOver || this.#waitsForRoom) return;
-    if (limiter.allowance() <= 0) {
-      limiter.wait(this);
-      return;
-    }
+    this.#drain();
+    if (this.#isOver || this.#waitsForRoom || limiter.holds(this)) return;
     if (this.#heldSince !== null) this.#held += timers.now() - this.#heldSince;
     this.#heldSince = null;
     this.#fetch?.resume();

@@ -214,12 +214,14 @@ export class WebSeed implements OtherSender {
 
   /**
    * It has sent wrong bytes. A torrent of one file has no other file for it to give. A piece within one file shows that
-   * this file is another one there; of a piece over several files nobody knows which.
+   * this file is another one there; of a piece over several files nobody knows which. Pieces that came before the first
+   * verdict say nothing new, and must not end what the seed was asked for since.
    */
   sentWrong(piece: PieceIndex): void {
     const { metainfo, places } = this.#parts;
     const files = places.filesOf(piece);
     const [file] = files;
+    if (this.#isConvicted(piece, files)) return;
     this.#usable = null;
     if (!metainfo.isFolder) {
       this.#restsUntil = Number.POSITIVE_INFINITY;
@@ -232,6 +234,12 @@ export class WebSeed implements OtherSender {
       this.#tell(`wrong bytes in piece ${piece}, which is over ${files.length} files`);
     }
     this.#parts.convicted(this);
+  }
+
+  /** Whether it is never asked for the piece, which lies in `files`, again. */
+  #isConvicted(piece: PieceIndex, files: readonly number[]): boolean {
+    if (this.#restsUntil === Number.POSITIVE_INFINITY || this.#barred.has(piece)) return true;
+    return files.some((file) => this.#states.get(file)?.until === Number.POSITIVE_INFINITY);
   }
 
   #findUsable(): Bitfield {

@@ -128,6 +128,11 @@ export class WebSeeds implements OtherSources {
     return { known: this.#seeds.length, inUse: this.#inUse, received: this.#total, fault: this.#fault };
   }
 
+  /** Whether a seed sends, and the limit holds it back. */
+  get isLimited(): boolean {
+    return [...this.#runs].some((run) => run.isLimited);
+  }
+
   begin(): void {
     if (this.#seeds.length === 0) return;
     this.#isRunning = true;

@@ -20,6 +20,7 @@ export interface MirrorAnswer {
 }
 
 const CHUNK = 16 * 1024;
+const LATENCY: Millis = 20;
 const HOST = 'mirror.test';
 const WHOLE: RangeEnd = { host: HOST, kind: 'whole', message: 'over' };
 
@@ -33,13 +34,15 @@ export class Mirror {
   readonly #url: string;
   readonly #rate: number;
   readonly #latency: Millis;
+  readonly #chunk: number;
 
-  /** `rate`: bytes a second of each connection. */
-  constructor(torrent: SampleTorrent, url: string, rate: number, latency: Millis = 20) {
+  /** `rate`: bytes a second of each connection. `chunk`: so many come at once. */
+  constructor(torrent: SampleTorrent, url: string, rate: number, latency: Millis = LATENCY, chunk = CHUNK) {
     this.#torrent = torrent;
     this.#url = url;
     this.#rate = rate;
     this.#latency = latency;
+    this.#chunk = chunk;
   }
 
   /** The file at a URL of ours, by index; −1 for another URL. */
@@ -67,7 +70,7 @@ export class Mirror {
       (head.status === 206 ? content.subarray(begin, end) : head.status === 200 ? content : Buffer.alloc(0));
     const ending = answer.end === undefined ? WHOLE : answer.end;
     // A slow line gives something each second.
-    const chunk = Math.max(1, Math.min(CHUNK, Math.floor(this.#rate)));
+    const chunk = Math.max(1, Math.min(this.#chunk, Math.floor(this.#rate)));
     return new MirrorFetch(timers, events, answer.fails === true ? null : head, body, ending, {
       latency: this.#latency,
       ...{ chunk, interval: (chunk * 1000) / this.#rate },

@@ -324,6 +324,18 @@ test('--stop-timeout gives up a torrent that gets no new data, and the time of i
   assert.deepEqual(ends, [{ exitCode: 2, clean: true }]);
 });
 
+test('--stop-timeout does not end a torrent that the limit of the user holds back, until it holds it no more', () => {
+  const { time, ends, torrent } = play([good('a')], { stopTimeout: 10_000 });
+  torrent(0).is({ limited: true });
+  time.run(60_000);
+  assert.deepEqual(ends, []);
+  torrent(0).is({ limited: false });
+  time.run(9_000);
+  assert.deepEqual(ends, []);
+  time.run(1_000);
+  assert.deepEqual(ends, [{ exitCode: 2, clean: true }]);
+});
+
 test('--stop-timeout does not end a torrent that seeds', () => {
   const { time, ends, torrent } = play([good('a')], { ...seeding, stopTimeout: 10_000 });
   torrent(0).completes();

@@ -13,7 +13,8 @@ import { TRACKER_ANSWER, TRACKER_REFUSAL } from '../../support/fakes/fake-tracke
 import { makeStatus } from './support/fake-session.js';
 
 const failing: TrackerAnswer = { ...TRACKER_REFUSAL, url: 'http://u/' };
-const NO_LIMITS: UserLimits = { maxDownload: null, maxPeers: 80, encryption: 'allow' };
+const NO_PROXIES = { proxy: null, httpProxies: null };
+const NO_LIMITS: UserLimits = { maxDownload: null, maxPeers: 80, encryption: 'allow', proxies: NO_PROXIES };
 
 type Changes = Omit<Partial<StallFacts>, 'status'> & { readonly status?: Parameters<typeof makeStatus>[0] };
 
@@ -83,6 +84,16 @@ test('a limit of the user or a failure of the disk comes first', () => {
   assert.equal(codes({ status: { diskFailure: new BtgetError('disk-full', 'no space left') } }), 'disk-paused');
 });
 
+test('what the limit holds back is nobody else’s fault', () => {
+  const held = {
+    limits: { ...NO_LIMITS, maxDownload: 20_480 },
+    trackers: trackers(failing),
+    status: { limited: true, webSeeds: { known: 1, inUse: 1, received: 9, fault: null } },
+  };
+  const message = '--max-download holds it back: it lets 20 KiB/s through';
+  assert.deepEqual(reasons(held), [{ code: 'limited', message, hint: 'raise --max-download' }]);
+});
+
 test('where peers hang up and the user lets us dial in one way alone, that is the likeliest reason', () => {
   const said = (encryption: UserLimits['encryption']): string | undefined =>
     reasons({ limits: { ...NO_LIMITS, encryption }, status: { reach } }).find(({ code }) => code === 'encryption')
@@ -108,6 +119,27 @@ test('the sentences name the failing trackers and the numbers', () => {
   );
 });
 
+test('metadata that does not fit the link comes first, and peers that were reached are not called unreachable', () => {
+  const link = { state: 'metadata', length: 0, falseMetadata: 1 } as const;
+  const gone = { waiting: 0, dialled: 1, answered: 1, refused: 0, silent: 0, turnedAway: 0 };
+  const said = (status: Changes['status'] = {}): unknown =>
+    reasons({ status })
+      .slice(0, 2)
+      .map(({ code, message, hint }) => `${code}: ${message} (${hint})`);
+  const mixed = 'where the link has two info-hashes, they may be those of two torrents';
+  assert.deepEqual(said({ ...link, reach: gone }), [
+    `no-metadata: 1 peer gave metadata that does not fit the link (${mixed})`,
+    'peers-unreachable: 1 dial to peers: 1 reached, and parted from (null)',
+  ]);
+  assert.deepEqual(said({ ...link, falseMetadata: 3, peers: 2, reach: gone }), [
+    `no-metadata: 3 peers gave metadata that does not fit the link; 2 peers connected, none has given the metadata yet (${mixed})`,
+  ]);
+  assert.deepEqual(said({ reach: { ...reach, dialled: 8, answered: 2 } }), [
+    'peers-unreachable: 8 dials to peers: 2 reached, and parted from, 3 silent, 2 refused, 1 hung up, 1 to be tried again (btget doctor says what works from here)',
+    'dht-off: the DHT is switched off (null)',
+  ]);
+});
+
 test('what the user can do stands apart from the reason', () => {
   const rows: readonly [Changes, string, string | null][] = [
     [{ trackers: NO_TRACKERS }, 'no-trackers', '--tracker and --peer name some'],
@@ -123,6 +155,37 @@ test('what the user can do stands apart from the reason', () => {
     assert.equal(found?.hint, hint);
     assert.ok(hint === null || !found?.message.includes(hint));
   }
+});
+
+test('where a proxy is to blame, the user hears how to do without it or to look at it', () => {
+  const dead = 'the proxy 127.0.0.1:9: the connection was refused';
+  const webSeeds = { known: 1, inUse: 0, received: 0, fault: `web seed http://w/a: ${dead}` };
+  const hints = (proxies: UserLimits['proxies'], fault = webSeeds.fault, message = dead): unknown =>
+    reasons({
+      status: { webSeeds: { ...webSeeds, fault } },
+      trackers: trackers({ ...failing, message }, failing),
+      limits: { ...NO_LIMITS, proxies },
+    })
+      .slice(0, 2)
+      .map(({ code, hint }) => `${code}: ${hint}`);
+  const by = (http: string | null, https: string | null = null) => ({
+    proxy: null,
+    httpProxies: { http, https, except: [] },
+  });
+  const other = ['web-seeds-failing: --web-seed names another one', 'trackers-failing: null'];
+  const without = ['web-seeds-failing: --no-proxy does without it', 'trackers-failing: --no-proxy does without it'];
+  const look = 'btget doctor --proxy URL looks at the proxy';
+  assert.deepEqual(hints(by('http://me:secret@127.0.0.1:9')), without);
+  assert.deepEqual(hints(by(null, 'socks5://127.0.0.1:9')), without);
+  assert.deepEqual(hints(by('http://127.0.0.1:8')), other);
+  assert.deepEqual(hints(NO_PROXIES), other);
+  assert.deepEqual(hints({ proxy: 'socks5://127.0.0.1:9', httpProxies: null }), [
+    `web-seeds-failing: ${look}`,
+    `trackers-failing: ${look}`,
+  ]);
+  const unusable = 'http_proxy: ftp:// is no proxy; --no-proxy does without it';
+  const itself = ['web-seeds-failing: null', 'trackers-failing: null'];
+  assert.deepEqual(hints(by(null), unusable, unusable), itself);
 });
 
 test('an end of patience is one line with the likeliest reason and what to do', () => {

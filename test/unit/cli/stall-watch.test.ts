@@ -5,9 +5,20 @@ import type { TrackerAnswer } from '../../../src/discovery/trackers/rerequester.
 import { TRACKER_ANSWER, TRACKER_REFUSAL } from '../../support/fakes/fake-tracker.js';
 import { makeStatus } from './support/fake-session.js';
 
+test('a download whose time is over says that the limit held it back, though data came', () => {
+  const watch = new StallWatch(true, {
+    limits: { maxDownload: 5_120, maxPeers: 80, encryption: 'allow', proxies: { proxy: null, httpProxies: null } },
+    dht: () => ({ use: 'off' }),
+    proxyTrouble: () => null,
+  });
+  const reason = (limited: boolean) => watch.reasonAtEnd(makeStatus({ downloaded: 1, limited }), 0);
+  assert.match(reason(true)?.message ?? '', /^--max-download holds it back/);
+  assert.equal(reason(false), undefined);
+});
+
 function codesAfter(...answers: readonly TrackerAnswer[]): string {
   const watch = new StallWatch(true, {
-    limits: { maxDownload: null, maxPeers: 80, encryption: 'allow' },
+    limits: { maxDownload: null, maxPeers: 80, encryption: 'allow', proxies: { proxy: null, httpProxies: null } },
     dht: () => ({ use: 'off' }),
     proxyTrouble: () => null,
   });

@@ -57,5 +57,5 @@ test('the name of a proxy is looked up once for all who wait, and not again whil
   ask('d');
   assert.equal(asked.length, 2);
   asked[1]?.({ ok: false, code: 'unreachable', message: 'proxy.test was not found' });
-  assert.equal(found[3], 'd: {"ok":false,"message":"the proxy: proxy.test was not found"}');
+  assert.equal(found[3], 'd: {"ok":false,"message":"the proxy proxy.test:3128: proxy.test was not found"}');
 });

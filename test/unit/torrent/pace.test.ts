@@ -8,7 +8,7 @@ test('a download has stalled after 10 s without peers and 30 s with peers, and a
   const seen: string[] = [];
   for (let now = 0; now <= 60_000; now += 5000) {
     pace.rates({ ...totals, downloaded: now >= 35_000 ? 1 : 0 }, now);
-    seen.push(`${now / 1000} ${pace.isStalled(0, now)} ${pace.isStalled(1, now)}`);
+    seen.push(`${now / 1000} ${pace.isStalled(true, now)} ${pace.isStalled(false, now)}`);
   }
   assert.deepEqual(seen, [
     '0 false false',

@@ -10,7 +10,12 @@ import { makeStatus } from '../support/fake-session.js';
 
 const NO_REACH = { waiting: 0, dialled: 0, answered: 0, refused: 0, silent: 0, turnedAway: 0 };
 const DHT = { use: 'on', nodes: 8, routersAsked: 4, routersReached: 4, routersUnknown: 0 } as const;
-const LIMITS = { maxDownload: null, maxPeers: 80, encryption: 'allow' } as const;
+const LIMITS = {
+  maxDownload: null,
+  maxPeers: 80,
+  encryption: 'allow',
+  proxies: { proxy: null, httpProxies: null },
+} as const;
 
 type Changes = Partial<TorrentStatus>;
 
@@ -168,6 +173,15 @@ describe('the check of the peers', () => {
     assert.match(require.said, /^failed: .*peers may not know the encryption that --encryption requires/);
     const both = await withPolicy('allow', 2);
     assert.equal(both.said, 'ok: 2 peers of this torrent answered');
+  });
+
+  it('warns of peers whose metadata does not fit the link', async () => {
+    const reach = { ...NO_REACH, dialled: 2, answered: 2 };
+    const { said } = await check(() => ({ length: 0, falseMetadata: 2, reach }));
+    assert.match(
+      said,
+      /^warning: 2 peers of this torrent answered; 2 peers gave metadata that does not fit the link \(/,
+    );
   });
 
   it('counts peers that have left again', async () => {
