@@ -231,6 +231,19 @@ describe('bad input ends with its exit code and one line', { concurrency: 4, tim
     assert.equal((await runBtget(t, dir, [`http://${host}/page`, ...LOOPBACK])).code, 25);
   });
 
+  it('a URL of something that is too long for a .torrent, by its header or as it comes', async (t) => {
+    const host = await serveHttp(t, (request, response) => {
+      if (request.url === '/told') response.writeHead(200, { 'Content-Length': 40_000_000 });
+      for (let at = 0; at < 40; at += 1) response.write(Buffer.alloc(1_000_000));
+      response.end();
+    });
+    for (const url of [`http://${host}/told`, `http://${host}/untold`]) {
+      const { code, err } = await runBtget(t, dir, [url, ...LOOPBACK]);
+      assert.equal(err, `btget: ${url} is longer, and a .torrent is at most 32 MiB: is it the content?\n`);
+      assert.equal(code, 26);
+    }
+  });
+
   it('a URL that redirects to a magnet link, whatever is asked of it, has the exit codes of the link', async (t) => {
     const host = await serveHttp(t, (request, response) => {
       const location = request.url === '/bad' ? 'magnet:?xt=urn:btih:c12f' : `Magnet:?dn=a b&xt=urn:btih:${HEX}`;

@@ -9,7 +9,7 @@ import type { WayOutOptions } from '../../session/node-way-out.js';
 import type { CliIo } from '../io.js';
 import { withProxyRemedy } from '../output/proxy-remedy.js';
 import type { CreateReadingSession } from '../run/reading-run.js';
-import type { SourceReaders } from '../source/load-source.js';
+import { type SourceReaders, tooLong } from '../source/load-source.js';
 import { classifySource } from '../source/recognise.js';
 import { version } from '../version.js';
 import { type NetworkValues, readWayOut } from '../way-out.js';
@@ -75,6 +75,7 @@ export function sourceReaders(io: CliIo, wayOut: WayOutOptions): SourceReaders {
     },
     fetch: async (url, maxLength) => {
       const { DEFAULT_FETCH_OPTIONS, httpFetch } = await import('../../discovery/http/http-fetch.js');
+      const { answerTooLong } = await import('../../discovery/http/http-response.js');
       const { UNHEARD } = await import('../../session/node-proxy.js');
       const { openWayOut } = await import('../../session/node-way-out.js');
       const { bind, authorities, proxies } = openWayOut(wayOut, null, UNHEARD);
@@ -86,6 +87,7 @@ export function sourceReaders(io: CliIo, wayOut: WayOutOptions): SourceReaders {
           else if (outcome.code === 'forbidden' && isLink(outcome.redirect)) resolve(outcome.redirect);
           else if (outcome.code === 'status' && (outcome.status === 404 || outcome.status === 410))
             reject(new BtgetError('source-not-found', `${target.url}: the server says ${outcome.status}, not found`));
+          else if (outcome.message === answerTooLong(maxLength)) reject(tooLong(String(target.url), 'longer'));
           else {
             const message = `cannot fetch ${target.url}: ${outcome.message}`;
             reject(new BtgetError('network', withProxyRemedy(message, wayOut)));

@@ -204,7 +204,8 @@ async function collect(stream: AsyncIterable<Buffer | string>, name: string): Pr
   return Buffer.concat(chunks, length);
 }
 
-function tooLong(name: string, how: string): BtgetError {
+/** The failure of a source that has more bytes than any .torrent: most likely it is what a torrent holds. */
+export function tooLong(name: string, how: string): BtgetError {
   return new BtgetError(
     'torrent-invalid',
     `${name} is ${how}, and a .torrent is at most ${formatSize(MAX_TORRENT_LENGTH)}: is it the content?`,

@@ -1,7 +1,7 @@
 import { gunzip, type InputType, inflate, inflateRaw, type ZlibOptions } from 'node:zlib';
 import type { Millis, Timers } from '../../base/clock.js';
 import { encodeRequest, heardFromProxy } from './http-request.js';
-import { type HttpResponseHead, HttpResponseReader } from './http-response.js';
+import { answerTooLong, type HttpResponseHead, HttpResponseReader } from './http-response.js';
 import { explain, type HttpPlace, HttpSocket, hostOf } from './http-socket.js';
 
 /** One GET or POST to one address. */
@@ -180,7 +180,7 @@ function unpack(
     unpacker(body, { maxOutputLength: maxLength }, (error, unpacked) => {
       if (error === null) answered({ ok: true, body: unpacked });
       else if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-        failed(`the answer is longer than ${maxLength} bytes`);
+        failed(answerTooLong(maxLength));
       } else failed(`the answer does not unpack: ${error.message}`);
     });
   }

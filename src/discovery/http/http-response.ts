@@ -269,7 +269,7 @@ export class HttpResponseReader {
   }
 
   #tooLong(): void {
-    this.#fail('bad', `the answer is longer than ${this.#maxLength} bytes`);
+    this.#fail('bad', answerTooLong(this.#maxLength));
   }
 
   #bad(why: string): void {
@@ -282,6 +282,11 @@ export class HttpResponseReader {
     this.#line = '';
     this.#owner.failed(why, message);
   }
+}
+
+/** What is said of a body that has more than `maxLength` bytes. */
+export function answerTooLong(maxLength: number): string {
+  return `the answer is longer than ${maxLength} bytes`;
 }
 
 /** Whether a line that begins like this can still become a status line, or is an empty line before one. */
