@@ -61,6 +61,8 @@ export interface Findings {
   readonly unfinished: UnfinishedPieces;
   /** Files that are not there, and that the download may make under their part names. */
   readonly absent: readonly number[];
+  /** Files that are not selected, that the journal of an earlier run names as ours, and that are not whole. */
+  readonly leftBegun: readonly number[];
   /** Verified pieces that were hashed, and of which no journal says that they were flushed. */
   readonly unflushed: readonly PieceIndex[];
   /** There is a border file, so verified pieces may be written once more, to where they belong. */
@@ -74,6 +76,7 @@ export class Resume implements WriteJournal {
   #isStarted = false;
   /** There was no journal when this run began. */
   #isNew = false;
+  #leavesBegun = false;
 
   constructor(parts: ResumeParts) {
     this.#parts = parts;
@@ -167,8 +170,10 @@ export class Resume implements WriteJournal {
   }
 
   /** Begins the journal of this run. The caller must write nothing to the files before this has answered. */
-  begin({ files, absent, verified, unfinished, unflushed, hasBorderFile }: Findings, answered: () => void): void {
+  begin(findings: Findings, answered: () => void): void {
+    const { files, absent, leftBegun, verified, unfinished, unflushed, hasBorderFile } = findings;
     const { keeper, file, metainfo, layout, seeds, partNames, warned } = this.#parts;
+    this.#leavesBegun = leftBegun.length > 0;
     if (this.#found !== null && !isJournal(this.#found.bytes)) {
       this.#keepsJournal = false;
       warned('no-journal', `no resume journal is kept: ${file.path} exists and is none`);
@@ -179,7 +184,7 @@ export class Resume implements WriteJournal {
     }
     const exists = this.#found !== null;
     this.#found = null;
-    if (verified.length === layout.pieceCount && !seeds && !hasBorderFile) {
+    if (verified.length === layout.pieceCount && !seeds && !hasBorderFile && !this.#leavesBegun) {
       // Nothing is left to fetch. The journal of the last run is removed when the last file has its name.
       keeper.begin({ rewrites: false, verified: [], unfinished, files: new Map(), unflushed: [] }, answered);
       return;
@@ -251,9 +256,17 @@ export class Resume implements WriteJournal {
     this.#parts.keeper.pieceWrong(piece);
   }
 
+  /**
+   * Whether files of an earlier run stay as they are, begun and not selected in this one. Then what is kept beside the
+   * download stays when this run is done: the run that wants them goes on with it.
+   */
+  get leavesBegun(): boolean {
+    return this.#leavesBegun;
+  }
+
   /** The download is complete and nothing is left to seed. */
   complete(): void {
-    this.#parts.keeper.complete();
+    if (!this.#leavesBegun) this.#parts.keeper.complete();
   }
 
   /** The torrent is about to end. The disk still has to write what memory holds. */
