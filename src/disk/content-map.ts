@@ -90,6 +90,11 @@ export class ContentMap {
     return this.#place(begin, length, (piece) => this.#rules.get(piece) ?? 'found');
   }
 
+  /** As `segments`, when nothing lies aside. */
+  segmentsInFiles(begin: number, length: number): FileSegment[] {
+    return this.#map.segments(begin, length);
+  }
+
   /** As `segments`, when all shared pieces lie by `rule`. */
   segmentsBy(rule: PlaceRule, begin: number, length: number): ContentSegment[] {
     return this.#place(begin, length, () => rule);

@@ -3,10 +3,11 @@
  * what lies under such names and is not ours stays as it is.
  */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, test } from 'node:test';
+import { BtgetError } from '../../src/base/failure.js';
 import type { Metainfo } from '../../src/metainfo/metainfo.js';
 import type { TorrentOptions } from '../../src/torrent/torrent-options.js';
 import { DiskClient } from '../support/disk/disk-client.js';
@@ -163,6 +164,97 @@ for (const version of VERSIONS) {
       });
     });
   }
+}
+
+/** Each stranger's file, by its path, and what one of the runs selects. */
+interface Strangers {
+  readonly files: Readonly<Record<string, Buffer>>;
+  readonly runs: readonly (readonly string[])[];
+}
+
+const NOISE = sampleTorrent([{ path: 'noise', length: 300 * KIB }], PIECE, 7).content;
+/** Each run before the last is done. The last one wants the stranger's name. */
+const STRANGERS: Readonly<Record<string, Strangers>> = {
+  'a small part whose neighbour in the piece came': {
+    files: { 't/s.part': Buffer.from('my notes\n') },
+    runs: [['z'], []],
+  },
+  'the same part, selected alone': { files: { 't/s.part': Buffer.from('my notes\n') }, runs: [['z'], ['s']] },
+  'a small part as long as its file': { files: { 't/s.part': NOISE.subarray(0, 5 * KIB) }, runs: [['z'], []] },
+  'a part both of whose neighbours came': {
+    files: { 't/b.part': NOISE.subarray(0, 150 * KIB) },
+    runs: [['a'], ['c'], ['a', 'c', 's', 'z'], []],
+  },
+  'a part that is longer than its file': { files: { 't/b.part': NOISE }, runs: [['a', 'c'], ['b']] },
+  'a part among all that was excluded': {
+    files: { 't/b.part': NOISE.subarray(0, 150 * KIB), 't/s.part': NOISE.subarray(0, 4 * KIB) },
+    runs: [['a', 'c', 'z'], []],
+  },
+};
+
+for (const version of VERSIONS) {
+  const sample = SAMPLES[version];
+  for (const partNames of [true, false]) {
+    describe(`a stranger's file, version ${version}, ${partNames ? 'with' : 'without'} part names`, () => {
+      for (const [what, { files, runs }] of Object.entries(STRANGERS))
+        it(`stays as it is: ${what}`, () => {
+          const dir = fresh();
+          mkdirSync(join(dir, 't'), { recursive: true });
+          for (const [path, bytes] of Object.entries(files)) writeFileSync(join(dir, path), bytes);
+          const assertStay = (): void => {
+            for (const [path, bytes] of Object.entries(files)) assert.deepEqual(readFileSync(join(dir, path)), bytes);
+          };
+          for (const select of runs.slice(0, -1)) {
+            completed(sample, dir, { partNames, ...selecting(...select) });
+            assertStay();
+          }
+          const { client } = begin(sample, dir, { partNames, ...selecting(...(runs.at(-1) ?? [])) });
+          client.runToEnd(MINUTE);
+          client.stop();
+          assert.ok(
+            client.failure instanceof BtgetError && client.failure.code === 'foreign-file',
+            `${client.failure}`,
+          );
+          assertStay();
+          completed(sample, dir, { partNames, overwrite: true });
+          assertAllThere(sample, dir);
+        });
+
+      it('stays as it is under its final name, when a journal is there that another file was begun for', () => {
+        const dir = fresh();
+        mkdirSync(join(dir, 't'), { recursive: true });
+        const bytes = NOISE.subarray(0, 5 * KIB);
+        writeFileSync(join(dir, 't/s'), bytes);
+        completed(sample, dir, { partNames, ...selecting('z') });
+        interrupted(sample, dir, { partNames, ...selecting('a') }, 'stopped');
+        completed(sample, dir, { partNames, ...selecting('c') });
+        const { client } = begin(sample, dir, { partNames });
+        client.runToEnd(MINUTE);
+        client.stop();
+        assert.ok(client.failure instanceof BtgetError && client.failure.code === 'foreign-file', `${client.failure}`);
+        assert.deepEqual(readFileSync(join(dir, 't/s')), bytes);
+      });
+
+      it('is adopted when its own bytes prove it, although they prove no piece of it alone', () => {
+        for (const [path, bytes] of [
+          ['t/s.part', bytesOf(sample, 't/s')],
+          // The bytes that lie in the piece which it shares with the file before it.
+          ['t/b.part', bytesOf(sample, 't/b').subarray(0, version === '1' ? 24 * KIB : PIECE)],
+        ] as const) {
+          const dir = fresh();
+          mkdirSync(join(dir, 't'), { recursive: true });
+          writeFileSync(join(dir, path), bytes);
+          completed(sample, dir, { partNames, ...selecting('a', 'c', 'z') });
+          completed(sample, dir, { partNames });
+          assertAllThere(sample, dir);
+        }
+      });
+    });
+  }
+}
+
+function bytesOf({ metainfo, fileBytes }: SampleTorrent, path: string): Buffer {
+  return fileBytes(metainfo.files.findIndex((file) => file.path.join('/') === path));
 }
 
 test('the metadata of a link stays with the journal until what was begun is whole', () => {

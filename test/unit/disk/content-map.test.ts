@@ -46,6 +46,7 @@ test('a piece is read where it was found at the start, and after that where it w
   assert.deepEqual(words(map.segments(100, 200)), ['0 100+50', '1 0+130', 'aside 180+20']);
   map.settle(1, 'kept');
   assert.deepEqual(words(map.segments(100, 100)), ['aside 0+50', '1 0+50']);
+  assert.deepEqual(words(map.segmentsInFiles(100, 100)), ['0 100+50', '1 0+50']);
   map.settle(1, 'found');
   assert.deepEqual(words(map.segments(100, 100)), ['0 100+50', '1 0+50']);
 });
