@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, test } from 'node:test';
+import { toHex } from '../../src/base/bytes.js';
 import { BtgetError } from '../../src/base/failure.js';
 import type { Metainfo } from '../../src/metainfo/metainfo.js';
 import type { TorrentOptions } from '../../src/torrent/torrent-options.js';
@@ -256,6 +257,24 @@ for (const version of VERSIONS) {
 function bytesOf({ metainfo, fileBytes }: SampleTorrent, path: string): Buffer {
   return fileBytes(metainfo.files.findIndex((file) => file.path.join('/') === path));
 }
+
+test('files of the user with the names of what is kept beside a download stay as they are', () => {
+  for (const version of VERSIONS) {
+    const sample = SAMPLES[version];
+    const dir = fresh();
+    const hash = toHex(sample.metainfo.infoHash);
+    const theirs = ['t.btget.new', 't.btget.new.2', `t.${hash.slice(0, 8)}.btget.new`, `.${hash}.btget`];
+    mkdirSync(dir);
+    for (const name of theirs) writeFileSync(join(dir, name), 'precious');
+    interrupted(sample, dir, {}, 'killed');
+    completed(sample, dir, {});
+    for (const name of theirs) {
+      assert.equal(readFileSync(join(dir, name), 'utf8'), 'precious');
+      rmSync(join(dir, name));
+    }
+    assertAllThere(sample, dir);
+  }
+});
 
 test('the metadata of a link stays with the journal until what was begun is whole', () => {
   const files = [dictionary({ length: 300 * KIB, path: ['a'] }), dictionary({ length: 117 * KIB + 5, path: ['b'] })];
