@@ -28,6 +28,8 @@ export interface ResumeParts {
   readonly hold: TargetHold;
   /** False: the torrent only reads the target, so it writes no journal beside it either. */
   readonly mayWrite: boolean;
+  /** Whether the file is one of the selection. */
+  readonly isWanted: (file: number) => boolean;
   /** Whether files grow under their part names. */
   readonly partNames: boolean;
   /** False: everything is hashed, whatever the journal says. */
@@ -218,13 +220,20 @@ export class Resume implements WriteJournal {
     return this.#parts.keeper.knows(file, identity);
   }
 
-  /** As `begin`, but for a torrent that runs already and has lost verified pieces. */
+  /**
+   * As `begin`, but for a torrent that runs already and has lost verified pieces. It has written to no file outside its
+   * selection, so none of these is ours that was not before.
+   */
   beginAgain({ files, verified }: Findings, answered: () => void): void {
     if (!this.#keepsJournal) {
       answered();
       return;
     }
-    this.#parts.keeper.beginAgain(verified, identitiesOf(files), answered);
+    const { keeper, isWanted } = this.#parts;
+    const identities = [...identitiesOf(files)].filter(
+      ([file, identity]) => isWanted(file) || this.knows(file, identity),
+    );
+    keeper.beginAgain(verified, new Map(identities), answered);
   }
 
   /** The torrent begins to exchange pieces. */

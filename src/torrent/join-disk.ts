@@ -66,6 +66,7 @@ export function joinDisk({ parts, context, metainfo, layout, content, options, w
     keeper,
     hold: new TargetHold(context, lock, warned),
     mayWrite: options.mode === 'download',
+    isWanted: (file) => content.files.has(file),
     partNames: options.partNames,
     trustsJournal: !options.check,
     seeds: options.seedGoal !== null,

@@ -3,7 +3,16 @@
  * what lies under such names and is not ours stays as it is.
  */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, test } from 'node:test';
@@ -105,6 +114,14 @@ function completed(sample: SampleTorrent, dir: string, torrent: Partial<TorrentO
   assert.ok(client.done, client.log.join('\n'));
   client.stop();
   return client;
+}
+
+/** Asserts that a download ends because a file in its way is a stranger's. */
+function assertForeign(sample: SampleTorrent, dir: string, torrent: Partial<TorrentOptions>): void {
+  const { client } = begin(sample, dir, torrent);
+  client.runToEnd(MINUTE);
+  client.stop();
+  assert.ok(client.failure instanceof BtgetError && client.failure.code === 'foreign-file', `${client.failure}`);
 }
 
 /** Asserts that the whole torrent is there and nothing else is. */
@@ -209,13 +226,7 @@ for (const version of VERSIONS) {
             completed(sample, dir, { partNames, ...selecting(...select) });
             assertStay();
           }
-          const { client } = begin(sample, dir, { partNames, ...selecting(...(runs.at(-1) ?? [])) });
-          client.runToEnd(MINUTE);
-          client.stop();
-          assert.ok(
-            client.failure instanceof BtgetError && client.failure.code === 'foreign-file',
-            `${client.failure}`,
-          );
+          assertForeign(sample, dir, { partNames, ...selecting(...(runs.at(-1) ?? [])) });
           assertStay();
           completed(sample, dir, { partNames, overwrite: true });
           assertAllThere(sample, dir);
@@ -229,11 +240,23 @@ for (const version of VERSIONS) {
         completed(sample, dir, { partNames, ...selecting('z') });
         interrupted(sample, dir, { partNames, ...selecting('a') }, 'stopped');
         completed(sample, dir, { partNames, ...selecting('c') });
-        const { client } = begin(sample, dir, { partNames });
-        client.runToEnd(MINUTE);
-        client.stop();
-        assert.ok(client.failure instanceof BtgetError && client.failure.code === 'foreign-file', `${client.failure}`);
+        assertForeign(sample, dir, { partNames });
         assert.deepEqual(readFileSync(join(dir, 't/s')), bytes);
+      });
+
+      it('stays as it is, although a file of the selection was cut meanwhile and all was looked at again', () => {
+        const dir = fresh();
+        mkdirSync(join(dir, 't'), { recursive: true });
+        const bytes = NOISE.subarray(0, 150 * KIB);
+        writeFileSync(join(dir, 't/b.part'), bytes);
+        const { swarm, client } = begin(sample, dir, { partNames, sequential: true, ...selecting('a') }, 40 * KIB);
+        swarm.timeline.runUntil(() => client.status.have >= 4 * PIECE, 2 * MINUTE);
+        truncateSync(join(dir, partNames ? 't/a.part' : 't/a'), 2 * PIECE);
+        swarm.timeline.runUntil(() => client.log.some((line) => line.startsWith('resumed')), 2 * MINUTE);
+        swarm.timeline.run(5_000);
+        client.stop();
+        assertForeign(sample, dir, { partNames });
+        assert.deepEqual(readFileSync(join(dir, 't/b.part')), bytes);
       });
 
       it('is adopted when its own bytes prove it, although they prove no piece of it alone', () => {

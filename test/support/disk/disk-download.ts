@@ -162,6 +162,7 @@ export function downloadOnto(
     keeper,
     hold: new TargetHold(timers, lock, warned),
     mayWrite: true,
+    isWanted: (index) => content.files.has(index),
     partNames: options.partNames,
     trustsJournal: true,
     seeds: false,
