@@ -176,6 +176,11 @@ export class JournalKeeper {
     return this.#state.knows(file, identity);
   }
 
+  /** What the journal has of the file when `identity` is that of the file which it has under this index; else null. */
+  recordOf(file: number, identity: FileIdentity): FileIdentity | null {
+    return this.#state.recordOf(file, identity);
+  }
+
   /** `length` bytes have been written to the files. */
   bytesWritten(length: number): void {
     this.#length += length;

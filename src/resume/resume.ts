@@ -222,7 +222,7 @@ export class Resume implements WriteJournal {
 
   /**
    * As `begin`, but for a torrent that runs already and has lost verified pieces. It has written to no file outside its
-   * selection, so none of these is ours that was not before.
+   * selection, so what was written down of these stays true, and none of them is ours that was not before.
    */
   beginAgain({ files, verified }: Findings, answered: () => void): void {
     if (!this.#keepsJournal) {
@@ -230,10 +230,12 @@ export class Resume implements WriteJournal {
       return;
     }
     const { keeper, isWanted } = this.#parts;
-    const identities = [...identitiesOf(files)].filter(
-      ([file, identity]) => isWanted(file) || this.knows(file, identity),
-    );
-    keeper.beginAgain(verified, new Map(identities), answered);
+    const identities = new Map<number, FileIdentity>();
+    for (const [file, identity] of identitiesOf(files)) {
+      const record = isWanted(file) ? identity : keeper.recordOf(file, identity);
+      if (record !== null) identities.set(file, record);
+    }
+    keeper.beginAgain(verified, identities, answered);
   }
 
   /** The torrent begins to exchange pieces. */

@@ -171,6 +171,23 @@ for (const version of VERSIONS) {
           assertAllThere(sample, dir);
         });
 
+      it('a file that waits is hashed when a program wrote to it, though all was looked at again meanwhile', () => {
+        const dir = fresh();
+        const name = (file: string): string => join(dir, 't', partNames ? `${file}.part` : file);
+        interrupted(sample, dir, { partNames, sequential: true, ...selecting('a') }, 'stopped');
+        const { swarm, client } = begin(sample, dir, { partNames, sequential: true, ...selecting('c') }, 40 * KIB);
+        swarm.timeline.runUntil(() => client.status.have >= 4 * PIECE, 2 * MINUTE);
+        const bytes = readFileSync(name('a')).fill(7, 2 * PIECE, 2 * PIECE + 100);
+        writeFileSync(name('a'), bytes);
+        truncateSync(name('c'), 2 * PIECE);
+        swarm.timeline.runUntil(() => client.log.some((line) => line.startsWith('resumed')), 2 * MINUTE);
+        client.stop();
+        const { have } = startOf(sample, dir, { partNames, ...selecting('a') });
+        assert.ok(have >= 3 * PIECE, 'what is right counts');
+        completed(sample, dir, { partNames });
+        assertAllThere(sample, dir);
+      });
+
       it('a selection leaves no journal when no other file was begun', () => {
         const dir = fresh();
         completed(sample, dir, { partNames, ...selecting('c') });
