@@ -276,6 +276,21 @@ for (const version of VERSIONS) {
         assert.deepEqual(readFileSync(join(dir, 't/b.part')), bytes);
       });
 
+      it('is not taken for whole beside a part, though the piece that it shares is whole in the border file', () => {
+        for (const [path, wrong] of [
+          ['t/s', NOISE.subarray(0, 5 * KIB)],
+          ['t/b', Buffer.from(bytesOf(sample, 't/b')).fill(7, 0, 100)],
+        ] as const) {
+          const dir = fresh();
+          completed(sample, dir, { partNames, ...selecting('a', 'c', 'z') });
+          const right = bytesOf(sample, path);
+          writeFileSync(join(dir, path), wrong);
+          writeFileSync(join(dir, `${path}.part`), right);
+          assertForeign(sample, dir, { partNames });
+          assert.deepEqual([readFileSync(join(dir, path)), readFileSync(join(dir, `${path}.part`))], [wrong, right]);
+        }
+      });
+
       it('is adopted when its own bytes prove it, although they prove no piece of it alone', () => {
         for (const [path, bytes] of [
           ['t/s.part', bytesOf(sample, 't/s')],
