@@ -48,6 +48,8 @@ export class ContentMap {
   /** What was there at the start. Null until that is known, and when nothing can lie aside. */
   #survey: readonly Pick<FileSurvey, 'found'>[] | null = null;
   #isSurveyed = false;
+  /** Files with parts that do not count: another file has the final name. */
+  readonly #passedOver = new Set<number>();
   /** The rule by which a shared piece lies, once that is known. */
   readonly #rules = new Map<number, PlaceRule>();
 
@@ -85,9 +87,24 @@ export class ContentMap {
     this.#survey = hasBorderFile || this.#selected !== null ? survey : null;
   }
 
+  /** Of these files the ones under the final names count, and not the parts that were surveyed. */
+  passOver(files: readonly number[]): void {
+    for (const file of files) this.#passedOver.add(file);
+  }
+
+  /** Undoes `passOver`. */
+  usePart(files: readonly number[]): void {
+    for (const file of files) this.#passedOver.delete(file);
+  }
+
   /** Where `length` bytes from offset `begin` of the torrent are read, in order. */
   segments(begin: number, length: number): ContentSegment[] {
     return this.#place(begin, length, (piece) => this.#rules.get(piece) ?? 'found');
+  }
+
+  /** As `segments`, when nothing lies aside. */
+  segmentsInFiles(begin: number, length: number): FileSegment[] {
+    return this.#map.segments(begin, length);
   }
 
   /** As `segments`, when all shared pieces lie by `rule`. */
@@ -168,7 +185,7 @@ export class ContentMap {
 
   #liesAside(file: number, rule: PlaceRule): boolean {
     if (rule === 'kept' || this.#survey === null) return this.#selected !== null && !this.#selected.has(file);
-    const found = this.#survey[file]?.found;
+    const found = this.#passedOver.has(file) ? 'final' : this.#survey[file]?.found;
     return rule === 'found' ? found === 'absent' : found !== 'final';
   }
 }

@@ -32,6 +32,8 @@ export interface TargetPlace extends PathRoot {
   readonly target: string;
   /** The journal's name below the root. The lock's name begins with it. */
   readonly name: string;
+  /** How a journal begins, as in `OpenTargetOptions`. */
+  readonly head: Uint8Array;
 }
 
 /** Writes `length` bytes from offset `from` of the data at offset `begin` of the file. */

@@ -20,6 +20,8 @@ export interface BlockRead {
   readonly piece: PieceIndex;
   readonly begin: number;
   readonly into: Buffer;
+  /** Every byte is read in its own file, also where the piece was found in the border file. Absent: where it lies. */
+  readonly inFiles?: true;
 }
 
 /** Memory that holds one piece while it arrives. It comes from a `SlotPool`. */

@@ -14,6 +14,8 @@ export interface OpenTargetOptions {
   readonly dir: string;
   /** The name of the torrent's file or top folder in it. */
   readonly name: string;
+  /** How each file begins that the caller writes as the journal. One that begins otherwise is the user's. */
+  readonly head: Uint8Array;
 }
 
 /** Does not touch the disk yet. */
@@ -104,8 +106,11 @@ export interface JournalFile {
    * outlive a kill, but perhaps not a power cut.
    */
   append(bytes: Buffer, flushes: boolean, answered: (outcome: DoneOutcome) => void): void;
-  /** Puts a flushed file with these bytes in its place. At every moment the old file or the new one is there, whole. */
+  /**
+   * Puts a flushed file with these bytes in its place. At every moment the old file or the new one is there, whole.
+   * Fails when a file of the user has the name.
+   */
   replace(bytes: Buffer, answered: (outcome: DoneOutcome) => void): void;
-  /** Harmless when there is no journal. */
+  /** Harmless when there is no journal, or a file of the user. */
   remove(answered: (outcome: DoneOutcome) => void): void;
 }

@@ -28,7 +28,7 @@ import type { TorrentFile } from '../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, type PieceRun, piecesOfFile } from '../metainfo/piece-layout.js';
 import { Bitfield } from '../wire/bitfield.js';
 import type { Sums, UnfinishedPieces } from './journal-format.js';
-import { isNotThere } from './own-journal.js';
+import { isClaim, isNotThere } from './own-journal.js';
 import type { JournalContents } from './read-journal.js';
 
 export interface BeliefOptions {
@@ -157,8 +157,11 @@ function isOurs(parts: BeliefParts, index: number, options: BeliefOptions): bool
   const { survey, contents, writtenAt } = parts;
   const then = contents.files.get(index);
   const now = survey[index]?.identity ?? null;
-  if (contents.isClean || then === undefined || now === null || !isSameFile(then, now)) return false;
-  return now.changedAt >= now.bornAt && now.changedAt <= latest(writtenAt, options.lag);
+  if (then === undefined || now === null || !isSameFile(then, now)) return false;
+  if (now.changedAt < now.bornAt) return false;
+  // After a clean end the download writes nothing more, and the time of the change is exact, but in a mere claim.
+  if (contents.isClean) return isClaim(then) && now.changedAt <= writtenAt;
+  return now.changedAt <= latest(writtenAt, options.lag);
 }
 
 /**

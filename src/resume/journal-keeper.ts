@@ -4,7 +4,7 @@
  * - A batch first flushes what was written, and only then writes that it is there. One batch is under way at a time.
  * - When the disk is slower than the network, each batch takes longer than the one before. While one is under way, the
  *   pieces that are not flushed yet are named as written, so that a kill does not cost the pieces of a minute.
- * - No journal is made before there is something to say, and none is left when all is done.
+ * - No journal is made before there is something to say, and none is left when all is done and nothing is begun.
  * - A failure of the journal never stops the download: the journal is removed, the user is told once, and the next
  *   start hashes everything.
  */
@@ -174,6 +174,11 @@ export class JournalKeeper {
   /** Whether `identity` is that of the file which the journal has under this index, whatever the file holds. */
   knows(file: number, identity: FileIdentity): boolean {
     return this.#state.knows(file, identity);
+  }
+
+  /** What the journal has of the file when `identity` is that of the file which it has under this index; else null. */
+  recordOf(file: number, identity: FileIdentity): FileIdentity | null {
+    return this.#state.recordOf(file, identity);
   }
 
   /** `length` bytes have been written to the files. */

@@ -25,6 +25,9 @@ export interface KeptMetadataParts {
 /** The link by which we know the torrent, or the one to the torrent that we have. */
 export type KeptLink = MetadataLink & NamedHashes;
 
+/** How an info dictionary and a .torrent begin. */
+const DICTIONARY = Buffer.from('d');
+
 /** What a .torrent says of its sources and its making. No kept metadata says anything of it. */
 const NO_MAKER = { comment: null, createdBy: null, createdAt: null } as const;
 const NO_SOURCES = { trackers: [], webSeeds: [], httpSeeds: [], nodes: [], ...NO_MAKER } as const;
@@ -127,7 +130,7 @@ export class KeptMetadata {
     for (const hash of wireNames(hashes)) {
       const name = metadataTarget(hash);
       if (this.#files.has(name)) continue;
-      this.#files.set(name, this.#parts.openTarget({ dir: this.#dir, name }).journal);
+      this.#files.set(name, this.#parts.openTarget({ dir: this.#dir, name, head: DICTIONARY }).journal);
     }
   }
 

@@ -35,9 +35,14 @@ export class KeptState {
   }
 
   /** Whether this is the file that the journal has under this index: inode and birth are the same. */
-  knows(file: number, { inode, bornAt }: FileIdentity): boolean {
+  knows(file: number, identity: FileIdentity): boolean {
+    return this.recordOf(file, identity) !== null;
+  }
+
+  /** What the journal has of the file when this is the one that it has under this index; else null. */
+  recordOf(file: number, { inode, bornAt }: FileIdentity): FileIdentity | null {
     const then = this.#files.get(file);
-    return then?.inode === inode && then.bornAt === bornAt;
+    return then?.inode === inode && then.bornAt === bornAt ? then : null;
   }
 
   /** A record that says that the files are ours, and nothing of their bytes. */

@@ -115,3 +115,8 @@ export function isNotThere({ inode, bornAt }: FileIdentity): boolean {
 export function claimOf(identity: FileIdentity): FileIdentity {
   return { ...identity, changedAt: NEVER };
 }
+
+/** Whether this is from `claimOf`. */
+export function isClaim(identity: FileIdentity): boolean {
+  return identity.changedAt === NEVER && !isNotThere(identity);
+}

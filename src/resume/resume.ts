@@ -28,6 +28,8 @@ export interface ResumeParts {
   readonly hold: TargetHold;
   /** False: the torrent only reads the target, so it writes no journal beside it either. */
   readonly mayWrite: boolean;
+  /** Whether the file is one of the selection. */
+  readonly isWanted: (file: number) => boolean;
   /** Whether files grow under their part names. */
   readonly partNames: boolean;
   /** False: everything is hashed, whatever the journal says. */
@@ -61,6 +63,8 @@ export interface Findings {
   readonly unfinished: UnfinishedPieces;
   /** Files that are not there, and that the download may make under their part names. */
   readonly absent: readonly number[];
+  /** Files that are not selected, that the journal of an earlier run names as ours, and that are not whole. */
+  readonly leftBegun: readonly number[];
   /** Verified pieces that were hashed, and of which no journal says that they were flushed. */
   readonly unflushed: readonly PieceIndex[];
   /** There is a border file, so verified pieces may be written once more, to where they belong. */
@@ -74,6 +78,7 @@ export class Resume implements WriteJournal {
   #isStarted = false;
   /** There was no journal when this run began. */
   #isNew = false;
+  #leavesBegun = false;
 
   constructor(parts: ResumeParts) {
     this.#parts = parts;
@@ -167,8 +172,10 @@ export class Resume implements WriteJournal {
   }
 
   /** Begins the journal of this run. The caller must write nothing to the files before this has answered. */
-  begin({ files, absent, verified, unfinished, unflushed, hasBorderFile }: Findings, answered: () => void): void {
+  begin(findings: Findings, answered: () => void): void {
+    const { files, absent, leftBegun, verified, unfinished, unflushed, hasBorderFile } = findings;
     const { keeper, file, metainfo, layout, seeds, partNames, warned } = this.#parts;
+    this.#leavesBegun = leftBegun.length > 0;
     if (this.#found !== null && !isJournal(this.#found.bytes)) {
       this.#keepsJournal = false;
       warned('no-journal', `no resume journal is kept: ${file.path} exists and is none`);
@@ -179,7 +186,7 @@ export class Resume implements WriteJournal {
     }
     const exists = this.#found !== null;
     this.#found = null;
-    if (verified.length === layout.pieceCount && !seeds && !hasBorderFile) {
+    if (verified.length === layout.pieceCount && !seeds && !hasBorderFile && !this.#leavesBegun) {
       // Nothing is left to fetch. The journal of the last run is removed when the last file has its name.
       keeper.begin({ rewrites: false, verified: [], unfinished, files: new Map(), unflushed: [] }, answered);
       return;
@@ -213,13 +220,22 @@ export class Resume implements WriteJournal {
     return this.#parts.keeper.knows(file, identity);
   }
 
-  /** As `begin`, but for a torrent that runs already and has lost verified pieces. */
+  /**
+   * As `begin`, but for a torrent that runs already and has lost verified pieces. It has written to no file outside its
+   * selection, so what was written down of these stays true, and none of them is ours that was not before.
+   */
   beginAgain({ files, verified }: Findings, answered: () => void): void {
     if (!this.#keepsJournal) {
       answered();
       return;
     }
-    this.#parts.keeper.beginAgain(verified, identitiesOf(files), answered);
+    const { keeper, isWanted } = this.#parts;
+    const identities = new Map<number, FileIdentity>();
+    for (const [file, identity] of identitiesOf(files)) {
+      const record = isWanted(file) ? identity : keeper.recordOf(file, identity);
+      if (record !== null) identities.set(file, record);
+    }
+    keeper.beginAgain(verified, identities, answered);
   }
 
   /** The torrent begins to exchange pieces. */
@@ -251,9 +267,17 @@ export class Resume implements WriteJournal {
     this.#parts.keeper.pieceWrong(piece);
   }
 
+  /**
+   * Whether files of an earlier run stay as they are, begun and not selected in this one. Then what is kept beside the
+   * download stays when this run is done: the run that wants them goes on with it.
+   */
+  get leavesBegun(): boolean {
+    return this.#leavesBegun;
+  }
+
   /** The download is complete and nothing is left to seed. */
   complete(): void {
-    this.#parts.keeper.complete();
+    if (!this.#leavesBegun) this.#parts.keeper.complete();
   }
 
   /** The torrent is about to end. The disk still has to write what memory holds. */

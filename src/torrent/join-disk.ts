@@ -7,6 +7,7 @@ import type { Storage } from '../disk/storage.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import type { PieceLayout } from '../metainfo/piece-layout.js';
 import type { RawServerContext } from '../net/raw-server.js';
+import { JOURNAL_MAGIC } from '../resume/journal-format.js';
 import { DEFAULT_JOURNAL_KEEPER_OPTIONS, JournalKeeper } from '../resume/journal-keeper.js';
 import { JournaledStorage } from '../resume/journaled-storage.js';
 import { OwnJournal } from '../resume/own-journal.js';
@@ -39,8 +40,9 @@ export function joinDisk({ parts, context, metainfo, layout, content, options, w
   const where = { dir, output: outputName, partNames, overwrite, selected };
   const files = parts.openStorage({ timers: context, metainfo, layout, ...where });
   const name = outputName ?? metainfo.files[0]?.path[0] ?? metainfo.name;
-  const { journal: plain, lock } = parts.openTarget({ dir, name });
-  const marked = parts.openTarget({ dir, name: markedTarget(name, metainfo.infoHash) }).journal;
+  const head = JOURNAL_MAGIC;
+  const { journal: plain, lock } = parts.openTarget({ dir, name, head });
+  const marked = parts.openTarget({ dir, name: markedTarget(name, metainfo.infoHash), head }).journal;
   const journal = new OwnJournal(plain, marked, metainfo.infoHash, parts.takenJournals);
   const claim = parts.claims.claim(metainfo, options);
   const owner = {
@@ -64,6 +66,7 @@ export function joinDisk({ parts, context, metainfo, layout, content, options, w
     keeper,
     hold: new TargetHold(context, lock, warned),
     mayWrite: options.mode === 'download',
+    isWanted: (file) => content.files.has(file),
     partNames: options.partNames,
     trustsJournal: !options.check,
     seeds: options.seedGoal !== null,

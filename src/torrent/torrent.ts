@@ -382,6 +382,7 @@ export class Torrent implements HandoverTarget {
         done: () => {
           claim.done();
           if (this.#kept === null) this.#events.done();
+          else if (resume.leavesBegun) this.#kept.whenIdle(() => this.#events.done());
           else this.#kept.remove(() => this.#events.done());
         },
         goalReached: () => {

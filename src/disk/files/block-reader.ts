@@ -9,7 +9,7 @@ import type { FileAddress, FileReadPool, HeldFile } from './read-pool.js';
 
 export interface BlockReaderParts {
   readonly layout: PieceLayout;
-  readonly map: Pick<ContentMap, 'segments'>;
+  readonly map: Pick<ContentMap, 'segments' | 'segmentsInFiles'>;
   readonly pool: FileReadPool;
   readonly operations: ReadOperations;
   readonly addressOf: (segment: Exclude<ContentSegment, { kind: 'zeros' }>) => FileAddress;
@@ -20,6 +20,8 @@ interface Run {
   readonly begin: number;
   length: number;
   readonly into: Buffer[];
+  /** As in `BlockRead`. */
+  readonly inFiles: boolean;
 }
 
 type Answer = (failure: BtgetError | null) => void;
@@ -40,7 +42,9 @@ export function readBlocks(parts: BlockReaderParts, reads: readonly BlockRead[],
   };
   for (const run of runs) {
     left += 1;
-    readSegments(parts, parts.map.segments(run.begin, run.length), run.into, ended);
+    const { begin, length, into, inFiles } = run;
+    const segments = inFiles ? parts.map.segmentsInFiles(begin, length) : parts.map.segments(begin, length);
+    readSegments(parts, segments, into, ended);
   }
   ended(null);
 }
@@ -50,13 +54,13 @@ export function readBlocks(parts: BlockReaderParts, reads: readonly BlockRead[],
  */
 function joinReads(layout: PieceLayout, reads: readonly BlockRead[]): readonly Run[] {
   const runs: Run[] = [];
-  for (const { piece, begin: beginInPiece, into } of reads) {
+  for (const { piece, begin: beginInPiece, into, inFiles = false } of reads) {
     const begin = layout.beginOf(piece) + beginInPiece;
     const last = runs.at(-1);
-    if (last !== undefined && last.begin + last.length === begin) {
+    if (last !== undefined && last.begin + last.length === begin && last.inFiles === inFiles) {
       last.length += into.length;
       last.into.push(into);
-    } else runs.push({ begin, length: into.length, into: [into] });
+    } else runs.push({ begin, length: into.length, into: [into], inFiles });
   }
   return runs;
 }

@@ -106,9 +106,10 @@ export function createFileDisk(options: FileDiskOptions): FileDisk {
       storages += 1;
       return new FileStorage({ timers: answers ?? timers, metainfo, layout, place, output, selected, disk });
     },
-    openTarget({ dir, name }) {
+    openTarget({ dir, name, head }) {
       const root = resolve(dir);
-      const place = { id: targets, root, anchor: disk.anchors.of(root), target: name, name: journalName(name) };
+      const anchor = disk.anchors.of(root);
+      const place = { id: targets, root, anchor, target: name, name: journalName(name), head };
       targets += 1;
       return createFileTarget(writer, place);
     },

@@ -242,12 +242,15 @@ export class FileStorage implements Storage {
     this.#refuseWhenClosed();
     for (const file of files) this.#forgetOpen(file);
     this.#places.names.passOver(files);
+    // Without part names a final name does not say that nothing of the file lies aside.
+    if (this.#place.partNames) this.#places.map.passOver(files);
     passOverParts(this.#looking, files, (outcome) => this.#later(() => answered(outcome)));
   }
 
   useParts(files: readonly number[]): void {
     for (const file of files) this.#forgetOpen(file);
     this.#places.names.usePart(files);
+    this.#places.map.usePart(files);
   }
 
   useCopy(file: number): void {

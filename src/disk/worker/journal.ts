@@ -1,4 +1,5 @@
 /** The file of a journal, as a worker reads and writes it. */
+import { BtgetError } from '../../base/failure.js';
 import { about, fileFailure, isSystemError } from '../failure.js';
 import type { TargetPlace } from '../protocol.js';
 import type { NameIn } from '../system/anchor.js';
@@ -8,9 +9,12 @@ import type { FileOperations } from '../system/operations.js';
 import { type FileUser, readKept } from '../system/trust.js';
 import type { FoundJournal } from '../target.js';
 import type { Flushed } from './flusher.js';
+import { lookAtKept, MAX_KEPT_LENGTH } from './own-kept-file.js';
 
-/** A journal of two million pieces, of which no two are adjacent, is shorter than this. Bytes. */
-const MAX_LENGTH = 32 * 1024 * 1024;
+/** The endings of the names that a new file may have until it is whole: the first one, unless the user has it. */
+const NEW_ENDINGS = ['.new', ...Array.from({ length: 8 }, (_, index) => `.new.${index + 2}`)];
+
+const IS_STRANGE = 'a file is there that btget has not made';
 
 export class FileJournal {
   readonly #operations: FileOperations;
@@ -18,8 +22,6 @@ export class FileJournal {
   readonly #root: string;
   readonly #name: string;
   readonly #path: string;
-  readonly #newName: string;
-  readonly #newPath: string;
 
   constructor(operations: FileOperations, place: TargetPlace) {
     this.#operations = operations;
@@ -27,13 +29,11 @@ export class FileJournal {
     this.#root = place.root;
     this.#name = place.name;
     this.#path = below(place.root, place.name);
-    this.#newName = `${place.name}.new`;
-    this.#newPath = `${this.#path}.new`;
   }
 
   /** Throws a failure when something else than a regular file has the name. */
   read(user: FileUser | null): FoundJournal | null {
-    const kept = readKept(this.#operations, user, this.#root, this.#name, MAX_LENGTH);
+    const kept = readKept(this.#operations, user, this.#root, this.#name, MAX_KEPT_LENGTH);
     return kept === null ? null : { bytes: kept.bytes, changedAt: kept.identity.changedAt, doubt: kept.doubt };
   }
 
@@ -50,26 +50,26 @@ export class FileJournal {
   replace(bytes: Uint8Array, answered: Flushed): void {
     const operations = this.#operations;
     makeRoot(operations, this.#place);
-    // A crash may have left something here, or another user put it here. A link is removed, not followed.
-    this.#remove(this.#newName);
+    if (this.#isStrange()) throw new BtgetError('cannot-open', `cannot write ${this.#path}: ${IS_STRANGE}`);
+    const newName = this.#clearNewName();
+    if (newName === null) throw new BtgetError('cannot-open', `cannot write ${this.#path}.new: ${IS_STRANGE}`);
+    const newPath = below(this.#root, newName);
+    const made = this.#in(newPath, (nameIn) => operations.open(nameIn(newName), 'create privately', false));
     let descriptor: number;
     try {
-      const made = this.#in(this.#newPath, (nameIn) =>
-        operations.open(nameIn(this.#newName), 'create privately', false),
-      );
-      descriptor = this.#write(this.#newPath, made, bytes);
+      descriptor = this.#write(newPath, made, bytes);
     } catch (error) {
       // The disk may be full: what is left of the new file would take up room.
-      this.#remove(this.#newName);
+      this.#remove(newName);
       throw error;
     }
-    this.#flush(descriptor, this.#newPath, (failure) => {
+    this.#flush(descriptor, newPath, (failure) => {
       if (failure !== null) {
         answered(failure);
         return;
       }
       try {
-        this.#in(this.#path, (nameIn) => operations.rename(nameIn(this.#newName), nameIn(this.#place.name)));
+        this.#in(this.#path, (nameIn) => operations.rename(nameIn(newName), nameIn(this.#place.name)));
         this.#flushFolder(answered);
       } catch (error) {
         answered(fileFailure(error, this.#path));
@@ -81,13 +81,38 @@ export class FileJournal {
    * Not flushed. A journal that comes back after a power cut says what was true, and knows the files that it speaks of.
    */
   remove(): void {
-    this.#remove(this.#newName);
-    this.#remove(this.#place.name);
+    for (const ending of NEW_ENDINGS) {
+      const name = `${this.#name}${ending}`;
+      if (lookAtKept(this.#operations, this.#place, name) === 'ours') this.#remove(name);
+    }
+    if (!this.#isStrange()) this.#remove(this.#name);
+  }
+
+  #isStrange(): boolean {
+    return lookAtKept(this.#operations, this.#place, this.#name) === 'strange';
+  }
+
+  /**
+   * A name for a new file. What a crash has left there of ours is removed. What is not ours stays, and the next name is
+   * taken. Null when none is free.
+   */
+  #clearNewName(): string | null {
+    for (const ending of NEW_ENDINGS) {
+      const name = `${this.#name}${ending}`;
+      const found = lookAtKept(this.#operations, this.#place, name);
+      if (found === 'strange' || found === 'other') continue;
+      if (found === 'ours') this.#remove(name);
+      return name;
+    }
+    return null;
   }
 
   #remove(name: string): void {
+    const path = below(this.#root, name);
+    // On a file system that cannot be written to, not even what is not there can be removed.
+    if (about(path, () => this.#operations.lookUp(path)) === undefined) return;
     const action = (nameIn: NameIn): void => this.#operations.unlink(nameIn(name));
-    about(below(this.#root, name), () => unlessAbsent(() => inFolderOf(this.#operations, this.#place, name, action)));
+    about(path, () => unlessAbsent(() => inFolderOf(this.#operations, this.#place, name, action)));
   }
 
   /** Runs `action` in the download folder that was there at the start. A failure names `path`. */

@@ -21,6 +21,7 @@ import type { ProcessFacts } from '../system/processes.js';
 import { readKept } from '../system/trust.js';
 import { JOURNAL_LAG, type LockDoubt, type WatchedLock } from '../target.js';
 import { removeIfThere } from './journal.js';
+import { lookAtKept } from './own-kept-file.js';
 
 /** When nothing better is known, a lock that was not refreshed for this long is a dead process's. Nanoseconds. */
 const STALE_AFTER = 60_000_000_000n;
@@ -278,6 +279,7 @@ export class FileLock {
         orNothing(() => {
           // A journal with a second name is not believed anyway (`doubtAbout`), and that name may be another user's.
           if (this.#operations.lookUp(path)?.links !== 1) return;
+          if (lookAtKept(this.#operations, this.#place, name) !== 'ours') return;
           const changedAt = this.#operations.identify(path)?.changedAt;
           if (changedAt !== undefined && changedAt > latest) this.#operations.setChangedAt(path, latest);
         });

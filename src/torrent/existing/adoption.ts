@@ -56,7 +56,8 @@ export type Verdict = 'whole' | 'demote' | 'foreign' | 'unproved' | 'ours';
 export interface Evidence {
   /** Whether the piece was hashed or is believed. */
   isLookedAt(piece: number): boolean;
-  isVerified(piece: number): boolean;
+  /** Whether the piece is verified, and proves the file: what it holds of the file was read in the file itself. */
+  isVerified(piece: number, file: number): boolean;
   /** Whether the journal says that this file is ours, whatever its bytes are. */
   isOurs(file: number): boolean;
 }
@@ -90,7 +91,7 @@ function judgeFile(
 ): Verdict {
   if (found === undefined || found.found === 'absent') return 'ours';
   if (found.found === 'part' && !found.bothNames)
-    return judgePart(file, found, layout, isVerified) || isOurs(index) ? 'ours' : 'foreign';
+    return judgePart(file, found, layout, (piece) => isVerified(piece, index)) || isOurs(index) ? 'ours' : 'foreign';
   // An empty file proves nothing, but when it should be empty, it is as good as one that we made.
   if (file.length === 0) return found.found === 'part' ? 'ours' : found.length === 0 ? 'whole' : 'foreign';
   const first = Math.floor(file.begin / layout.pieceLength);
@@ -98,7 +99,7 @@ function judgeFile(
   let verified = 0;
   let refuted = 0;
   for (let piece = first; piece <= last; piece += 1) {
-    if (isVerified(piece)) verified += 1;
+    if (isVerified(piece, index)) verified += 1;
     else if (refutes(piece)) refuted += 1;
   }
   if (found.found === 'part') return verified === last - first + 1 ? 'ours' : 'demote';

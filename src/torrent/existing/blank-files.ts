@@ -49,7 +49,7 @@ export function findBlankFiles(
     const begin = from - layout.beginOf(piece);
     const length = Math.min(READ_LENGTH, end - from, layout.lengthOf(piece) - begin);
     const into = memory.subarray(0, length);
-    storage.readBlocks([{ piece, begin, into }], (outcome) => {
+    storage.readBlocks([{ piece, begin, into, inFiles: true }], (outcome) => {
       if (outcome.ok && into.every((byte) => byte === 0)) read(file, from + length, end, done);
       else done();
     });

@@ -125,12 +125,14 @@ export class DataCheck {
     const skipped = said.unknown.filter(isSkipped);
     if (skipped.length > 0) this.#skip(skipped);
     const unknown = new Set<number>(said.unknown);
+    // What is not wanted is not written to in this run, so the next one finds it as it is.
+    const isProvable = (piece: PieceIndex): boolean => isSure(piece) || !content.hasPiece(piece);
     return {
       ...said,
       believed: said.believed.filter(isSure),
       doubted: said.doubted.filter(isSure),
       unknown: possible.filter((piece) => !isSure(piece) || (unknown.has(piece) && !isSkipped(piece))),
-      unfinished: new Map([...said.unfinished].filter(([piece]) => isSure(piece) && content.hasPiece(piece))),
+      unfinished: new Map([...said.unfinished].filter(([piece]) => isProvable(piece))),
     };
   }
 

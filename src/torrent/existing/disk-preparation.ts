@@ -162,8 +162,8 @@ export function noRoom(
     const length = needed[at] ?? 0;
     if (free === null || length <= free) continue;
     const where = folder === '' ? dir : inDir(folder, dir);
-    const message = `no room in ${where}: ${mebibytes(length)} are needed, ${mebibytes(free)} are free`;
-    return new BtgetError('disk-full', message);
+    const [needs, has] = apart(length, free);
+    return new BtgetError('disk-full', `no room in ${where}: ${needs} are needed, ${has} are free`);
   }
   return null;
 }
@@ -180,6 +180,14 @@ function missingBytes(file: TorrentFile, layout: PieceLayout, isVerified: (piece
   return missing;
 }
 
-function mebibytes(length: number): string {
-  return `${(length / (1 << 20)).toFixed(1)} MiB`;
+/** Two different numbers of bytes in the greatest unit in which they do not look alike. */
+function apart(one: number, other: number): readonly [string, string] {
+  for (const [unit, name] of [
+    [1 << 20, 'MiB'],
+    [1 << 10, 'KiB'],
+  ] as const) {
+    const [first, second] = [(one / unit).toFixed(1), (other / unit).toFixed(1)];
+    if (first !== second) return [`${first} ${name}`, `${second} ${name}`];
+  }
+  return [`${one.toLocaleString('en-US')} B`, `${other.toLocaleString('en-US')} B`];
 }

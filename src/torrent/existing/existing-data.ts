@@ -17,6 +17,7 @@ import { asBegun, asUnselected, judgeFiles, type Verdict } from './adoption.js';
 import { findBlankFiles } from './blank-files.js';
 import { type CheckedData, DataCheck, type DataCheckParts, type SurveyedFiles } from './data-check.js';
 import { judgeLinkedFiles } from './linked-files.js';
+import { findUnproven } from './own-bytes.js';
 import { type JudgedFiles, planTakeover } from './plan-takeover.js';
 import { provedFiles } from './proved-files.js';
 import { Takeover, type TakeoverParts } from './takeover.js';
@@ -67,6 +68,8 @@ export class ExistingData {
   readonly #beside = new Map<number, 'ours' | 'strange'>();
   /** Parts of ours that stay beside files under final names, because these files are not selected. */
   readonly #staying = new Map<number, FileIdentity>();
+  /** Files of which verified pieces prove nothing, because these pieces were found aside. */
+  #unproven: ReadonlySet<number> = new Set();
   /** Files that grow under their part names, while wrong files have their final names. */
   readonly #inTheWay = new Set<number>();
   #takeover: Takeover | null = null;
@@ -159,7 +162,21 @@ export class ExistingData {
     proveBlocks(storage, layout, options.mode === 'seed' ? new Map() : data.unfinished, (unfinished) => {
       if (this.#stopped) return;
       const known = new Set([...data.known, ...provedFiles(this.#parts.metainfo.files, layout, unfinished)]);
-      this.#findBlank(survey, { ...data, unfinished, known });
+      this.#findUnproven(survey, { ...data, unfinished, known });
+    });
+  }
+
+  #findUnproven(survey: SurveyedFiles, data: CheckedData): void {
+    if (this.#parts.options.mode === 'seed') {
+      this.#findBlank(survey, data);
+      return;
+    }
+    const isPart = (file: number): boolean => survey.files[file]?.found === 'part';
+    const known = new Set([...data.known].filter(isPart));
+    findUnproven(this.#parts, survey, data.verified, known, (unproven) => {
+      if (this.#stopped) return;
+      this.#unproven = unproven;
+      this.#findBlank(survey, data);
     });
   }
 
@@ -185,7 +202,7 @@ export class ExistingData {
     const aside = survey.hasBorderFile && !options.partNames ? new SharedPieces(metainfo.files, layout) : null;
     return judgeFiles(metainfo, layout, survey.files, {
       isLookedAt: (piece) => data.lookedAt.has(piece),
-      isVerified: (piece) => verified.has(piece),
+      isVerified: (piece, file) => verified.has(piece) && !this.#unproven.has(file),
       // Without part names an empty file may be ours, and if it is not, nothing is lost with it.
       isOurs: (file) => data.known.has(file) || (!options.partNames && survey.files[file]?.length === 0),
     }).map((verdict, file) => {

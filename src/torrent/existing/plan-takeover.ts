@@ -77,10 +77,15 @@ export function planTakeover(
     const isWritten = grown.has(file) || length !== wanted.length || !isVerified(wanted, layout, verified);
     return [{ file, identity, isWritten }];
   });
+  // Only the journal tells that these are ours, so a later run that wants them needs it.
+  const leftBegun = survey.files.flatMap(({ found }, file) => {
+    const isBegun = staying.has(file) || (found !== 'absent' && data.known.has(file) && !whole.has(file));
+    return isBegun && !content.files.has(file) ? [file] : [];
+  });
   const { hasBorderFile } = survey;
   return {
     survey,
-    findings: { files, absent, verified: [...verified], unfinished, unflushed, hasBorderFile },
+    findings: { files, absent, leftBegun, verified: [...verified], unfinished, unflushed, hasBorderFile },
     whole,
     adopted,
     staleParts,

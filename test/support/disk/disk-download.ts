@@ -19,7 +19,7 @@ import type { ProcessFacts } from '../../../src/disk/system/processes.js';
 import { servePieceWork } from '../../../src/disk/worker/piece-work.js';
 import { BLOCK_LENGTH, type PieceIndex } from '../../../src/metainfo/piece-layout.js';
 import type { Belief } from '../../../src/resume/belief.js';
-import type { UnfinishedPieces } from '../../../src/resume/journal-format.js';
+import { JOURNAL_MAGIC, type UnfinishedPieces } from '../../../src/resume/journal-format.js';
 import { DEFAULT_JOURNAL_KEEPER_OPTIONS, JournalKeeper } from '../../../src/resume/journal-keeper.js';
 import { JournaledStorage } from '../../../src/resume/journaled-storage.js';
 import { OwnJournal } from '../../../src/resume/own-journal.js';
@@ -131,7 +131,7 @@ export function downloadOnto(
   const target = (id: number, name: string) =>
     createFileTarget(writer, {
       ...{ id, root: DOWNLOADS, target: name },
-      ...{ anchor: anchors.of(DOWNLOADS), name: journalName(name) },
+      ...{ anchor: anchors.of(DOWNLOADS), name: journalName(name), head: JOURNAL_MAGIC },
     });
   const { journal, lock } = target(0, metainfo.name);
   const marked = target(1, markedTarget(metainfo.name, metainfo.infoHash)).journal;
@@ -162,6 +162,7 @@ export function downloadOnto(
     keeper,
     hold: new TargetHold(timers, lock, warned),
     mayWrite: true,
+    isWanted: (index) => content.files.has(index),
     partNames: options.partNames,
     trustsJournal: true,
     seeds: false,

@@ -308,9 +308,11 @@ export class MemoryStorage implements Storage {
 
   readBlocks(reads: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void {
     const read = (): DoneOutcome => {
-      for (const { piece, begin, into } of reads) {
+      for (const { piece, begin, into, inFiles } of reads) {
         into.fill(0);
-        if (this.#read(this.#layout.beginOf(piece) + begin, into)) continue;
+        const from = this.#layout.beginOf(piece) + begin;
+        const segments = this.#map.segmentsInFiles(from, into.length);
+        if (inFiles === true ? this.#readSegments(segments, into) : this.#read(from, into)) continue;
         return { ok: false, failure: new BtgetError('io', `piece ${piece} is not on the disk`) };
       }
       return DONE;

@@ -61,9 +61,10 @@ export function simulatedDisk(timers: Timers, operations: FileOperations): Simul
       const place = { id: 0, root: resolve(dir), partNames, overwrite };
       return new FileStorage({ timers: answers ?? timers, metainfo, layout, place, output, selected, disk });
     },
-    openTarget: ({ dir, name }) => {
+    openTarget: ({ dir, name, head }) => {
       const root = resolve(dir);
-      const place = { id: targets++, root, anchor: disk.anchors.of(root), target: name, name: journalName(name) };
+      const anchor = disk.anchors.of(root);
+      const place = { id: targets++, root, anchor, target: name, name: journalName(name), head };
       return createFileTarget(disk.writer, place);
     },
   };

@@ -46,8 +46,20 @@ test('a piece is read where it was found at the start, and after that where it w
   assert.deepEqual(words(map.segments(100, 200)), ['0 100+50', '1 0+130', 'aside 180+20']);
   map.settle(1, 'kept');
   assert.deepEqual(words(map.segments(100, 100)), ['aside 0+50', '1 0+50']);
+  assert.deepEqual(words(map.segmentsInFiles(100, 100)), ['0 100+50', '1 0+50']);
   map.settle(1, 'found');
   assert.deepEqual(words(map.segments(100, 100)), ['0 100+50', '1 0+50']);
+});
+
+test('of a file beside its part, nothing is looked for aside while the file counts and not the part', () => {
+  const map = new ContentMap(metainfo, layout, null);
+  map.surveyed(found('final', 'part', 'final', 'final'), true);
+  const aside = words(map.segmentsBy('aside', 100, 100));
+  assert.deepEqual(aside, ['0 100+50', 'aside 50+50']);
+  map.passOver([1]);
+  assert.deepEqual(words(map.segmentsBy('aside', 100, 100)), ['0 100+50', '1 0+50']);
+  map.usePart([1]);
+  assert.deepEqual(words(map.segmentsBy('aside', 100, 100)), aside);
 });
 
 test('bytes of a selected file that was not there are looked for aside', () => {

@@ -37,6 +37,7 @@ const KEEPERS: Readonly<Record<string, string>> = {
   'cli/commands/tracker-state-file.ts': 'the state of a tracker',
   'disk/worker/journal.ts': 'the journal of a download, and the metadata of one that began with a link',
   'disk/kept-bytes.ts': 'what is known of the DHT',
+  'disk/worker/own-kept-file.ts': 'how a journal or metadata begins, to tell it from a file of the user',
   'disk/worker/lock.ts': 'the lock of a download, and those who take it over',
 };
 

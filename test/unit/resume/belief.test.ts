@@ -4,7 +4,7 @@ import type { FileIdentity, FileSurvey } from '../../../src/disk/storage.js';
 import type { TorrentFile } from '../../../src/metainfo/metainfo.js';
 import { piecesOfFile } from '../../../src/metainfo/piece-layout.js';
 import { type Belief, believe, DEFAULT_BELIEF_OPTIONS } from '../../../src/resume/belief.js';
-import { NOT_THERE } from '../../../src/resume/own-journal.js';
+import { claimOf, NOT_THERE } from '../../../src/resume/own-journal.js';
 import type { JournalContents } from '../../../src/resume/read-journal.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
 import { seededRandom } from '../../support/simulation/seeded-random.js';
@@ -245,6 +245,18 @@ test('a file that a power cut left older and shorter is ours; one with other byt
   assert.ok(!isOurs(false, { inode: 5n }));
   for (const change of [{ changedAt: 6n }, { changedAt: 9n, bornAt: 8n }, { inode: 5n }])
     assert.ok(!isOurs(false, change, []), 'nor is a part');
+});
+
+test('a file that the journal only claims is ours after a clean end too, while nothing has changed it since', () => {
+  const files = new Map([[B, claimOf(identityOf(B))]]);
+  const isOurs = (change: Partial<FileIdentity>, isClean = true): boolean =>
+    beliefOf({ contents: { isClean, files }, now: { [B]: change }, final: [B], partNames: false }).known.has(B);
+  assert.ok(isOurs({}));
+  assert.ok(isOurs({ changedAt: WRITTEN_AT }));
+  assert.ok(!isOurs({ changedAt: WRITTEN_AT + 1n }), 'somebody has written to it');
+  assert.ok(isOurs({ changedAt: WRITTEN_AT + 1n }, false), 'the download has');
+  assert.ok(!isOurs({ inode: 5n }));
+  assert.ok(!isOurs({ changedAt: 6n }), 'a copy that keeps its time');
 });
 
 test('after a kill a part file of ours is ours, even when it was written to long after the last record', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { BtgetError } from '../../../../src/base/failure.js';
-import { FileMap } from '../../../../src/disk/content-map.js';
+import { ContentMap } from '../../../../src/disk/content-map.js';
 import { readBlocks } from '../../../../src/disk/files/block-reader.js';
 import { FileReadPool, type ReadHome } from '../../../../src/disk/files/read-pool.js';
 import { StorageNames } from '../../../../src/disk/names.js';
@@ -46,7 +46,7 @@ class World {
     readBlocks(
       {
         layout: SAMPLE.layout,
-        map: new FileMap(SAMPLE.metainfo.files),
+        map: new ContentMap(SAMPLE.metainfo, SAMPLE.layout, null),
         pool,
         operations: this.#operations(),
         addressOf: (segment) => ({

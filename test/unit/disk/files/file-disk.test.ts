@@ -204,7 +204,7 @@ describe('the disk of a process', () => {
 
   it('keeps a journal beside each target, and one lock for all torrents of the process with its name', async () => {
     const folder = diskFolder();
-    const open = (): Target => folder.disk.openTarget({ dir: folder.dir, name: 'film' });
+    const open = (): Target => folder.disk.openTarget({ dir: folder.dir, name: 'film', head: Buffer.from('jour') });
     const [one, other] = [open(), open()];
     const done = (asking: (answered: (outcome: DoneOutcome) => void) => void): Promise<DoneOutcome> => ask(asking);
     const isBusy = async (target: Target): Promise<boolean> => {
@@ -218,7 +218,7 @@ describe('the disk of a process', () => {
     assert.ok(!(await isBusy(one)));
     assert.ok(!(await isBusy(other)));
     const stranger = diskFolder();
-    const elsewhere = stranger.disk.openTarget({ dir: folder.dir, name: 'film' });
+    const elsewhere = stranger.disk.openTarget({ dir: folder.dir, name: 'film', head: Buffer.from('jour') });
     assert.ok(await isBusy(elsewhere), 'another disk knows nothing of these torrents');
     await stranger.end();
     const text = Buffer.from('journal');

@@ -217,7 +217,7 @@ describe('a download folder that was moved away', () => {
 
   it('gets no journal made in its place', () =>
     withLost(async (disk, back) => {
-      const { journal } = disk.disk.openTarget({ dir: disk.dir, name: 't' });
+      const { journal } = disk.disk.openTarget({ dir: disk.dir, name: 't', head: Buffer.from('o') });
       assertFailed(await ask<DoneOutcome>((answered) => journal.replace(Buffer.from('one'), answered)), 'io', GONE);
       assert.ok(!existsSync(disk.dir));
       back();

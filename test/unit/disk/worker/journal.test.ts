@@ -29,10 +29,11 @@ interface Here {
   text(): string;
 }
 
-function here(t: TestContext, operations: Partial<FileOperations> = {}): Here {
+/** Every file is a journal when `head` is empty. */
+function here(t: TestContext, operations: Partial<FileOperations> = {}, head = ''): Here {
   const above = scratch(t);
   const root = join(above, 'downloads');
-  const place = { id: 1, root, target: 'film', name: 'film.btget' };
+  const place = { id: 1, root, target: 'film', name: 'film.btget', head: Buffer.from(head) };
   const journal = new FileJournal({ ...systemFileOperations, ...operations }, place);
   const path = join(root, 'film.btget');
   return {
@@ -133,6 +134,61 @@ describe('the file of a journal', () => {
     assert.equal(await replace('ours'), null);
     assert.equal(text(), 'ours');
     assert.equal(readFileSync(precious, 'utf8'), 'precious');
+  });
+
+  it('takes the place of no file of the user, and removes none', async (t) => {
+    const { root, path, journal, replace, text } = here(t, {}, 'btget');
+    mkdirSync(root);
+    writeFileSync(`${path}.new`, 'precious');
+    mkdirSync(`${path}.new.2`);
+    symlinkSync('nowhere', `${path}.new.3`);
+    writeFileSync(`${path}.new.4`, Buffer.concat([Buffer.alloc(100), Buffer.from('an image of a disk')]));
+    const theirs = ['.new', '.new.2', '.new.3', '.new.4'].map((ending) => `film.btget${ending}`);
+    assert.equal(await replace('btget one'), null);
+    assert.deepEqual(readdirSync(root).sort(), ['film.btget', ...theirs]);
+    assert.equal(text(), 'btget one');
+    journal.remove();
+    assert.deepEqual(readdirSync(root).sort(), theirs);
+    assert.equal(readFileSync(`${path}.new`, 'utf8'), 'precious');
+    writeFileSync(path, 'precious too');
+    await assert.rejects(replace('btget two'), { code: 'cannot-open', message: /film\.btget: a file is there/ });
+    journal.remove();
+    assert.equal(text(), 'precious too');
+    assert.deepEqual(readdirSync(root).sort(), ['film.btget', ...theirs]);
+  });
+
+  it('says so when the user has every name that a new one may have', async (t) => {
+    const { root, path, replace } = here(t, {}, 'btget');
+    mkdirSync(root);
+    for (const ending of ['', '.2', '.3', '.4', '.5', '.6', '.7', '.8', '.9'])
+      writeFileSync(`${path}.new${ending}`, 'x');
+    await assert.rejects(replace('btget one'), { code: 'cannot-open', message: /film\.btget\.new: a file is there/ });
+    assert.equal(readdirSync(root).length, 9);
+  });
+
+  it('removes what a crash has left of a new one: a whole one, a torn one, one of zeros', async (t) => {
+    const { root, path, journal, replace } = here(t, {}, 'btget');
+    mkdirSync(root);
+    for (const left of ['btget old', 'btg', '', '\0'.repeat(5000)]) {
+      writeFileSync(`${path}.new`, left);
+      assert.equal(await replace('btget one'), null);
+      assert.deepEqual(readdirSync(root), ['film.btget']);
+      writeFileSync(`${path}.new`, left);
+      writeFileSync(`${path}.new.3`, left);
+      journal.remove();
+      assert.deepEqual(readdirSync(root), []);
+    }
+  });
+
+  it('is not removed where nothing is, so that a file system that cannot be written to is no failure', (t) => {
+    const { root, journal } = here(t, {
+      unlink: () => {
+        throw systemError('EROFS', 'unlink');
+      },
+    });
+    journal.remove();
+    mkdirSync(root);
+    journal.remove();
   });
 
   it('that has other names is replaced by a copy before anything is written to it', async (t) => {

@@ -66,6 +66,7 @@ function world(t: TestContext, operations: Partial<FileOperations> = {}): World 
           root,
           target: 'film',
           name: 'film.btget',
+          head: Buffer.from('x'),
         },
         known,
       );
@@ -368,6 +369,9 @@ describe('the lock of a download', () => {
     const old = join(root, 'film.ffffffff.btget');
     writeFileSync(old, 'x');
     utimesSync(old, 5, 5);
+    // A file of the user that has a journal's name and is none.
+    others.push('film.89abcdef.btget');
+    writeFileSync(join(root, 'film.89abcdef.btget'), 'notes');
     const before = new Map(others.map((name) => [name, statSync(join(root, name)).mtimeMs]));
     process(100).take();
     const takenAt = statSync(join(root, 'film.btget.lock')).mtimeMs;

@@ -27,7 +27,8 @@ function blankOf(bytes: readonly (Buffer | null)[], files: readonly number[]): {
   let read = 0;
   const readBlocks = ([block]: readonly BlockRead[], answered: (outcome: DoneOutcome) => void): void => {
     assert.ok(block !== undefined);
-    const { piece, begin, into } = block;
+    const { piece, begin, into, inFiles } = block;
+    assert.equal(inFiles, true, 'what lies aside is no byte of the file');
     assert.ok(begin + into.length <= layout.lengthOf(piece));
     read += into.length;
     const at = layout.beginOf(piece) + begin;

@@ -46,6 +46,15 @@ test('a disk that has enough room, or does not tell, stops no download', () => {
   assert.equal(failure?.message, 'no room in out: 3.0 MiB are needed, 0.5 MiB are free');
 });
 
+test('what is needed and what is free never look alike', () => {
+  const said = (length: number, free: number): string | undefined =>
+    noRoom([length], { fileSystems: [disk('', free)] }, '.')?.message.replace('no room in .: ', '');
+  assert.equal(said(5000, 0), '4.9 KiB are needed, 0.0 KiB are free');
+  assert.equal(said((3 << 20) + 9000, 3 << 20), '3080.8 KiB are needed, 3072.0 KiB are free');
+  assert.equal(said((3 << 20) + 1, 3 << 20), '3,145,729 B are needed, 3,145,728 B are free');
+  assert.equal(said(7, 0), '7 B are needed, 0 B are free');
+});
+
 test('each file needs room on the file system on which it lies or will lie', () => {
   assert.deepEqual(neededOn([0, 1, 2], [0, 1, 2], [], []), [150, 130, 170]);
   assert.deepEqual(neededOn([1, 0, 1], [0, 1, 2], [], [0, 100, 70]), [30, 150 + 100, 0]);
