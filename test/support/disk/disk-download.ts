@@ -203,6 +203,7 @@ export function downloadOnto(
       },
     },
     amountLeft: () => left,
+    isLost: () => false,
     ratio: () => 0,
     diskFailed: (failure) => assert.fail(failure),
     diskWorked: () => undefined,
