@@ -78,6 +78,8 @@ export interface Belief {
    * ('their files'), or nothing that it says at all ('all').
    */
   readonly doubtedFor: 'their files' | 'all';
+  /** Pieces that count as absent, whatever the border file holds of them. Without this field there are none. */
+  readonly gone?: ReadonlySet<number>;
   /** Pieces that have to be hashed: they were not flushed, or one of their files differs from the journal's record. */
   readonly unknown: readonly PieceIndex[];
   /** Files that are ours by what the journal says, by index, even when no piece of them is verified. */

@@ -56,7 +56,11 @@ interface Scene {
 }
 
 /** A download of which the first file is whole and the second one is not. */
-function halfWay(sample: SampleTorrent, options: Partial<TorrentOptions> = {}): Scene {
+function halfWay(
+  sample: SampleTorrent,
+  options: Partial<TorrentOptions> = {},
+  isFarEnough: (client: DiskClient) => boolean = isHalfWay,
+): Scene {
   folders += 1;
   const dir = join(root, String(folders));
   const at = (path: string): string => join(dir, path);
@@ -70,9 +74,13 @@ function halfWay(sample: SampleTorrent, options: Partial<TorrentOptions> = {}): 
     torrent: { dir, peers: [seed.address], sequential: true, ...options },
     done: () => undefined,
   });
-  swarm.timeline.runUntil(() => client.log.includes(`file ${WHOLE}`) && client.status.have >= 14 * 16 * KiB, MINUTE);
+  swarm.timeline.runUntil(() => isFarEnough(client), MINUTE);
   assert.ok(client.status.have < client.status.wanted, 'it is not over yet');
   return { sample, swarm, client, dir, at };
+}
+
+function isHalfWay({ log, status }: DiskClient): boolean {
+  return log.includes(`file ${WHOLE}`) && status.have >= 14 * 16 * KiB;
 }
 
 function bytesOf(sample: SampleTorrent, path: string): Buffer {
@@ -228,6 +236,46 @@ for (const [version, sample] of Object.entries(SAMPLES)) {
     assertCompletes({ ...scene, client: again });
   });
 }
+
+/** The selected files are right, and beside them there is nothing in the folder but `more`. */
+function assertSelected({ sample, client, at }: Scene, ...more: readonly string[]): void {
+  client.runToEnd(5 * MINUTE);
+  assert.ok(client.done, client.log.join('\n'));
+  client.stop();
+  for (const path of ['t/a.bin', 't/c.bin']) assert.ok(readFileSync(at(path)).equals(bytesOf(sample, path)), path);
+  assert.deepEqual(readdirSync(at('t')).sort(), ['a.bin', 'c.bin', ...more].sort());
+}
+
+test('of some files, those that are lost when they are whole are fetched again, with what they share with others', () => {
+  const sample = SAMPLES['version 1'] as SampleTorrent;
+  const selection = { select: ['a.bin', 'c.bin'], exclude: [], ranges: null };
+  for (const lost of [[WHOLE], ['t/c.bin'], [WHOLE, 't/c.bin'], ['t']]) {
+    const scene = halfWay(sample, { selection, sequential: false }, (client) => client.status.have >= 5 * 16 * KiB);
+    const { swarm, client, at } = scene;
+    const isWhole = (): boolean => lost.every((path) => existsSync(at(path)));
+    swarm.timeline.runUntil(() => isWhole() || client.done, MINUTE);
+    assert.ok(!client.done);
+    for (const path of lost) rmSync(at(path), { recursive: true });
+    assertSelected(scene);
+  }
+});
+
+test('a file that is not selected and comes or goes meanwhile is left alone', () => {
+  const sample = SAMPLES['version 1'] as SampleTorrent;
+  const selection = { select: ['a.bin', 'c.bin'], exclude: [], ranges: null };
+  const scene = halfWay(sample, { selection }, (client) => client.status.have >= 5 * 16 * KiB);
+  const theirs = Buffer.alloc(720 * KiB, 'mine');
+  writeFileSync(scene.at('t/b.bin'), theirs);
+  rmSync(scene.at(WHOLE), { force: true });
+  assertSelected(scene, 'b.bin');
+  assert.ok(readFileSync(scene.at('t/b.bin')).equals(theirs));
+});
+
+test('with overwrite a file in the place of a whole one is replaced', () => {
+  const scene = halfWay(SAMPLES['version 1'] as SampleTorrent, { overwrite: true });
+  replace(scene.at(WHOLE), Buffer.alloc(100 * KiB, 'mine'));
+  assertCompletes(scene);
+});
 
 for (const [what, act] of Object.entries({
   'another link': (path: string) => symlinkSync('a.bin', path),

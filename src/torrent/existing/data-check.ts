@@ -125,11 +125,12 @@ export class DataCheck {
     const skipped = said.unknown.filter(isSkipped);
     if (skipped.length > 0) this.#skip(skipped);
     const unknown = new Set<number>(said.unknown);
+    const isHashed = (piece: number): boolean => !isSure(piece) || (unknown.has(piece) && !isSkipped(piece));
     return {
       ...said,
       believed: said.believed.filter(isSure),
       doubted: said.doubted.filter(isSure),
-      unknown: possible.filter((piece) => !isSure(piece) || (unknown.has(piece) && !isSkipped(piece))),
+      unknown: possible.filter((piece) => isHashed(piece) && said.gone?.has(piece) !== true),
       unfinished: new Map([...said.unfinished].filter(([piece]) => isSure(piece) && content.hasPiece(piece))),
     };
   }

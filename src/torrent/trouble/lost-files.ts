@@ -7,6 +7,7 @@ import type { Millis, Timers } from '../../base/clock.js';
 import type { BtgetError } from '../../base/failure.js';
 import type { ConfirmedFile, FileIdentity, FileLost, FileSurvey } from '../../disk/storage.js';
 import { type PieceIndex, piecesOfFile } from '../../metainfo/piece-layout.js';
+import { SharedPieces } from '../../metainfo/shared-pieces.js';
 import type { StorageWrapper } from '../../pieces/storage-wrapper.js';
 import type { Belief } from '../../resume/belief.js';
 import type { Resume } from '../../resume/resume.js';
@@ -185,15 +186,29 @@ export class LostFiles {
       // It was lost after we had looked whether it is.
       if (then !== undefined && !isOurs) for (const piece of this.#piecesOf([file])) strange.add(piece);
     }
+    const gone = this.#piecesAside();
     const isBelieved = (piece: PieceIndex): boolean => had.has(piece) && !doubted.has(piece) && !strange.has(piece);
     return {
       believed: possible.filter(isBelieved),
       doubted: [],
       doubtedFor: 'their files',
-      unknown: possible.filter((piece) => had.has(piece) && !isBelieved(piece)),
+      gone,
+      unknown: possible.filter((piece) => had.has(piece) && !isBelieved(piece) && !gone.has(piece)),
       known,
       unfinished: new Map(),
     };
+  }
+
+  /**
+   * The pieces that lost files share with files that are not selected. The border file has them as a whole, so their
+   * hashes say nothing of the lost files, and only a write puts their bytes there.
+   */
+  #piecesAside(): ReadonlySet<number> {
+    const { metainfo, layout, content } = this.#parts;
+    if (content.isAll) return new Set();
+    const shared = new SharedPieces(metainfo.files, layout);
+    const selected = [...this.#lost].filter((file) => file !== null && content.files.has(file));
+    return new Set([...this.#piecesOf(selected)].filter((piece) => shared.has(piece)));
   }
 
   #failed(failure: BtgetError): void {
