@@ -224,8 +224,14 @@ export interface Work {
     request: { place: StoragePlace; links: readonly NamedLink[] };
     answer: readonly (SurveyedFile | FailureMessage)[];
   };
-  /** One answer for each file. Fails when the download folder is not the one that it was. */
-  confirm: { request: { place: StoragePlace; files: readonly WatchedFile[] }; answer: readonly WatchedState[] };
+  /**
+   * One answer for each file; null for one that is at the first of its places as it is known. Fails when the download
+   * folder is not the one that it was.
+   */
+  confirm: {
+    request: { place: StoragePlace; files: readonly WatchedFile[] };
+    answer: readonly (WatchedState | null)[];
+  };
   /** One answer for each file. */
   measureFiles: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: readonly MeasuredFile[] };
   /** One answer for each folder below the root; '' is the root. */

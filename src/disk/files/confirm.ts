@@ -29,8 +29,8 @@ export function confirmFiles(
         answered({ ok: false, failure: decodeFailure(told.failure) });
         return;
       }
-      for (const [at, { file, names, isWritten }] of watched.entries()) {
-        const { state, identity } = told.value[at] as WatchedState;
+      for (const [at, { file, names, isWritten, places: known }] of watched.entries()) {
+        const { state, identity } = told.value[at] ?? { state: 'same', identity: known[0]?.identity ?? null };
         const name = below(place.root, isWritten ? names.part : names.final);
         const message = state === 'same' ? null : `${name}: somebody has ${WHAT_WAS_DONE[state]} meanwhile`;
         const lost = message === null ? null : new FileLost(file, 'io', message);

@@ -11,13 +11,13 @@ const REMOVED: WatchedState = { state: 'removed', identity: null };
 const REPLACED: WatchedState = { state: 'replaced', identity: null };
 const SAME: WatchedState = { state: 'same', identity: null };
 
-/** One answer for each of `files`. `own` are the files that this worker writes to. */
+/** Does what `confirm` of the protocol asks. `own` are the files that this worker writes to. */
 export function confirmFiles(
   operations: FileOperations,
   place: StoragePlace,
   own: Pick<OwnFiles, 'confirm'> | undefined,
   files: readonly WatchedFile[],
-): readonly WatchedState[] {
+): readonly (WatchedState | null)[] {
   const states = files.map((file) => {
     if (file.link !== null) return ofLink(operations, place, file.names.final, file.link);
     if (file.isWritten) return own?.confirm(file.names) ?? SAME;
@@ -48,14 +48,20 @@ function surveyed([seen]: readonly (SurveyedFile | FailureMessage)[]): SurveyedF
   return seen.survey;
 }
 
-/** The file may be at any of `places`. */
-function ofKnown(operations: FileOperations, places: readonly KnownPlace[], length: number | null): WatchedState {
+/** The file may be at any of `places`. Null: it is as it was. There may be very many such files. */
+function ofKnown(
+  operations: FileOperations,
+  places: readonly KnownPlace[],
+  length: number | null,
+): WatchedState | null {
   let other = REMOVED;
   for (const known of places) {
     const now = about(known.name, () => operations.identify(known.name));
     if (now === undefined) continue;
     if (!isSame(known, now)) other = REPLACED;
-    else return { state: length === null || now.length === length ? 'same' : 'cut', identity: identityOf(now) };
+    else if (length !== null && now.length !== length) return { state: 'cut', identity: identityOf(now) };
+    else if (known === places[0] && known.identity !== null && isAsItWas(known.identity, now)) return null;
+    else return { state: 'same', identity: identityOf(now) };
   }
   return other;
 }
@@ -67,6 +73,10 @@ function ofKnown(operations: FileOperations, places: readonly KnownPlace[], leng
 function isSame({ id, identity: then }: KnownPlace, now: IdentifiedFile): boolean {
   if (then === null) return now.id === id;
   return now.bornAt === then.bornAt && (now.id === id || isUnchanged(then, now));
+}
+
+function isAsItWas(then: FileIdentity, now: FileIdentity): boolean {
+  return now.inode === then.inode && isUnchanged(then, now);
 }
 
 function isUnchanged(then: FileIdentity, now: FileIdentity): boolean {

@@ -39,7 +39,8 @@ function here(t: TestContext): Here {
       const now = systemFileOperations.identify(name);
       return now === undefined ? undefined : { ...now, ...changes };
     };
-    return confirmFiles({ ...systemFileOperations, identify }, place, undefined, [of])[0]?.state as 'same';
+    const [told] = confirmFiles({ ...systemFileOperations, identify }, place, undefined, [of]);
+    return told === null || told === undefined ? 'same' : told.state;
   };
   return { path, place, watched, look };
 }
