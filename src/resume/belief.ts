@@ -84,6 +84,8 @@ export interface Belief {
   readonly unknown: readonly PieceIndex[];
   /** Files that are ours by what the journal says, by index, even when no piece of them is verified. */
   readonly known: ReadonlySet<number>;
+  /** Those of `known` that are so only while no piece of them alone is wrong. Without this field there are none. */
+  readonly unproved?: ReadonlySet<number>;
   /** Blocks that the disk may hold of pieces that are not verified. They have to prove themselves. */
   readonly unfinished: UnfinishedPieces;
 }

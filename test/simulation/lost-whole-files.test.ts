@@ -158,8 +158,28 @@ for (const [version, sample] of Object.entries(SAMPLES)) {
     });
   }
 
-  for (const [which, length] of Object.entries({ 'of its length': 100 * KiB, shorter: 500, longer: 900 * KiB })) {
+  for (const [which, length] of Object.entries({
+    'of its length': 100 * KiB,
+    shorter: 50 * KiB,
+    'very short': 500,
+    longer: 900 * KiB,
+  })) {
     for (const more of ['alone', 'with a part']) {
+      if (length !== 100 * KiB && length !== 500)
+        test(`${version}: bytes that are written over a whole file, ${which}, are kept, lost ${more}`, () => {
+          const scene = halfWay(sample);
+          const { client, at } = scene;
+          const theirs = Buffer.alloc(length, 'mine');
+          writeFileSync(at(WHOLE), theirs);
+          if (more !== 'alone') rmSync(at(PART));
+          client.runToEnd(5 * MINUTE);
+          const { failure, log } = client;
+          assert.equal(failure instanceof BtgetError ? failure.code : null, 'foreign-file', log.join('\n'));
+          client.stop();
+          assert.ok(readFileSync(at(WHOLE)).equals(theirs));
+          assert.ok(!log.includes('done'));
+        });
+
       test(`${version}: a file ${which} in the place of a whole one keeps its bytes, lost ${more}`, () => {
         const scene = halfWay(sample);
         const { client, at } = scene;
