@@ -12,6 +12,7 @@ import type {
   FileSurvey,
 } from './storage.js';
 import type { PathRoot } from './system/guard.js';
+import type { IdentifiedFile } from './system/operations.js';
 import type { FoundJournal, LockDoubt, WatchedLock } from './target.js';
 
 /** A torrent's place on the disk. Every request carries it: workers are shared by all torrents. */
@@ -174,6 +175,35 @@ export interface SurveyedFile {
   readonly ids: readonly (readonly [path: string, id: string])[];
 }
 
+/** A file that was surveyed or finished. */
+export interface KnownPlace {
+  /** Its full path. */
+  readonly name: string;
+  /** As in `FileFacts`. */
+  readonly id: string;
+  /** What it was like; null when that is not known. */
+  readonly identity: FileIdentity | null;
+}
+
+/** A file that may have been changed since we looked at it. */
+export interface WatchedFile {
+  readonly names: FileNames;
+  /** The length that it must have; null for a file that is not whole. */
+  readonly length: number | null;
+  /** The target that the link holds; null when the file is no link. */
+  readonly link: string | null;
+  /** Whether the worker that writes knows more of it than `places`. */
+  readonly isWritten: boolean;
+  readonly places: readonly KnownPlace[];
+}
+
+export interface WatchedState {
+  /** 'cut': it is still the file that we know, and it has another length. */
+  readonly state: 'same' | 'cut' | 'replaced' | 'removed';
+  /** What the file that we know is like now; null when it is not there any more, and for a link of the torrent. */
+  readonly identity: FileIdentity | null;
+}
+
 /** Requests by kind, with their answers. */
 export interface Work {
   /** Which files lie under the exact names that the torrent spells. One answer for each candidate. */
@@ -195,6 +225,14 @@ export interface Work {
   surveySymlinks: {
     request: { place: StoragePlace; links: readonly NamedLink[] };
     answer: readonly (SurveyedFile | FailureMessage)[];
+  };
+  /**
+   * One answer for each file; null for one that is at the first of its places as it is known. Fails when the download
+   * folder is not the one that it was.
+   */
+  confirm: {
+    request: { place: StoragePlace; files: readonly WatchedFile[] };
+    answer: readonly (WatchedState | null)[];
   };
   /** One answer for each file. */
   measureFiles: { request: { place: StoragePlace; names: readonly FileNames[] }; answer: readonly MeasuredFile[] };
@@ -232,7 +270,7 @@ export interface Work {
   restore: { request: { place: StoragePlace; names: FileNames }; answer: null };
   /** `Storage.adoptFiles`. */
   adopt: { request: { place: StoragePlace; files: readonly (AdoptedFile & NamedFile)[] }; answer: null };
-  /** Gives the file its final name, and says which file has it then, as in `FileFacts`; null for a link. */
+  /** Gives the file its final name, and says which file has it then; null for a link. */
   finish: {
     request: {
       place: StoragePlace;
@@ -242,7 +280,7 @@ export interface Work {
       /** The target that the link holds, or null when the file is no link. */
       link: string | null;
     };
-    answer: string | null;
+    answer: IdentifiedFile | null;
   };
   /** Flushes everything written so far, and the files of `also`. */
   sync: {

@@ -173,6 +173,22 @@ export type SyncOutcome =
   | { readonly ok: true; readonly flushed: ReadonlyMap<number, FileIdentity> }
   | { readonly ok: false; readonly failure: BtgetError };
 
+/** What became of a file that we know. */
+export interface ConfirmedFile {
+  /** Index in the metainfo. */
+  readonly file: number;
+  /** Null when it is as it was; else how another program changed it. */
+  readonly lost: FileLost | null;
+  /** What the file that we know is like now. Null when it is not there any more, and for a link of the torrent. */
+  readonly identity: FileIdentity | null;
+  /** Whether the download writes to it: then it is ours. */
+  readonly isWritten: boolean;
+}
+
+export type ConfirmOutcome =
+  | { readonly ok: true; readonly files: readonly ConfirmedFile[] }
+  | { readonly ok: false; readonly failure: BtgetError };
+
 export type PassOverOutcome =
   | { readonly ok: true; readonly files: readonly FileSurvey[] }
   | { readonly ok: false; readonly failure: BtgetError };
@@ -379,6 +395,18 @@ export interface Storage {
    * (`nameText`).
    */
   finalName(file: number): string;
+
+  /**
+   * Looks whether these files and links are still what was surveyed, finished or written, by name, length and identity.
+   * A file with another inode is still the same when its length, its birth and the time of its last change are: some
+   * file systems number their files anew. Those of `isWhole` have their final names, and must be as long as the torrent
+   * says. Leaves out other files of which nothing is known. `files` are indexes in the metainfo.
+   */
+  confirmFiles(
+    files: readonly number[],
+    isWhole: (file: number) => boolean,
+    answered: (outcome: ConfirmOutcome) => void,
+  ): void;
 
   /**
    * Forgets what was known of the file. From here on the file is the one that is adopted or made there next. For a file

@@ -78,10 +78,14 @@ export interface Belief {
    * ('their files'), or nothing that it says at all ('all').
    */
   readonly doubtedFor: 'their files' | 'all';
+  /** Pieces that count as absent, whatever the border file holds of them. Without this field there are none. */
+  readonly gone?: ReadonlySet<number>;
   /** Pieces that have to be hashed: they were not flushed, or one of their files differs from the journal's record. */
   readonly unknown: readonly PieceIndex[];
   /** Files that are ours by what the journal says, by index, even when no piece of them is verified. */
   readonly known: ReadonlySet<number>;
+  /** Those of `known` that are so only while no piece of them alone is wrong. Without this field there are none. */
+  readonly unproved?: ReadonlySet<number>;
   /** Blocks that the disk may hold of pieces that are not verified. They have to prove themselves. */
   readonly unfinished: UnfinishedPieces;
 }

@@ -12,6 +12,7 @@ import type {
   CandidateSearch,
   CandidatesOutcome,
   CheckOutcome,
+  ConfirmOutcome,
   CopyOutcome,
   DiskRoom,
   DoneOutcome,
@@ -143,6 +144,14 @@ export class JournaledStorage implements Storage {
 
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {
     this.#storage.finishFile(file, this.#untilClosed(answered));
+  }
+
+  confirmFiles(
+    files: readonly number[],
+    isWhole: (file: number) => boolean,
+    answered: (outcome: ConfirmOutcome) => void,
+  ): void {
+    this.#storage.confirmFiles(files, isWhole, this.#untilClosed(answered));
   }
 
   releaseFile(file: number | null, answered: (outcome: DoneOutcome) => void): void {

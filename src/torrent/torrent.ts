@@ -63,6 +63,8 @@ export class Torrent implements HandoverTarget {
   readonly #kept: KeptMetadata | null;
   /** Files that were not on the disk when a seed was checked. */
   #absent: ReadonlySet<number> = new Set();
+  /** It has begun to look for peers. */
+  #isExchanging = false;
   #stage: 'new' | 'checking' | 'running' | 'stopping' | 'ended' = 'new';
   /** The answers to `stop` that wait for the end. */
   readonly #whenEnded: (() => void)[] = [];
@@ -139,6 +141,7 @@ export class Torrent implements HandoverTarget {
       swarm: this.#swarm,
       completion: this.#completion,
       progress: this.#progress,
+      piecesLost: () => this.#exchange(),
       warned: (code, message) => events.warned(code, message),
       failed: (failure) => this.#fail(failure),
     });
@@ -292,7 +295,7 @@ export class Torrent implements HandoverTarget {
   #run({ verified, unfinished, whole, absent }: ExistingDataFound): void {
     this.#stage = 'running';
     if (this.#options.mode === 'seed') this.#absent = absent;
-    const { store, encoder, connecter } = this.#swarm;
+    const { store, connecter } = this.#swarm;
     for (const piece of verified) if (!store.have.has(piece)) this.#pieceFound(piece);
     beginPieces(this.#swarm, this.#layout, this.#content, unfinished, this.#options.mode);
     for (const piece of verified) this.#progress.pieceVerified(piece);
@@ -305,7 +308,14 @@ export class Torrent implements HandoverTarget {
     // Pieces that will be forgotten make no file whole.
     if (!store.forgets) this.#completion.begin(verified, whole);
     // A torrent that was complete before the start and does not seed needs no trackers and no peers.
-    if (store.amountLeft === 0 && this.#options.seedGoal === null) return;
+    if (store.amountLeft > 0 || this.#options.seedGoal !== null) this.#exchange();
+  }
+
+  /** Looks for peers, unless it has begun to. */
+  #exchange(): void {
+    if (this.#isExchanging) return;
+    this.#isExchanging = true;
+    const { encoder } = this.#swarm;
     this.#resume.started();
     const isFirst = this.#handover?.isSeeking !== true;
     const options = this.metainfo.private ? { ...this.#options, linkPeers: [] } : this.#options;
@@ -392,6 +402,7 @@ export class Torrent implements HandoverTarget {
         },
       },
       amountLeft: () => this.#swarm.store.amountLeft,
+      isLost: () => this.#disk.isLost,
       ratio: () => this.#swarm.uploader.total / Math.max(1, content.length),
       diskFailed: (failure) => this.#disk.refused(failure),
       diskWorked: () => this.#disk.worked(),

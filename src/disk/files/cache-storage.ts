@@ -10,6 +10,7 @@ import type {
   CandidateHashOutcome,
   CandidatesOutcome,
   CheckOutcome,
+  ConfirmOutcome,
   CopyOutcome,
   DiskRoom,
   DoneOutcome,
@@ -188,6 +189,10 @@ export class CacheStorage implements Storage {
 
   finalName(file: number): string {
     return (this.#parts.metainfo.files[file] as TorrentFile).path.join('/');
+  }
+
+  confirmFiles(_files: unknown, _isWhole: unknown, answered: (outcome: ConfirmOutcome) => void): void {
+    this.#answer(answered, { ok: true, files: [] });
   }
 
   releaseFile(_file: number | null, answered: (outcome: DoneOutcome) => void): void {

@@ -13,6 +13,7 @@ import {
   type CandidateSearch,
   type CandidatesOutcome,
   type CheckOutcome,
+  type ConfirmOutcome,
   type CopyOutcome,
   type DiskRoom,
   type DoneOutcome,
@@ -30,6 +31,7 @@ import {
 import type { RootAnchor, RootAnchors } from '../system/anchor.js';
 import type { ReadOperations } from '../system/operations.js';
 import { type BlockReaderParts, readBlocks } from './block-reader.js';
+import { confirmFiles } from './confirm.js';
 import type { HashQueue } from './hash-queue.js';
 import { judgedOutcome, PieceChecker } from './piece-checker.js';
 import { FilePlaces } from './places.js';
@@ -318,6 +320,15 @@ export class FileStorage implements Storage {
       if (told.ok) this.#places.finished(file, told.value);
       this.#later(() => answered(told.ok ? DONE : this.#failed(told)));
     });
+  }
+
+  confirmFiles(
+    files: readonly number[],
+    isWhole: (file: number) => boolean,
+    answered: (outcome: ConfirmOutcome) => void,
+  ): void {
+    this.#refuseWhenClosed();
+    confirmFiles(this.#looking, files, isWhole, (outcome) => this.#later(() => answered(outcome)));
   }
 
   releaseFile(file: number | null, answered: (outcome: DoneOutcome) => void): void {

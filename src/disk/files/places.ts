@@ -7,10 +7,27 @@ import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
 import { ContentMap, type ContentSegment, type PlaceRule } from '../content-map.js';
 import type { ExactCandidate, FoundName } from '../exact-names.js';
 import { borderName, type FileNames, StorageNames } from '../names.js';
-import type { FileWrite, HashSource, ReadPlace, StoragePlace, SurveyedFile } from '../protocol.js';
-import type { LinkedPlace } from '../storage.js';
-import { fromTop } from '../system/guard.js';
+import type {
+  FileWrite,
+  HashSource,
+  KnownPlace,
+  ReadPlace,
+  StoragePlace,
+  SurveyedFile,
+  WatchedFile,
+} from '../protocol.js';
+import type { FileIdentity, LinkedPlace } from '../storage.js';
+import { below, fromTop } from '../system/guard.js';
+import type { IdentifiedFile } from '../system/operations.js';
 import type { FileAddress } from './read-pool.js';
+
+/** A file that was surveyed or finished. */
+interface PinnedFile {
+  /** As in `FileFacts`. */
+  readonly id: string;
+  /** What it was like; null when that is not known. */
+  readonly identity: FileIdentity | null;
+}
 
 export class FilePlaces {
   readonly names: StorageNames;
@@ -28,7 +45,7 @@ export class FilePlaces {
    * Which file was surveyed or finished, by the path that leads to it: a name below the root, or an absolute path
    * behind a link. When another file comes to that path, it is not read.
    */
-  readonly #pinned = new Map<string, string>();
+  readonly #pinned = new Map<string, PinnedFile>();
   /** Files that the worker writes, so that it knows which ones they are. Null is the border file. */
   readonly #written = new Set<number | null>();
   #isSurveyed = false;
@@ -70,9 +87,9 @@ export class FilePlaces {
       const tellsNothing = survey.linked === undefined && ids.length === 0;
       if (tellsNothing || this.#isKnown(file)) continue;
       if (survey.linked !== undefined) this.#linked.set(file, survey.linked);
-      this.pin(ids);
+      this.pin({ survey, ids });
     }
-    if (!this.#isKnown(null)) this.pin(border.ids);
+    if (!this.#isKnown(null)) this.pin(border);
   }
 
   #isKnown(file: number | null): boolean {
@@ -81,8 +98,8 @@ export class FilePlaces {
     return this.#written.has(file) || isLinked || this.#pinned.has(part) || this.#pinned.has(final);
   }
 
-  pin(ids: SurveyedFile['ids']): void {
-    for (const [path, id] of ids) if (!this.#pinned.has(path)) this.#pinned.set(path, id);
+  pin({ survey: { identity }, ids }: SurveyedFile): void {
+    for (const [path, id] of ids) if (!this.#pinned.has(path)) this.#pinned.set(path, { id, identity });
   }
 
   /** The worker writes to the file, or has made it. `file` null is the border file. */
@@ -90,12 +107,12 @@ export class FilePlaces {
     this.#written.add(file);
   }
 
-  /** The file is whole, and `id` is the file with the final name. Null: a link has that name. */
-  finished(file: number, id: string | null): void {
+  /** The file is whole, and `now` is the file with the final name. Null: a link has that name. */
+  finished(file: number, now: IdentifiedFile | null): void {
     this.#written.delete(file);
     const { part, final } = this.names.of(file);
     this.#pinned.delete(part);
-    if (id !== null) this.#pinned.set(final, id);
+    if (now !== null) this.#pinned.set(final, { id: now.id, identity: now });
   }
 
   /** The file has its final name again, as when it was surveyed. */
@@ -175,15 +192,36 @@ export class FilePlaces {
     const places: ReadPlace[] = [];
     for (const path of part === final ? [part] : [part, final]) {
       // Before the survey no file is known, and any will do: only hashing reads then, and hashes prove what was read.
-      const known = this.#pinned.get(path) ?? (this.#isSurveyed ? undefined : null);
+      const known = this.#pinned.get(path)?.id ?? (this.#isSurveyed ? undefined : null);
       const id = this.#written.has(file) ? ours : known;
       // The link of the user has the final name until a file of ours takes that name.
       const mayBeOurs = link === null || (link.isCopied && (path === part || this.#pinned.has(path)));
       if (mayBeOurs && id !== undefined) places.push({ root, path, id });
     }
     const elsewhere = link?.path ?? null;
-    if (elsewhere !== null) places.push({ ...fromTop(elsewhere), id: this.#pinned.get(elsewhere) ?? null });
+    if (elsewhere !== null) places.push({ ...fromTop(elsewhere), id: this.#pinned.get(elsewhere)?.id ?? null });
     return places;
+  }
+
+  /**
+   * The file as it is known, to be looked at again; `isWhole`: it has its final name. Null when nothing is known of it.
+   */
+  watched(file: number, isWhole: boolean): WatchedFile | null {
+    const listed = this.#files[file];
+    if (listed === undefined || listed.padding) return null;
+    const names = this.names.of(file);
+    const link = this.names.linkTarget(file);
+    const isWritten = this.#written.has(file);
+    const places = [names.part, names.final].flatMap((path) => this.#knownAt(path, below(this.#place.root, path)));
+    const elsewhere = this.#linked.get(file)?.path ?? null;
+    if (elsewhere !== null) places.push(...this.#knownAt(elsewhere, elsewhere));
+    if (!isWhole && (link !== null || (places.length === 0 && !isWritten))) return null;
+    return { names, length: isWhole ? listed.length : null, link, isWritten, places };
+  }
+
+  #knownAt(path: string, name: string): KnownPlace[] {
+    const pinned = this.#pinned.get(path);
+    return pinned === undefined ? [] : [{ name, ...pinned }];
   }
 
   /** `file` null is the border file. */

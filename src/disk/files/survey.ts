@@ -9,6 +9,7 @@ import type { RootAnchor } from '../system/anchor.js';
 import type { FilePlaces } from './places.js';
 
 type SurveyWork =
+  | 'confirm'
   | 'identifyRoot'
   | 'findExact'
   | 'isAnyThere'
@@ -31,7 +32,7 @@ export interface SurveyParts {
 
 // How many files a worker looks at in one request. A look at 100,000 in one go would make the pieces of other torrents
 // wait.
-const LOOK_COUNT = 1000;
+export const LOOK_COUNT = 1000;
 
 const ABSENT: SurveyedFile = { survey: { found: 'absent', length: 0, identity: null, bothNames: false }, ids: [] };
 const ABSENT_SYMLINK: SurveyedFile = { ...ABSENT, survey: { ...ABSENT.survey, symlink: 'absent' } };
@@ -115,7 +116,7 @@ export function passOverParts(
         if (seen.survey.found === 'part') taken.push(file);
         else {
           found.set(file, seen.survey);
-          places.pin(seen.ids);
+          places.pin(seen);
         }
       }
       places.names.passOver(taken);

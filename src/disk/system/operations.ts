@@ -236,7 +236,7 @@ function realPath(path: string): string {
 }
 
 function identify(path: string): IdentifiedFile | undefined {
-  const stats = fs.lstatSync(systemPath(path), { bigint: true, throwIfNoEntry: false });
+  const stats = orNoName(() => fs.lstatSync(systemPath(path), { bigint: true, throwIfNoEntry: false }));
   return stats?.isFile() ? identityIn(stats) : undefined;
 }
 
@@ -250,11 +250,15 @@ function identityIn({ size, mtimeNs, ctimeNs, ino, birthtimeNs, dev, uid }: fs.B
 }
 
 function lookUp(path: string): FileFacts | undefined {
+  const stats = orNoName(() => fs.lstatSync(systemPath(path), { throwIfNoEntry: false }));
+  return stats === undefined ? undefined : factsOf(stats);
+}
+
+/** Where a file has the place of a folder, there is no name below it. */
+function orNoName<T>(look: () => T | undefined): T | undefined {
   try {
-    const stats = fs.lstatSync(systemPath(path), { throwIfNoEntry: false });
-    return stats === undefined ? undefined : factsOf(stats);
+    return look();
   } catch (error) {
-    // A file has the place of a folder, so there is no name below it.
     if (error instanceof Error && 'code' in error && error.code === 'ENOTDIR') return undefined;
     throw error;
   }

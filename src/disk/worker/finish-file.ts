@@ -120,7 +120,7 @@ function surveyFile(operations: FileOperations, place: StoragePlace, part: strin
   const facts = partFacts ?? (inTheWay ? undefined : finalFacts);
   if (facts === undefined) return ABSENT;
   const path = partFacts === undefined ? final : part;
-  const found = identify(operations, below(place.root, path), facts);
+  const found = identify(operations, below(place.root, path), facts.id);
   if (found === undefined) return ABSENT;
   const bothNames = partFacts !== undefined && partFacts.id === finalFacts?.id;
   const hasFinalBeside = partFacts !== undefined && finalFacts?.kind === 'file' && !bothNames;
@@ -137,10 +137,10 @@ function surveyFile(operations: FileOperations, place: StoragePlace, part: strin
   };
 }
 
-/** Undefined when the name has another file now than `facts` speak of. */
-function identify(operations: FileOperations, name: string, facts: FileFacts): IdentifiedFile | undefined {
+/** Undefined when the name has another file now than that with this `id`. */
+function identify(operations: FileOperations, name: string, id: string): IdentifiedFile | undefined {
   const found = about(name, () => operations.identify(name));
-  return found?.id === facts.id ? found : undefined;
+  return found?.id === id ? found : undefined;
 }
 
 /** Surveys a file whose final name is a link; `name` is its full path. */
@@ -148,7 +148,7 @@ function surveyLink(operations: FileOperations, name: string): SurveyedFile {
   const behind = behindLink(operations, name);
   if (behind === undefined) return linkedTo('file', null, ABSENT.survey);
   if (behind.facts.kind !== 'file') throw notAFile(name, behind.facts);
-  const found = identify(operations, behind.name, behind.facts);
+  const found = identify(operations, behind.name, behind.facts.id);
   if (found === undefined) return linkedTo('file', null, ABSENT.survey);
   const survey: FileSurvey = {
     found: 'final',
@@ -237,14 +237,14 @@ export function removeFile(operations: FileOperations, files: OwnFiles, names: F
 }
 
 /**
- * Does what `finish` of the protocol asks. `answered` may be called within the call. `id` is that of the file which has
+ * Does what `finish` of the protocol asks. `answered` may be called within the call. `finished` is the file that has
  * the final name then; null for a link.
  */
 export function finishFile(
   operations: FileOperations,
   files: OwnFiles,
   request: Work['finish']['request'],
-  answered: (failure: BtgetError | null, id: string | null) => void,
+  answered: (failure: BtgetError | null, finished: IdentifiedFile | null) => void,
 ): void {
   const { names, link } = request;
   const { root } = files.place;
@@ -255,7 +255,8 @@ export function finishFile(
       answered(fileFailure(error, below(root, names.final)), null);
     }
   };
-  const flushNames = (id: string | null): void => files.entries.flush((failure) => answered(failure, id));
+  const flushNames = (finished: IdentifiedFile | null): void =>
+    files.entries.flush((failure) => answered(failure, finished));
   steps(() => {
     if (link !== null) {
       finishLink(operations, files, names, link);
@@ -275,8 +276,11 @@ export function finishFile(
           throw new LostName(names.part, `${below(root, path)}: somebody has changed it meanwhile`);
         }
         const id = path === names.part ? takeFinalName(operations, files, request, facts) : facts.id;
+        const final = below(root, names.final);
+        const finished = id === null ? null : identify(operations, final, id);
+        if (finished === undefined) throw new LostName(names.part, `${final}: somebody has replaced it meanwhile`);
         files.release(names);
-        flushNames(id);
+        flushNames(finished);
       });
     });
   });

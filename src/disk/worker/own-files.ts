@@ -5,7 +5,7 @@
 import { BtgetError } from '../../base/failure.js';
 import { about, LostName } from '../failure.js';
 import type { FileNames } from '../names.js';
-import type { FileWrite, NamedFile, StoragePlace, Work } from '../protocol.js';
+import type { FileWrite, NamedFile, StoragePlace, WatchedState, Work } from '../protocol.js';
 import type { FileIdentity } from '../storage.js';
 import type { RootAnchor } from '../system/anchor.js';
 import { below, confirmRoot, folderOf, foldersExist, notAFile } from '../system/guard.js';
@@ -166,6 +166,17 @@ export class OwnFiles {
   /** Throws when another program has removed, replaced or cut one of these files, if it is one that we write to. */
   inspect(names: readonly FileNames[]): void {
     for (const one of names) if (this.#ours.has(one.part)) this.#openOurs(one);
+  }
+
+  /** What became of the file of these names that is ours; undefined when none is. Changes nothing of what is known. */
+  confirm(names: FileNames): WatchedState | undefined {
+    const known = this.#ours.get(names.part);
+    if (known === undefined) return undefined;
+    const name = below(this.place.root, known.path);
+    const now = about(name, () => this.#operations.identify(name));
+    if (now === undefined) return { state: 'removed', identity: null };
+    if (now.id !== known.id || known.lost !== null) return { state: 'replaced', identity: null };
+    return { state: now.length < known.extent ? 'cut' : 'same', identity: identityOf(now) };
   }
 
   /**

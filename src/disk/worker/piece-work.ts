@@ -7,6 +7,7 @@ import { below, rootId } from '../system/guard.js';
 import type { FileOperations } from '../system/operations.js';
 import type { ProcessFacts } from '../system/processes.js';
 import type { LockDoubt } from '../target.js';
+import { confirmFiles } from './confirm-files.js';
 import { copyCandidate } from './copy-candidate.js';
 import { FileHasher } from './file-hasher.js';
 import { FilePool } from './file-pool.js';
@@ -88,6 +89,8 @@ function createHandlers(given: FileOperations, processes: ProcessFacts): Handler
     survey: ({ place, names }, answered) => answered({ ok: true, value: surveyFiles(operations, place, names) }),
     surveySymlinks: ({ place, links }, answered) =>
       answered({ ok: true, value: surveySymlinks(operations, place, links) }),
+    confirm: ({ place, files }, answered) =>
+      answered({ ok: true, value: confirmFiles(operations, place, storages.get(place.id), files) }),
     measureFiles: ({ place, names }, answered) => answered({ ok: true, value: measureFiles(operations, place, names) }),
     measureFree: ({ place, folders }, answered) =>
       answered({ ok: true, value: measureFree(operations, place, folders) }),
@@ -129,8 +132,8 @@ function createHandlers(given: FileOperations, processes: ProcessFacts): Handler
       answered(DONE);
     },
     finish: (request, answered) =>
-      finishFile(operations, filesOf(request.place), request, (failure, id) =>
-        answered(failure === null ? { ok: true, value: id } : { ok: false, failure: encodeFailure(failure) }),
+      finishFile(operations, filesOf(request.place), request, (failure, finished) =>
+        answered(failure === null ? { ok: true, value: finished } : { ok: false, failure: encodeFailure(failure) }),
       ),
     sync: ({ place, also }, answered) =>
       filesOf(place).sync(also, (failure, identities) =>

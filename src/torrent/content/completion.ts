@@ -20,16 +20,18 @@ export interface CompletionParts {
   readonly timers: Timers;
   readonly metainfo: Metainfo;
   readonly layout: PieceLayout;
-  readonly storage: Pick<Storage, 'finishFile' | 'finalName'>;
+  readonly storage: Pick<Storage, 'finishFile' | 'finalName' | 'confirmFiles'>;
   /** Only its files are finished and reported. */
   readonly content: Pick<WantedContent, 'files'>;
   readonly options: TorrentOptions;
   readonly events: Pick<TorrentEvents, 'fileDone' | 'done' | 'goalReached'>;
   /** Wanted bytes that are not verified. */
   readonly amountLeft: () => number;
+  /** Whether a file is lost, and what is left of it has not been checked. */
+  readonly isLost: () => boolean;
   /** Uploaded bytes ÷ bytes of the wanted files. */
   readonly ratio: () => number;
-  /** The disk refused to finish a file; `retry` tries it again. */
+  /** The disk refused to finish a file, or to look at one; `retry` tries it again. Or a file is lost. */
   readonly diskFailed: (failure: BtgetError) => void;
   readonly diskWorked: () => void;
 }
@@ -43,6 +45,8 @@ export class Completion {
   #goalWatch: SeedGoalWatch | null = null;
   /** All pieces that were found on the disk have been handled. */
   #begun = false;
+  /** The last look at the files, before the download is done. */
+  #look: 'none' | 'under way' | 'refused' = 'none';
   #doneTold = false;
   #stopped = false;
 
@@ -99,19 +103,21 @@ export class Completion {
    * when `isIdle`. Nothing is reported a second time.
    */
   beginAgain(verified: readonly PieceIndex[], whole: ReadonlySet<number>): void {
+    this.#begun = false;
+    this.#look = 'none';
     this.#files = new FileProgress(this.#parts.metainfo.files, this.#parts.layout);
     this.#finisher.forget();
     this.begin(verified, whole);
   }
 
-  /** Whether the disk finishes no file at the moment. */
+  /** Whether the disk finishes no file and looks at none at the moment. */
   get isIdle(): boolean {
-    return this.#begun && this.#finisher.isIdle;
+    return this.#begun && this.#finisher.isIdle && this.#look !== 'under way';
   }
 
-  /** Whether the disk has refused to finish a file. */
+  /** Whether the disk has refused to finish a file, or to look at one. */
   get isRefused(): boolean {
-    return this.#finisher.isRefused;
+    return this.#finisher.isRefused || this.#look === 'refused';
   }
 
   /** Whether the file was whole at some time in this run. */
@@ -124,9 +130,13 @@ export class Completion {
     return this.#goalWatch?.status ?? null;
   }
 
-  /** Tries again to finish the files that the disk refused. False when there are none. */
+  /** Tries again what the disk refused. False when there is nothing to try. */
   retry(): boolean {
-    return this.#finisher.retry();
+    const finishes = this.#finisher.retry();
+    if (this.#look !== 'refused') return finishes;
+    this.#look = 'none';
+    this.#tellIfDone();
+    return finishes || this.#isLooking;
   }
 
   pieceVerified(piece: PieceIndex): void {
@@ -150,8 +160,47 @@ export class Completion {
     events.fileDone(file, inDir(storage.finalName(index), options.dir));
   }
 
+  /** Whether there is nothing left to do but to look once more. */
+  get #isAllThere(): boolean {
+    const { amountLeft, isLost } = this.#parts;
+    return this.#begun && amountLeft() === 0 && this.#finisher.isDone && !isLost();
+  }
+
+  get #isLooking(): boolean {
+    return this.#look === 'under way';
+  }
+
   #tellIfDone(): void {
-    if (!this.#begun || this.#doneTold || this.#parts.amountLeft() > 0 || !this.#finisher.isDone) return;
+    if (this.#doneTold || this.#isLooking || !this.#isAllThere) return;
+    // A torrent that only seeds has written nothing, and has looked at all its files before.
+    if (this.#parts.options.mode === 'seed') this.#tellDone();
+    else this.#lookAgain();
+  }
+
+  /**
+   * Nothing was written to a file since it got its name, and perhaps nothing was read: only this look tells whether
+   * another program has removed, cut or replaced it meanwhile.
+   */
+  #lookAgain(): void {
+    const { storage, content, diskFailed, diskWorked } = this.#parts;
+    this.#look = 'under way';
+    storage.confirmFiles([...content.files], isWhole, (outcome) => {
+      if (this.#stopped) return;
+      if (!outcome.ok) {
+        this.#look = 'refused';
+        diskFailed(outcome.failure);
+        return;
+      }
+      this.#look = 'none';
+      const lost = outcome.files.flatMap((file) => file.lost ?? []);
+      for (const failure of lost) diskFailed(failure);
+      if (lost.length > 0 || !this.#isAllThere) return;
+      diskWorked();
+      this.#tellDone();
+    });
+  }
+
+  #tellDone(): void {
     this.#doneTold = true;
     const { timers, options, events, ratio } = this.#parts;
     events.done();
@@ -159,6 +208,9 @@ export class Completion {
     else this.#goalWatch = new SeedGoalWatch(timers, options.seedGoal, ratio, () => events.goalReached());
   }
 }
+
+/** Every file is, when the download is done. */
+const isWhole = (): boolean => true;
 
 /** How often the ratio is compared with the goal. */
 const PERIOD: Millis = 500;

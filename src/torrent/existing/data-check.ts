@@ -127,11 +127,12 @@ export class DataCheck {
     const unknown = new Set<number>(said.unknown);
     // What is not wanted is not written to in this run, so the next one finds it as it is.
     const isProvable = (piece: PieceIndex): boolean => isSure(piece) || !content.hasPiece(piece);
+    const isHashed = (piece: number): boolean => !isSure(piece) || (unknown.has(piece) && !isSkipped(piece));
     return {
       ...said,
       believed: said.believed.filter(isSure),
       doubted: said.doubted.filter(isSure),
-      unknown: possible.filter((piece) => !isSure(piece) || (unknown.has(piece) && !isSkipped(piece))),
+      unknown: possible.filter((piece) => isHashed(piece) && said.gone?.has(piece) !== true),
       unfinished: new Map([...said.unfinished].filter(([piece]) => isProvable(piece))),
     };
   }
@@ -214,18 +215,42 @@ export class DataCheck {
     return (piece) => reached.has(piece);
   }
 
-  #end({ believed, doubted, unfinished }: Belief, known: ReadonlySet<number>): void {
+  #end({ believed, doubted, unfinished, unproved }: Belief, known: ReadonlySet<number>): void {
     const flushed = new Set([...believed, ...doubted]);
     this.#answered({
       ok: true,
       verified: this.#verified,
       lookedAt: this.#lookedAt,
       unflushed: [...this.#verified].filter((piece) => !flushed.has(piece)),
-      known,
+      known:
+        unproved === undefined
+          ? known
+          : new Set([...known].filter((file) => !unproved.has(file) || !this.#isWrong(file))),
       skipped: this.#skipped,
       unfinished: new Map([...unfinished].filter(([piece]) => !this.#verified.has(piece))),
     });
   }
+
+  /** Whether a piece of the file alone has another hash. */
+  #isWrong(file: number): boolean {
+    const { metainfo, layout } = this.#parts;
+    const verified: ReadonlySet<number> = this.#verified;
+    return piecesWithin(metainfo.files[file] as TorrentFile, layout).some(
+      (piece) => this.#lookedAt.has(piece) && !verified.has(piece),
+    );
+  }
+}
+
+/** The pieces that hold bytes of this file alone. */
+export function piecesWithin(file: TorrentFile, layout: PieceLayout): number[] {
+  const { begin, length } = file;
+  const first = Math.ceil(begin / layout.pieceLength);
+  // The last piece of a torrent ends with its last file. With hash trees, the last piece of each file does.
+  const piece = layout.pieceIndex(first);
+  const isOfOneFile = piece !== undefined && layout.fileOf(piece) !== undefined;
+  const reaches = isOfOneFile || begin + length === layout.length;
+  const end = reaches ? piecesOfFile(file, layout).end : Math.floor((begin + length) / layout.pieceLength);
+  return Array.from({ length: Math.max(0, end - first) }, (_, index) => first + index);
 }
 
 interface InitialCheckOptions {

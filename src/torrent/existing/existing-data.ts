@@ -6,7 +6,7 @@
 import { BtgetError } from '../../base/failure.js';
 import type { FileIdentity, FileSurvey, SymlinkPlace } from '../../disk/storage.js';
 import type { TorrentFile } from '../../metainfo/metainfo.js';
-import { type PieceIndex, type PieceLayout, piecesOfFile } from '../../metainfo/piece-layout.js';
+import type { PieceIndex } from '../../metainfo/piece-layout.js';
 import { SharedPieces } from '../../metainfo/shared-pieces.js';
 import type { UnfinishedPieces } from '../../resume/journal-format.js';
 import { proveBlocks } from '../../resume/prove-blocks.js';
@@ -15,7 +15,7 @@ import { chooseFinalNames } from '../content/final-names.js';
 import { filePath, type TorrentOptions } from '../torrent-options.js';
 import { asBegun, asUnselected, judgeFiles, type Verdict } from './adoption.js';
 import { findBlankFiles } from './blank-files.js';
-import { type CheckedData, DataCheck, type DataCheckParts, type SurveyedFiles } from './data-check.js';
+import { type CheckedData, DataCheck, type DataCheckParts, piecesWithin, type SurveyedFiles } from './data-check.js';
 import { judgeLinkedFiles } from './linked-files.js';
 import { findUnproven } from './own-bytes.js';
 import { type JudgedFiles, planTakeover } from './plan-takeover.js';
@@ -369,16 +369,4 @@ function foundOf({ files }: SurveyedFiles, data: CheckedData, verdicts: readonly
       files.flatMap(({ found, symlink }, file) => (found === 'absent' && symlink !== 'right' ? [file] : [])),
     ),
   };
-}
-
-/** The pieces that hold bytes of this file alone. */
-function piecesWithin(file: TorrentFile, layout: PieceLayout): number[] {
-  const { begin, length } = file;
-  const first = Math.ceil(begin / layout.pieceLength);
-  // The last piece of a torrent ends with its last file. With hash trees, the last piece of each file does.
-  const piece = layout.pieceIndex(first);
-  const isOfOneFile = piece !== undefined && layout.fileOf(piece) !== undefined;
-  const reaches = isOfOneFile || begin + length === layout.length;
-  const end = reaches ? piecesOfFile(file, layout).end : Math.floor((begin + length) / layout.pieceLength);
-  return Array.from({ length: Math.max(0, end - first) }, (_, index) => first + index);
 }

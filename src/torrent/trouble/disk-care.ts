@@ -16,6 +16,8 @@ export interface DiskCareParts
   readonly swarm: Pick<JoinedSwarm, 'store' | 'downloader' | 'connecter'>;
   readonly completion: Completion;
   readonly progress: ContentProgress;
+  /** Pieces are gone, so that peers are needed again. */
+  readonly piecesLost: () => void;
   readonly warned: (code: string, message: string) => void;
   /** The disk will not recover, or we cannot know what it holds: the torrent ends. */
   readonly failed: (failure: BtgetError) => void;
@@ -59,6 +61,11 @@ export class DiskCare {
     return this.#pause.failure;
   }
 
+  /** Whether a file is lost, and what is left of it has not been checked. */
+  get isLost(): boolean {
+    return !this.#lost.isEmpty;
+  }
+
   /** The disk has refused something. */
   refused(failure: BtgetError): void {
     if (failure instanceof FileLost) this.#lost.add(failure);
@@ -84,7 +91,7 @@ export class DiskCare {
   }
 
   #checked(found: ExistingDataFound, doubted: ReadonlySet<PieceIndex>): void {
-    const { swarm, completion, progress, options, warned } = this.#parts;
+    const { swarm, completion, progress, options, piecesLost, warned } = this.#parts;
     const mayWrite = options.mode === 'download';
     const { downloader, connecter } = swarm;
     const verified = new Set<number>(found.verified);
@@ -98,6 +105,7 @@ export class DiskCare {
     if (gone.length > 0) warned('pieces-lost', `${count} gone and ${mayWrite ? 'fetched again' : 'no longer served'}`);
     completion.beginAgain(found.verified, found.whole);
     connecter.piecesLost(gone, doubted);
+    if (gone.length > 0 && mayWrite) piecesLost();
     this.#pause.worked();
   }
 }

@@ -5,8 +5,9 @@
  */
 import type { Millis, Timers } from '../../base/clock.js';
 import type { BtgetError } from '../../base/failure.js';
-import type { FileLost, FileSurvey } from '../../disk/storage.js';
+import type { ConfirmedFile, FileIdentity, FileLost, FileSurvey } from '../../disk/storage.js';
 import { type PieceIndex, piecesOfFile } from '../../metainfo/piece-layout.js';
+import { SharedPieces } from '../../metainfo/shared-pieces.js';
 import type { StorageWrapper } from '../../pieces/storage-wrapper.js';
 import type { Belief } from '../../resume/belief.js';
 import type { Resume } from '../../resume/resume.js';
@@ -14,6 +15,8 @@ import { ExistingData, type ExistingDataFound, type ExistingDataParts } from '..
 
 /** How often we look whether the disk still finishes files. */
 const PATIENCE: Millis = 100;
+/** So many files are released at once. */
+const RELEASED_AT_ONCE = 256;
 
 export interface LostFilesParts extends Omit<ExistingDataParts, 'resume' | 'prepares' | 'checking' | 'pieceFound'> {
   readonly timers: Timers;
@@ -21,11 +24,27 @@ export interface LostFilesParts extends Omit<ExistingDataParts, 'resume' | 'prep
   readonly resume: Pick<Resume, 'beginAgain' | 'knows'>;
   /** Whether the disk finishes no file at the moment. */
   readonly isIdle: () => boolean;
-  /** Whether the file was whole in this run. Then it is ours under both of its names. */
+  /** Whether the file was whole in this run. Then it is ours, as long as it is the same file. */
   readonly wasWhole: (file: number) => boolean;
-  /** The check is over. The pieces of `doubted` were verified before; those that `found` does not name are gone. */
+  /**
+   * The check is over. `found` names all pieces that are verified now. Those of `doubted` were verified before, and the
+   * others among them are gone.
+   */
   readonly checked: (found: ExistingDataFound, doubted: ReadonlySet<PieceIndex>) => void;
   readonly failed: (failure: BtgetError) => void;
+}
+
+/** What a check believes by. */
+interface Grounds {
+  readonly survey: readonly FileSurvey[];
+  /** The pieces that the files are long enough for. */
+  readonly possible: readonly PieceIndex[];
+  /** The pieces that were verified when the check began. */
+  readonly had: ReadonlySet<PieceIndex>;
+  /** Those of them that have bytes in lost files. */
+  readonly doubted: ReadonlySet<PieceIndex>;
+  /** Files that are still the ones that we had, lost or not. */
+  readonly ours: ReadonlyMap<number, FileIdentity>;
 }
 
 export class LostFiles {
@@ -55,7 +74,7 @@ export class LostFiles {
     if (this.#lost.size === 0) return false;
     if (!this.#isBusy) {
       this.#isBusy = true;
-      this.#whenIdle();
+      this.#whenIdle(() => this.#confirm());
     }
     return true;
   }
@@ -65,28 +84,50 @@ export class LostFiles {
     this.#check?.stop();
   }
 
-  #whenIdle(): void {
+  #whenIdle(goOn: () => void): void {
     if (this.#stopped) return;
-    if (this.#parts.isIdle()) this.#release([...this.#lost], 0);
-    else this.#parts.timers.addTask(() => this.#whenIdle(), PATIENCE);
+    if (this.#parts.isIdle()) goOn();
+    else this.#parts.timers.addTask(() => this.#whenIdle(goOn), PATIENCE);
   }
 
-  #release(files: readonly (number | null)[], next: number): void {
-    const file = files[next];
-    if (file === undefined) {
-      this.#survey(files);
-      return;
-    }
-    this.#parts.storage.releaseFile(file, (outcome) => {
+  /**
+   * Looks which other files are lost too: whoever moves a folder away takes more than the file that we wrote to. After
+   * this a survey speaks of the files that we have, or of strangers' in their places.
+   */
+  #confirm(): void {
+    const { metainfo, storage, wasWhole } = this.#parts;
+    storage.confirmFiles([...metainfo.files.keys()], wasWhole, (outcome) => {
       if (this.#stopped) return;
-      if (outcome.ok) this.#release(files, next + 1);
-      else this.#failed(outcome.failure);
+      if (!outcome.ok) {
+        this.#failed(outcome.failure);
+        return;
+      }
+      for (const { lost } of outcome.files) if (lost !== null) this.add(lost);
+      this.#release([...this.#lost], 0, oursIn(outcome.files, wasWhole));
     });
   }
 
-  #survey(files: readonly (number | null)[]): void {
-    const { store, resume } = this.#parts;
-    const doubted = new Set([...this.#piecesOf(files)].filter((piece) => store.have.has(piece)));
+  #release(files: readonly (number | null)[], begin: number, ours: ReadonlyMap<number, FileIdentity>): void {
+    const some = files.slice(begin, begin + RELEASED_AT_ONCE);
+    let due = some.length;
+    let refusal: BtgetError | null = null;
+    if (due === 0) this.#survey(files, ours);
+    for (const file of some) {
+      this.#parts.storage.releaseFile(file, (outcome) => {
+        if (this.#stopped) return;
+        due -= 1;
+        if (!outcome.ok) refusal ??= outcome.failure;
+        if (due > 0) return;
+        if (refusal === null) this.#release(files, begin + RELEASED_AT_ONCE, ours);
+        else this.#failed(refusal);
+      });
+    }
+  }
+
+  #survey(files: readonly (number | null)[], ours: ReadonlyMap<number, FileIdentity>): void {
+    const { store, layout, resume } = this.#parts;
+    const had = new Set([...layout.pieceIndices()].filter((piece) => store.have.has(piece)));
+    const doubted = new Set([...this.#piecesOf(files)].filter((piece) => had.has(piece)));
     this.#check = new ExistingData(
       {
         ...this.#parts,
@@ -95,7 +136,7 @@ export class LostFiles {
         pieceFound: () => undefined,
         resume: {
           open: (answered) => answered({ ok: true }),
-          believe: (survey, possible) => this.#believe(survey, possible, doubted),
+          believe: (survey, possible) => this.#believe({ survey, possible, had, doubted, ours }),
           begin: (findings, answered) => resume.beginAgain(findings, answered),
           claim: (answered) => answered(),
           undone: () => undefined,
@@ -106,32 +147,70 @@ export class LostFiles {
           this.#failed(outcome.failure);
           return;
         }
-        for (const file of files) this.#lost.delete(file);
-        if (this.#lost.size === 0) store.trust();
-        this.#isBusy = false;
-        this.#parts.checked(outcome, doubted);
+        this.#whenIdle(() => this.#checked(files, outcome, had, doubted));
       },
     );
     this.#check.begin();
   }
 
+  #checked(
+    files: readonly (number | null)[],
+    found: ExistingDataFound,
+    had: ReadonlySet<PieceIndex>,
+    doubted: ReadonlySet<PieceIndex>,
+  ): void {
+    const { store, layout, checked } = this.#parts;
+    const proved = new Set(found.verified);
+    // A piece for which its files are too short was neither believed nor hashed.
+    const gone = [...had].filter((piece) => !proved.has(piece));
+    // A piece that was being written when the check began is not in it.
+    const isThere = (piece: PieceIndex): boolean => store.have.has(piece) && (proved.has(piece) || !had.has(piece));
+    const verified = [...layout.pieceIndices()].filter(isThere);
+    for (const file of files) this.#lost.delete(file);
+    if (this.#lost.size === 0) store.trust();
+    this.#isBusy = false;
+    checked({ ...found, verified }, new Set([...doubted, ...gone]));
+  }
+
   /** The pieces of other files are believed. The pieces of lost files have to prove themselves. */
-  #believe(survey: readonly FileSurvey[], possible: readonly PieceIndex[], doubted: ReadonlySet<PieceIndex>): Belief {
-    const { have } = this.#parts.store;
+  #believe({ survey, possible, had, doubted, ours }: Grounds): Belief {
+    const { resume, options } = this.#parts;
     const known = new Set<number>();
+    const strange = new Set<PieceIndex>();
     for (const [file, { found, identity }] of survey.entries()) {
-      const isKnown = identity !== null && this.#parts.resume.knows(file, identity);
-      if (this.#lost.has(file) ? found === 'part' && isKnown : found === 'part' || this.#parts.wasWhole(file))
-        known.add(file);
+      const then = ours.get(file);
+      const isOurs = then !== undefined && identity !== null && isSameFile(then, identity);
+      // A whole file that another program has moved to its part name, and a part that it has cut.
+      const isInJournal = identity !== null && resume.knows(file, identity);
+      if (isOurs || (isInJournal && (found === 'part' || !options.partNames))) known.add(file);
+      // It was lost after we had looked whether it is.
+      if (then !== undefined && !isOurs) for (const piece of this.#piecesOf([file])) strange.add(piece);
     }
+    const gone = this.#piecesAside();
+    const isBelieved = (piece: PieceIndex): boolean => had.has(piece) && !doubted.has(piece) && !strange.has(piece);
     return {
-      believed: possible.filter((piece) => have.has(piece) && !doubted.has(piece)),
+      believed: possible.filter(isBelieved),
       doubted: [],
       doubtedFor: 'their files',
-      unknown: possible.filter((piece) => doubted.has(piece)),
+      gone,
+      unknown: possible.filter((piece) => had.has(piece) && !isBelieved(piece) && !gone.has(piece)),
       known,
+      // Who copies a file over one of ours changes its length too. What is left of a file that was cut is right.
+      unproved: new Set([...known].filter((file) => this.#lost.has(file) && survey[file]?.found === 'final')),
       unfinished: new Map(),
     };
+  }
+
+  /**
+   * The pieces that lost files share with files that are not selected. The border file has them as a whole, so their
+   * hashes say nothing of the lost files, and only a write puts their bytes there.
+   */
+  #piecesAside(): ReadonlySet<number> {
+    const { metainfo, layout, content } = this.#parts;
+    if (content.isAll) return new Set();
+    const shared = new SharedPieces(metainfo.files, layout);
+    const selected = [...this.#lost].filter((file) => file !== null && content.files.has(file));
+    return new Set([...this.#piecesOf(selected)].filter((piece) => shared.has(piece)));
   }
 
   #failed(failure: BtgetError): void {
@@ -155,4 +234,19 @@ export class LostFiles {
     }
     return pieces;
   }
+}
+
+/** The files that we write to or have made whole, as they are now; without those that are gone. */
+function oursIn(
+  files: readonly ConfirmedFile[],
+  wasWhole: (file: number) => boolean,
+): ReadonlyMap<number, FileIdentity> {
+  const ours = new Map<number, FileIdentity>();
+  for (const { file, identity, isWritten } of files)
+    if (identity !== null && (isWritten || wasWhole(file))) ours.set(file, identity);
+  return ours;
+}
+
+function isSameFile(one: FileIdentity, other: FileIdentity): boolean {
+  return one.inode === other.inode && one.bornAt === other.bornAt;
 }

@@ -204,6 +204,7 @@ export function downloadOnto(
       },
     },
     amountLeft: () => left,
+    isLost: () => false,
     ratio: () => 0,
     diskFailed: (failure) => assert.fail(failure),
     diskWorked: () => undefined,

@@ -11,6 +11,7 @@ import {
   type CandidateSearch,
   type CandidatesOutcome,
   type CheckOutcome,
+  type ConfirmOutcome,
   type CopyOutcome,
   type DiskRoom,
   type DoneOutcome,
@@ -45,6 +46,7 @@ export type StorageOperation =
   | 'removePart'
   | 'adoptFiles'
   | 'finishFile'
+  | 'confirmFiles'
   | 'releaseFile'
   | 'sync'
   | 'measureRoom'
@@ -379,6 +381,15 @@ export class MemoryStorage implements Storage {
 
   finishFile(file: number, answered: (outcome: DoneOutcome) => void): void {
     this.#run<DoneOutcome>('finishFile', file, answered, () => this.#finish(this.#file(file)));
+  }
+
+  /** Nobody changes files in memory. */
+  confirmFiles(
+    files: readonly number[],
+    _isWhole: (file: number) => boolean,
+    answered: (outcome: ConfirmOutcome) => void,
+  ): void {
+    this.#run<ConfirmOutcome>('confirmFiles', files.length, answered, () => ({ ok: true, files: [] }));
   }
 
   releaseFile(file: number | null, answered: (outcome: DoneOutcome) => void): void {

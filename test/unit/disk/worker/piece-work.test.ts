@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { sha1 } from '../../../../src/base/digest.js';
 import { decodeFailure } from '../../../../src/disk/failure.js';
-import type { CommitProof, Judged, StoragePlace, Told } from '../../../../src/disk/protocol.js';
+import type { CommitProof, Judged, StoragePlace, Told, Work } from '../../../../src/disk/protocol.js';
 import { type FileOperations, systemFileOperations } from '../../../../src/disk/system/operations.js';
 import { type HereWorker, hereWorker, systemError } from '../../../support/disk/disk-worker.js';
 
@@ -19,7 +19,7 @@ interface Here {
   readonly place: StoragePlace;
   readonly root: string;
   commit(file?: string): Promise<Told<Judged>>;
-  finish(): Promise<Told<string | null>>;
+  finish(): Promise<Told<Work['finish']['answer']>>;
 }
 
 async function here(operations: Partial<FileOperations>, action: (here: Here) => Promise<void>): Promise<void> {
