@@ -157,6 +157,23 @@ const ACTS: Readonly<Record<string, Act>> = {
   },
 };
 
+/** Puts `theirs` in the place of the whole file by `put`: it keeps its bytes, and the download ends for it. */
+function assertKept(
+  { client, at }: Scene,
+  theirs: Buffer,
+  put: (path: string, bytes: Buffer) => void,
+  losesPart: boolean,
+): void {
+  put(at(WHOLE), theirs);
+  if (losesPart) rmSync(at(PART));
+  client.runToEnd(5 * MINUTE);
+  const { failure, log } = client;
+  assert.equal(failure instanceof BtgetError ? failure.code : null, 'foreign-file', log.join('\n'));
+  client.stop();
+  assert.ok(readFileSync(at(WHOLE)).equals(theirs));
+  assert.ok(!log.includes('done'));
+}
+
 for (const [version, sample] of Object.entries(SAMPLES)) {
   for (const [what, { does, leaves = [] }] of Object.entries(ACTS)) {
     test(`${version}: when ${what}, the download is done only after all is there again`, () => {
@@ -182,38 +199,32 @@ for (const [version, sample] of Object.entries(SAMPLES)) {
     for (const more of ['alone', 'with a part']) {
       if (length !== 100 * KiB && length !== 500)
         test(`${version}: bytes that are written over a whole file, ${which}, are kept, lost ${more}`, () => {
-          const scene = halfWay(sample);
-          const { client, at } = scene;
-          const theirs = Buffer.alloc(length, 'mine');
-          writeFileSync(at(WHOLE), theirs);
-          if (more !== 'alone') rmSync(at(PART));
-          client.runToEnd(5 * MINUTE);
-          const { failure, log } = client;
-          assert.equal(failure instanceof BtgetError ? failure.code : null, 'foreign-file', log.join('\n'));
-          client.stop();
-          assert.ok(readFileSync(at(WHOLE)).equals(theirs));
-          assert.ok(!log.includes('done'));
+          assertKept(halfWay(sample), Buffer.alloc(length, 'mine'), writeFileSync, more !== 'alone');
         });
 
       test(`${version}: a file ${which} in the place of a whole one keeps its bytes, lost ${more}`, () => {
         const scene = halfWay(sample);
-        const { client, at } = scene;
-        const theirs = Buffer.alloc(length, 'mine');
-        replace(at(WHOLE), theirs);
-        if (more !== 'alone') rmSync(at(PART));
-        client.runToEnd(5 * MINUTE);
-        const { failure, log } = client;
-        assert.equal(failure instanceof BtgetError ? failure.code : null, 'foreign-file', log.join('\n'));
-        client.stop();
-        assert.ok(readFileSync(at(WHOLE)).equals(theirs));
+        const { at } = scene;
+        assertKept(scene, Buffer.alloc(length, 'mine'), replace, more !== 'alone');
         assert.ok(!existsSync(at(`${WHOLE}.part`)));
-        assert.ok(!log.includes('done'));
         // The next run believes nothing of what is not there any more.
         rmSync(at(WHOLE));
         assertCompletes(startAgain(scene));
       });
     }
   }
+
+  test(`${version}: the loss of a whole file is told as that, and not as a disk that refuses`, () => {
+    const scene = halfWay(sample);
+    rmSync(scene.at(WHOLE));
+    assertCompletes(scene);
+    const { log } = scene.client;
+    assert.ok(log.some((line) => line.endsWith('somebody has removed it meanwhile; looking at what is there')));
+    assert.ok(
+      log.some((line) => line.endsWith('resumed: going on')),
+      log.join('\n'),
+    );
+  });
 
   test(`${version}: a copy in the place of a whole file proves itself, and stays`, () => {
     const scene = halfWay(sample);

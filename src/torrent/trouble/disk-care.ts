@@ -27,6 +27,8 @@ export class DiskCare {
   readonly #parts: DiskCareParts;
   readonly #pause: DiskPause;
   readonly #lost: LostFiles;
+  /** The torrent waits for no disk, but until we know what is left of lost files. */
+  #isLookingAtFiles = false;
 
   constructor(parts: DiskCareParts) {
     this.#parts = parts;
@@ -45,10 +47,14 @@ export class DiskCare {
         hold: (held) => swarm.store.hold(held),
         isClear: () => this.#lost.isEmpty && !completion.isRefused,
         retry: () => this.#retry(),
-        paused: ({ code, message }) => parts.warned(code, `${message}; waiting for the disk`),
+        paused: (failure) => {
+          this.#isLookingAtFiles = failure instanceof FileLost;
+          const what = this.#isLookingAtFiles ? 'looking at what is there' : 'waiting for the disk';
+          parts.warned(failure.code, `${failure.message}; ${what}`);
+        },
         resumed: () => {
           completion.retry();
-          parts.warned('resumed', 'the disk works again; going on');
+          parts.warned('resumed', this.#isLookingAtFiles ? 'going on' : 'the disk works again; going on');
         },
         failed: (failure) => parts.failed(failure),
       },
