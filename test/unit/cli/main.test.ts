@@ -315,6 +315,22 @@ test('a message shows the beginning and the end of an argument of 100 kB', async
   }
 });
 
+test('a command whose source is given up ends the process, but not before what it wrote has been taken', async () => {
+  const never = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => undefined) }) };
+  for (const args of [
+    ['show', at('data.torrent'), '-'],
+    ['verify', '-'],
+    ['show', '-i', '-'],
+  ]) {
+    const io = Object.defineProperty(new FakeIo(), 'stdin', { value: never });
+    const ended = main(args, Object.assign(io, { timers }));
+    while (!io.isListeningForCtrlC) await new Promise((resolve) => setImmediate(resolve));
+    io.pressCtrlC();
+    assert.deepEqual({ args, code: await ended }, { args, code: 7 });
+    assert.deepEqual([io.exits, io.patientExits], [[], [7]]);
+  }
+});
+
 test('what ends a command before it begins is told in JSON to whom the options, the variable or the file promise events', async () => {
   writeFileSync(at('json.json'), '{"json":true}');
   const none = at('none.list');

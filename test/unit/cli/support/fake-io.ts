@@ -39,6 +39,8 @@ export class FakeIo implements CliIo {
   readonly env: Record<string, string> = { TERM: 'xterm' };
   readonly timers = new Timeline();
   readonly exits: number[] = [];
+  /** Exits that wait until stdout has taken everything. */
+  readonly patientExits: number[] = [];
   /** The handler that gets uncaught exceptions. */
   bug: (error: unknown) => void = () => undefined;
   /** The handler that hears that stdout cannot be written. */
@@ -97,7 +99,7 @@ export class FakeIo implements CliIo {
   }
 
   exitWhenWritten(code: number): void {
-    this.exits.push(code);
+    this.patientExits.push(code);
   }
 
   onStdoutFailure(failed: (failure: BtgetError) => void): () => void {
