@@ -147,6 +147,27 @@ test('whatever few files may be open, what to raise is said first, in one line, 
   }
 });
 
+test('a program of --on-complete for which too few files may be open is told as that, and is no bug', {
+  ...OPTIONS,
+  skip: !isPosix,
+}, (t) => {
+  const network = [...LOOPBACK, '--no-dht', '--timeout', '600'];
+  const args = ['download', TORRENT, '-d', CONTENT, ...network, '--on-complete', 'true'];
+  let refused = 0;
+  // From where Node cannot start to where all is well.
+  for (let limit = 18; refused === 0 || limit < 40; limit += 2) {
+    const { code, err } = inShell(`ulimit -c 0; ulimit -n ${limit}`, ...args);
+    if (!/one-piece\.txt: done, it was all here/.test(err)) continue;
+    assert.doesNotMatch(err, /bug/);
+    if (code === 0) break;
+    assert.match(err, /^btget: one-piece\.txt: --on-complete true: cannot be run: EMFILE$/m);
+    assert.equal(code, 1);
+    refused += 1;
+  }
+  t.diagnostic(`${refused} limits were too low`);
+  assert.ok(refused > 0, 'the limit was met at all');
+});
+
 test('a folder that has been removed under us is told, with 16', { ...OPTIONS, skip: !isPosix }, () => {
   const { code, err } = inShell(
     'mkdir gone; cd gone; rmdir ../gone',
