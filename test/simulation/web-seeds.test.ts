@@ -118,6 +118,8 @@ describe('a mirror', () => {
   for (const [what, count, torrent, url, rate] of [
     ['one', 1, ONE, URL_OF_ONE, 5 * KIB],
     ['four', 4, ONE, URL_OF_ONE, 20 * KIB],
+    // A block takes longer than the time after which a torrent without peers would count as stalled.
+    ['one, slowly', 1, ONE, URL_OF_ONE, KIB],
     ['small files', 1, MANY, MANY_URL, 5 * KIB],
   ] as const)
     it(`gives a block at a time under a low limit, however much comes at once: ${what}`, () => {
