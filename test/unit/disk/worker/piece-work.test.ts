@@ -110,6 +110,16 @@ describe('a worker', () => {
     });
   }
 
+  it('answers that a file is lost which another program replaces the moment it has its final name', () => {
+    return here({ identify: () => undefined }, async ({ commit, finish }) => {
+      assert.ok((await commit()).ok);
+      const told = await finish();
+      assert.ok(!told.ok);
+      assert.match(told.failure.message, /t\/film: somebody has replaced it meanwhile/);
+      assert.equal(told.failure.lost, 't/film.part');
+    });
+  });
+
   for (const code of ['EPERM', 'ENOTSUP', 'ENOSYS', 'EACCES'])
     it(`says when the file system takes no symbolic links, and what leaves one out: ${code}`, () =>
       here({ makeLink: failing(code, 'symlink') }, async ({ worker, place }) => {
