@@ -43,3 +43,8 @@ export class BtgetError extends Error {
 export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);
 }
+
+/** The failure of what the user or an abort signal has ended. `cause`: the reason of the signal. */
+export function interrupted(cause?: unknown): BtgetError {
+  return new BtgetError('interrupted', 'interrupted before it was done', cause === undefined ? {} : { cause });
+}

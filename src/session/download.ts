@@ -1,7 +1,7 @@
 /** One torrent from its .torrent or its link to its files, for scripts: the promise around a session. */
 import { toHex } from '../base/bytes.js';
 import type { Millis, Task } from '../base/clock.js';
-import { BtgetError } from '../base/failure.js';
+import { interrupted } from '../base/failure.js';
 import { parseLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetainfo } from '../metainfo/parse-metainfo.js';
@@ -123,7 +123,7 @@ export async function download(
   const reading = { bind, caCertificates, proxy, httpProxies, userAgent, signal };
   const blocklist = all.blocklists.length === 0 ? null : await readBlocklist(all.blocklists, reading);
   const begin = await beginSource(source, all);
-  if (signal?.aborted === true) throw interrupted(signal);
+  if (signal?.aborted === true) throw interrupted(signal.reason);
   return new Promise((resolve, reject) => run(begin, { ...all, blocklist }, resolve, reject));
 }
 
@@ -185,7 +185,7 @@ function run(
   };
   const fail = (failure: unknown): void => end(() => reject(failure));
   const aborted = (): void => {
-    if (signal !== null) fail(interrupted(signal));
+    if (signal !== null) fail(interrupted(signal.reason));
   };
   // What the caller's own function throws is the caller's, and ends the download with it.
   const tell = <T>(listener: ((news: T) => void) | null, news: T): void => {
@@ -246,8 +246,4 @@ function run(
       if (outcome.ok) begin();
       else fail(outcome.failure);
     });
-}
-
-function interrupted(signal: AbortSignal): BtgetError {
-  return new BtgetError('interrupted', 'interrupted before it was done', { cause: signal.reason });
 }

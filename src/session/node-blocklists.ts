@@ -1,5 +1,5 @@
 /** Blocklists in files and behind URLs: read before anything is dialled, and again when the user asks for it. */
-import { BtgetError } from '../base/failure.js';
+import { BtgetError, interrupted } from '../base/failure.js';
 import { SecretUrl } from '../base/secret-url.js';
 import { DEFAULT_FETCH_OPTIONS, httpFetch } from '../discovery/http/http-fetch.js';
 import type { RangeTables } from '../net/address-ranges.js';
@@ -137,7 +137,7 @@ function inThread(inputs: readonly ListInput[], signal: AbortSignal | null): Pro
     const reading = readListsInThread(inputs, resolve, reject);
     onAbort(signal, () => {
       reading.cancel();
-      reject(interrupted(signal));
+      reject(interrupted(signal?.reason));
     });
   });
 }
@@ -160,7 +160,7 @@ function fetchList(list: string, blocklistOptions: BlocklistOptions): Promise<Li
     });
     onAbort(signal, () => {
       fetching.cancel();
-      reject(interrupted(signal));
+      reject(interrupted(signal?.reason));
     });
   });
 }
@@ -168,10 +168,6 @@ function fetchList(list: string, blocklistOptions: BlocklistOptions): Promise<Li
 function onAbort(signal: AbortSignal | null, aborted: () => void): void {
   if (signal?.aborted === true) aborted();
   else signal?.addEventListener('abort', aborted, { once: true });
-}
-
-function interrupted(signal: AbortSignal | null): BtgetError {
-  return new BtgetError('interrupted', 'interrupted before it was done', { cause: signal?.reason });
 }
 
 function unusable(list: string, why: string): BtgetError {

@@ -1,6 +1,6 @@
 /** The text that names a torrent: a path, a URL or a link. The bytes behind a path or a URL are read here. */
 import { stat } from 'node:fs/promises';
-import { BtgetError } from '../base/failure.js';
+import { BtgetError, interrupted } from '../base/failure.js';
 import { SecretUrl } from '../base/secret-url.js';
 import { readGivenFile } from '../base/system-given-file.js';
 import { DEFAULT_FETCH_OPTIONS, httpFetch } from '../discovery/http/http-fetch.js';
@@ -50,7 +50,7 @@ async function readPath(path: string, signal: AbortSignal | null): Promise<Buffe
     }
     return Buffer.concat(chunks, length);
   } catch (error) {
-    if (signal?.aborted === true) throw interrupted(signal);
+    if (signal?.aborted === true) throw interrupted(signal.reason);
     throw error instanceof BtgetError ? error : openFailure(path, error);
   }
 }
@@ -73,7 +73,7 @@ async function fetchSource(url: string, sourceOptions: SourceOptions) {
   return new Promise<Buffer | string>((resolve, reject) => {
     const aborted = (): void => {
       fetching.cancel();
-      reject(interrupted(signal));
+      reject(interrupted(signal?.reason));
     };
     const fetching = httpFetch(target, options, new NodeTimers(), (outcome) => {
       signal?.removeEventListener('abort', aborted);
@@ -88,8 +88,4 @@ async function fetchSource(url: string, sourceOptions: SourceOptions) {
     if (signal?.aborted === true) aborted();
     else signal?.addEventListener('abort', aborted, { once: true });
   });
-}
-
-function interrupted(signal: AbortSignal | null): BtgetError {
-  return new BtgetError('interrupted', 'interrupted before it was done', { cause: signal?.reason });
 }

@@ -1,7 +1,7 @@
 /** `btget create`: makes a .torrent of a file or folder. */
 import { basename, dirname, isAbsolute, relative, resolve } from 'node:path';
 import { toHex } from '../../base/bytes.js';
-import { BtgetError } from '../../base/failure.js';
+import { BtgetError, interrupted } from '../../base/failure.js';
 import type { FileDisk } from '../../disk/files/file-disk.js';
 import type { PieceHashesOutcome } from '../../disk/files/hash-pieces.js';
 import {
@@ -160,7 +160,7 @@ function hash(
       () => {
         hashing.cancel();
         disk.stopHashing();
-        end({ ok: false, failure: new BtgetError('interrupted', 'interrupted before it was done') });
+        end({ ok: false, failure: interrupted() });
       },
       () => 7,
     );

@@ -1,5 +1,5 @@
 /** `btget doctor`: says what works on this machine and in its network, what does not, and why. */
-import { BtgetError } from '../../base/failure.js';
+import { BtgetError, interrupted } from '../../base/failure.js';
 import { systemRandom } from '../../base/system-random.js';
 import { isLoopbackFence } from '../../discovery/http/http-destination.js';
 import type { Swarms } from '../../discovery/swarm-sources.js';
@@ -41,7 +41,7 @@ import { readWayOut } from '../way-out.js';
 import { defineCommand } from './command.js';
 import { readBlocklistOf, sourceReaders, userAgent } from './node-deps.js';
 
-const INTERRUPTED = exitCodeOf(new BtgetError('interrupted', 'interrupted before it was done'));
+const INTERRUPTED = exitCodeOf(interrupted());
 
 type DoctorValues = Values<typeof DOCTOR_OPTIONS>;
 

@@ -1,6 +1,6 @@
 /** What `cat` and `serve` share: it joins the source, the session, the messages and Ctrl-C into one run. */
 import { tmpdir } from 'node:os';
-import { BtgetError } from '../../base/failure.js';
+import { interrupted } from '../../base/failure.js';
 import type { ReadersOptions } from '../../torrent/reading/content-readers.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../torrent/torrent-options.js';
 import { exitCodeOf } from '../exit-code.js';
@@ -44,7 +44,6 @@ export async function runReading(
     { json: false, printPaths: false, print0: false, quiet, verbose, summaryInterval: 0 },
     io,
   );
-  const interrupted = new BtgetError('interrupted', 'interrupted before it was done');
   let run: ReadingRun | null = null;
   return untilRunEnds(
     {
@@ -91,9 +90,9 @@ export async function runReading(
         reading.start(source);
       },
       interrupt: (ended) => {
-        if (run !== null) run.end(plan.mayBeInterrupted ? null : interrupted);
+        if (run !== null) run.end(plan.mayBeInterrupted ? null : interrupted());
         // The source is still being fetched, and a fetch cannot be cancelled: the process must be ended.
-        else ended({ exitCode: exitCodeOf(interrupted), clean: false });
+        else ended({ exitCode: exitCodeOf(interrupted()), clean: false });
       },
       fail: (failure, ended) => {
         if (run !== null) {
@@ -104,7 +103,7 @@ export async function runReading(
         output.tell({ type: 'error', about: null, input: null, code, message });
         ended({ exitCode: exitCodeOf(failure), clean: false });
       },
-      exitCodeNow: () => run?.exitCode ?? exitCodeOf(interrupted),
+      exitCodeNow: () => run?.exitCode ?? exitCodeOf(interrupted()),
     },
     io,
     output,

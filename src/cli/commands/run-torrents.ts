@@ -1,5 +1,5 @@
 /** What `download` and `seed` share: it joins sources, session, outputs and Ctrl-C into one run. */
-import { BtgetError } from '../../base/failure.js';
+import { BtgetError, interrupted } from '../../base/failure.js';
 import type { ReadBlocklist } from '../../session/node-blocklists.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../torrent/torrent-options.js';
 import { exitCodeOf } from '../exit-code.js';
@@ -15,7 +15,7 @@ import { listSourcesWithin } from '../source/source-list.js';
 import { lookUpPeers, sessionOptionsOf } from './session-values.js';
 import { untilRunEnds } from './until-run-ends.js';
 
-const INTERRUPTED = exitCodeOf(new BtgetError('interrupted', 'interrupted before it was done'));
+const INTERRUPTED = exitCodeOf(interrupted());
 
 export interface RunDeps extends SourceReaders {
   readonly createSession: CreateSession;

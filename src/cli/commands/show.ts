@@ -1,7 +1,7 @@
 /** `btget show`: says what torrents hold, and can save the .torrent of a link. */
 import { isDeepStrictEqual } from 'node:util';
 import { toHex } from '../../base/bytes.js';
-import { BtgetError } from '../../base/failure.js';
+import { BtgetError, interrupted } from '../../base/failure.js';
 import { redactText } from '../../base/redaction.js';
 import { encodeTorrent } from '../../metainfo/create-metainfo.js';
 import { type DescribedSecrets, describe } from '../../metainfo/describe.js';
@@ -13,7 +13,7 @@ import { SHOW_OPTIONS, type Values } from '../options.js';
 import { jsonLine, printable } from '../output/escape.js';
 import { describeForPeople } from '../output/show-tree.js';
 import { canRedraw } from '../output/terminal.js';
-import { Deadline, interrupted, untilInterrupted } from '../run/deadline.js';
+import { Deadline, untilInterrupted } from '../run/deadline.js';
 import { type LoadedMagnet, loadSourceWithin, type SourceReaders } from '../source/load-source.js';
 import { listSourcesWithin } from '../source/source-list.js';
 import { shownSource } from '../source/source-text.js';

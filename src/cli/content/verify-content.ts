@@ -4,7 +4,7 @@
  * A .torrent has hashes of pieces and none of blocks, so a piece is the least that can be right or wrong. Where version
  * 2 has no piece layer of a file, only its root is known: the file is right or wrong as a whole.
  */
-import { BtgetError } from '../../base/failure.js';
+import { type BtgetError, interrupted } from '../../base/failure.js';
 import type { FileSurvey, Storage, SurveyOutcome, SymlinkPlace } from '../../disk/storage.js';
 import { isLayerOf } from '../../metainfo/layers.js';
 import { merkleRoot, NODE_LENGTH } from '../../metainfo/merkle.js';
@@ -144,7 +144,7 @@ export function verifyContent(
     go();
   };
   storage.survey(surveyed, (file, failure) => unreadable.set(file, failure.message));
-  return { stop: () => end({ ok: false, failure: new BtgetError('interrupted', 'interrupted before it was done') }) };
+  return { stop: () => end({ ok: false, failure: interrupted() }) };
 }
 
 /** The files whose piece layers a torrent of version 2 does not tell: their roots alone prove them. */

@@ -1,6 +1,6 @@
 /** When a command waits no longer: by `--timeout`, which counts from the start of the command, or by Ctrl-C. */
 import type { Millis, Timers } from '../../base/clock.js';
-import { BtgetError } from '../../base/failure.js';
+import { BtgetError, interrupted } from '../../base/failure.js';
 import { exitCodeOf } from '../exit-code.js';
 import { type CliIo, onInterrupt } from '../io.js';
 import { formatDuration } from '../output/format.js';
@@ -87,8 +87,4 @@ export async function untilInterrupted<T>(deadline: Deadline, io: CliIo, work: (
   } finally {
     forget();
   }
-}
-
-export function interrupted(): BtgetError {
-  return new BtgetError('interrupted', 'interrupted before it was done');
 }

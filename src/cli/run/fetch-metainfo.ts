@@ -1,7 +1,7 @@
 /** Fetches the metadata of a magnet link, and no content, in a session of its own. */
 
 import type { Millis, Task } from '../../base/clock.js';
-import { BtgetError } from '../../base/failure.js';
+import { BtgetError, interrupted } from '../../base/failure.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
 import { endWithin } from '../../session/end-within.js';
 import { optionsForLink } from '../../session/node-link-peers.js';
@@ -48,7 +48,6 @@ export function fetchMetainfo(
   const torrentOptions = optionsForLink(source.link, source.peers, options.torrent);
   const startedAt = timers.now();
   const tasks = new Set<Task>();
-  const interrupted = new BtgetError('interrupted', 'interrupted before it was done');
   return new Promise((resolve, reject) => {
     let torrent: CommandTorrent | undefined;
     let ended = false;
@@ -78,8 +77,8 @@ export function fetchMetainfo(
     };
     const forget = onInterrupt(
       io,
-      () => fail(interrupted),
-      () => exitCodeOf(interrupted),
+      () => fail(interrupted()),
+      () => exitCodeOf(interrupted()),
     );
     const session = createSession(options.session, fail, warned, (_code, message) => warned(message));
     const trackers = torrentOptions.useTorrentTrackers ? source.link.trackers : [];

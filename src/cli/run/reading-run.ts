@@ -1,7 +1,7 @@
 /** One run of `cat` or `serve`: a torrent of which only that is fetched which someone is about to read. */
 import { toHex } from '../../base/bytes.js';
 import type { Millis, Task, Timers } from '../../base/clock.js';
-import { BtgetError } from '../../base/failure.js';
+import { BtgetError, interrupted } from '../../base/failure.js';
 import type { TrackerAnswer } from '../../discovery/trackers/rerequester.js';
 import type { MagnetLink } from '../../metainfo/magnet.js';
 import type { Metainfo } from '../../metainfo/metainfo.js';
@@ -164,7 +164,7 @@ export class ReadingRun implements MagnetEvents {
 
   /** The exit code of a run that ends now. */
   get exitCode(): number {
-    if (!this.#stopping) return exitCodeOf(new BtgetError('interrupted', 'interrupted before it was done'));
+    if (!this.#stopping) return exitCodeOf(interrupted());
     return this.#failure === null ? 0 : exitCodeOf(this.#failure);
   }
 

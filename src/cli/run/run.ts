@@ -1,6 +1,6 @@
 /** One run of `download` or `seed`, from its first torrent to its summary. */
 import type { Millis, Task, Timers } from '../../base/clock.js';
-import { BtgetError } from '../../base/failure.js';
+import { BtgetError, interrupted } from '../../base/failure.js';
 import type { PortMapping } from '../../discovery/port-mapping/port-mapper.js';
 import type { PeerAddress } from '../../net/raw-server.js';
 import { endWithin } from '../../session/end-within.js';
@@ -137,13 +137,13 @@ export class Run implements JobOwner {
   interrupt(): void {
     if (this.#stopping) return;
     this.tell({ type: 'note', message: 'stopping; Ctrl-C again ends at once' });
-    const failure = new BtgetError('interrupted', 'interrupted before it was done');
+    const failure = interrupted();
     this.#endAll((job) => (this.mode === 'seed' && job.hasStarted ? null : failure));
   }
 
   /** The exit code for a process that ends now. */
   exitCodeNow(): number {
-    const undone = new BtgetError('interrupted', 'interrupted before it was done');
+    const undone = interrupted();
     return firstExitCode([
       this.#failure,
       ...this.#entries.map((entry) =>

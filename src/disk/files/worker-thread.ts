@@ -1,6 +1,6 @@
 /** One worker thread as the main thread sees it. */
 import { Worker } from 'node:worker_threads';
-import { BtgetError } from '../../base/failure.js';
+import { BtgetError, interrupted } from '../../base/failure.js';
 import { encodeFailure } from '../failure.js';
 import type { Told, Work, WorkAnswer, WorkKind, WorkRequest } from '../protocol.js';
 
@@ -122,7 +122,7 @@ export class WorkerThread {
     // It may still be loading its module, and fail at that. Nobody waits for it any more.
     thread.on('error', () => undefined);
     void thread.terminate();
-    this.#failDue(new BtgetError('interrupted', 'interrupted before it was done'));
+    this.#failDue(interrupted());
   }
 
   #listenTo(thread: Worker): Worker {
