@@ -134,7 +134,7 @@ export interface CommitProof {
   readonly root: Uint8Array | null;
   /** The leaves of that tree, padding included; 0 without a root. */
   readonly width: number;
-  /** Bytes at the begin of the piece that the tree covers. */
+  /** Bytes at the beginning of the piece that the tree covers. */
   readonly contentLength: number;
 }
 

@@ -281,8 +281,8 @@ export type CandidateHashOutcome =
 
 export type CopyOutcome =
   /**
-   * `copied`: bytes from the begin of the run. Fewer than asked for when the candidate gives no more. `isShared`: the
-   * file has all bytes of the candidate, and not the run alone.
+   * `copied`: bytes from the beginning of the run. Fewer than asked for when the candidate gives no more. `isShared`:
+   * the file has all bytes of the candidate, and not the run alone.
    */
   | { readonly ok: true; readonly copied: number; readonly isShared: boolean }
   | { readonly ok: false; readonly failure: BtgetError };

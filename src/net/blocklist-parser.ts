@@ -35,7 +35,7 @@ const FIRST_ALLOWED_LEVEL = 128;
 /** Parses any number of lists, one after the other, and merges their ranges. The bytes of a list may come in parts. */
 export class BlocklistParser {
   readonly #ranges = new RangeCollector();
-  /** The begin of a line whose end has not come yet. */
+  /** The beginning of a line whose end has not come yet. */
   readonly #held = new Uint8Array(MAX_LINE_LENGTH);
   #heldLength = 0;
   /** The line is too long, and its end has not come yet. */

@@ -15,7 +15,7 @@ import { parseIp } from './ip-address.js';
 const HALF_HOUR: Millis = 1_800_000;
 /** The first bytes of an address: those of its /48. */
 const SITE_BYTES = 6;
-/** We remember so many hosts of half an hour. Who comes after that is as alone as `hostKey` says. */
+/** We remember this many hosts of half an hour. A host that comes after these adds to no crowd. */
 const MAX_HOSTS = 100_000;
 
 export class HostCrowds {

@@ -118,7 +118,7 @@ async function* copied(parts: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
 
 const NOTHING = new Uint8Array(0);
 
-/** First the begin of the whole, four bytes or more if there are as many; then the same bytes again, and all others. */
+/** First the beginning, four bytes or more if there are as many; then the same bytes again, and all others. */
 async function* beginAgain(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let head: Uint8Array | null = null;
   let isTold = false;

@@ -36,7 +36,7 @@ export class NodeTimers implements Timers {
     };
   }
 
-  /** Keeps the process alive though no task waits, or no longer does so. */
+  /** While `holding`, the process stays alive even when no task waits. */
   hold(holding: boolean): void {
     this.#holding = holding;
     if (!this.#running) this.#arm();

@@ -51,11 +51,9 @@ export interface SessionDhtParts extends Pick<WorldParts, 'rawServer' | 'random'
 const FAMILIES: readonly IpFamily[] = [4, 6];
 /** A process that is killed loses at most what it has learned in this time. */
 const SAVE_EVERY: Millis = 5 * 60_000;
-/**
- * Limits for the nodes that one torrent names, and for the look-ups at a time: the maker of a torrent chooses the
- * names.
- */
+/** The most nodes of one torrent that we ask: the maker of the torrent chooses their names. */
 const MAX_NAMED_NODES = 16;
+/** The most names that are looked up at a time. */
 const MAX_LOOKUPS = 64;
 /**
  * A torrent without a peer looks again after this long. The wait doubles each time, up to the usual announce interval.

@@ -22,7 +22,7 @@ export interface TrackerOptions {
   readonly maxPeersPerTorrent: number;
   /** The most peers that one host may have in one torrent: many homes may share an address. */
   readonly maxPeersOfHost: number;
-  /** So many hosts of a /48 of IPv6 count one by one, as in HostCrowds. */
+  /** This many hosts of a /48 of IPv6 count one by one, as in HostCrowds. */
   readonly maxHostsOfSite: number;
   /** The most peers of all torrents together. */
   readonly maxPeers: number;

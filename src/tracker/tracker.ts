@@ -238,8 +238,9 @@ export class Tracker {
   }
 
   /**
-   * A client that was killed and started again has a new peer id, and what it was before is no peer any more. Ports of
-   * other services are said by clients that nobody can dial, of which one host may have several.
+   * Forgets what a client was before it was killed and started again under a new peer id: a peer of the same host at
+   * the same port. One host may have several clients that nobody can dial, and these may all name the port of another
+   * service, so such a port tells nothing.
    */
   #forgetFormer(torrent: TorrentPeers, peer: TrackedPeer): void {
     if (isServicePort(peer.port)) return;

@@ -90,7 +90,7 @@ function code(completed: Completed): string {
   return typeof completed === 'string' ? `@${completed}` : completed.join(' ');
 }
 
-/** A line of \`case\` for each kind of value, with all the patterns that mean it. */
+/** A line of `case` for each kind of value, with all the patterns that mean it. */
 function grouped(values: readonly (readonly [readonly string[], Completed])[]): readonly string[] {
   const patterns = new Map<string, string[]>();
   for (const [names, value] of values) patterns.set(code(value), [...(patterns.get(code(value)) ?? []), ...names]);

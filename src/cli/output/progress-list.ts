@@ -115,7 +115,7 @@ function totalRow(going: readonly TorrentStatus[], gone: readonly TorrentStatus[
   };
 }
 
-/** Until the last of them is done; null when one of them does not know. A seed without a goal ends never. */
+/** Until the last of them is done; null when one of them does not know. A seed without a goal never ends. */
 function totalLeft(going: readonly TorrentStatus[]): number | null {
   const seeding = going.every(({ state }) => state === 'seeding');
   const lefts = going

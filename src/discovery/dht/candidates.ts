@@ -148,7 +148,7 @@ export class Candidates {
 
   /**
    * The nodes to write to: the eight closest nodes that gave a token, and the eight closest of those whose address
-   * allows their id. Other nodes that look for our entry may know only one of these two groups.
+   * allows their id. Other nodes that look for what we write may know only one of these two groups.
    */
   writable(): Candidate[] {
     const withToken = this.#sorted.filter(({ state, token }) => state === 'answered' && token !== null);

@@ -27,8 +27,9 @@ export interface HttpConnection {
   drop(): void;
 }
 
-/** So many connections rest for one server, and for all of them. */
+/** The most connections that rest for one server at one address. */
 const MAX_RESTING_AT_PLACE = 8;
+/** The most that rest for all servers together. */
 const MAX_RESTING = 64;
 
 /** Connections that are kept for the next request to the same server at the same address. */

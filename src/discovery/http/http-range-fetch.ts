@@ -75,7 +75,7 @@ interface Place {
   readonly redirect: Redirect | null;
 }
 
-/** So many files are remembered with the place where redirects led. */
+/** For this many files we remember where their redirects led. */
 const MAX_PLACES = 10_000;
 
 /**

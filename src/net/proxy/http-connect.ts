@@ -32,12 +32,12 @@ const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 /**
- * Reads one answer from a stream. It looks at each byte once and keeps no more than the begin of the first line: the
- * status is all that counts. Interim answers are passed over (RFC 9110: "A client MUST be able to parse one or more 1xx
+ * Reads one answer from a stream. It looks at each byte once and keeps only the beginning of the first line: the status
+ * is all that counts. Interim answers are passed over (RFC 9110: "A client MUST be able to parse one or more 1xx
  * responses received prior to a final response").
  */
 export class ConnectAnswerReader {
-  /** The begin of the first line of the head, and how many bytes of the head have come. */
+  /** The beginning of the first line of the head, and how many bytes of the head have come. */
   #begin = '';
   #headLength = 0;
   #length = 0;

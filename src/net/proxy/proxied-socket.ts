@@ -31,7 +31,7 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
   /** Null when the proxy has connected. */
   #handshake: ProxyHandshake | null;
   #search: { cancel(): void } | null = null;
-  /** What was written too early. */
+  /** What was written before the proxy had connected. */
   #early: Buffer[] = [];
   /** What came with the proxy's answer. The socket to the proxy is paused until it has been delivered. */
   #rest: Buffer = NOTHING;
@@ -41,7 +41,7 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
   #isEnding = false;
   #isClosed = false;
   readonly #begun: Millis;
-  /** Runs when the proxy has not shown in time that it is there; null once it has, or nobody waits any more. */
+  /** Runs when the proxy has not shown in time that it is there. Null once it has, and when nobody waits for it. */
   #limit: Task | null = null;
 
   constructor(loop: RawServer, proxy: ProxyAccess, remote: PeerAddress, handler: SocketHandler) {

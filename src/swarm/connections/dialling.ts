@@ -60,7 +60,7 @@ export interface DiallingOwner {
   readonly begin: (address: PeerAddress, open: OpenSocket) => Connection;
   /** The oldest dial without a finished handshake that began no later than `latest`. */
   readonly unfinishedDial: (latest: Millis) => Connection | undefined;
-  /** Those above, who hear what is said over a connection. */
+  /** The side above, which hears what is said over a connection. */
   readonly events: () => PeerEvents;
 }
 
@@ -178,7 +178,7 @@ export class Dialling implements Dialler, HostDialler {
     this.#dials.completed(connection);
   }
 
-  /** Must be called while those above still know the connection. `refill` must follow. */
+  /** Must be called while the side above still knows the connection. `refill` must follow. */
   ended(connection: Connection, ending: Ending): void {
     this.gotThrough(connection);
     this.#isAnswered(connection);
@@ -186,7 +186,7 @@ export class Dialling implements Dialler, HostDialler {
     if (!this.#closed) this.#redialling.ended(connection, ending, this.#now(), this.#owner.events());
   }
 
-  /** A dial has ended before those above heard of it. */
+  /** A dial has ended before the side above heard of it. */
   wasInVain(ending: Ending): void {
     this.#reach.failed(ending);
   }

@@ -14,7 +14,7 @@ export interface EncoderOptions {
    * address. We may always dial a quarter of this number there, however many peers come from there.
    */
   readonly maxPerHost: number;
-  /** So many hosts of a /48 of IPv6 count one by one when they come from outside, as in HostCrowds. */
+  /** This many hosts of a /48 of IPv6 count one by one when they come from outside, as in HostCrowds. */
   readonly maxHostsOfSite: number;
   /** The most addresses that we keep for later, because the table is full or because their last attempt failed. */
   readonly maxSpares: number;

@@ -40,7 +40,7 @@ export interface PeerConnection {
    * have had their turn. `idle` work was for nothing: when the peer goes on with it, we part from the peer.
    */
   charge(work: number, idle: boolean): void;
-  /** So many bytes of wanted blocks have gone over the connection. They pay for idle work to come. */
+  /** `length` bytes of wanted blocks have gone over the connection. They pay for idle work to come. */
   earn(length: number): void;
   /** Ends the connection, for a fault of the peer or for another reason of `Refusal`. */
   refuse(reason: Refusal): void;

@@ -9,9 +9,9 @@ export interface HashPeerOptions {
   readonly patience: Millis;
   /** What a peer owes for longer than this no longer counts against it; it may still come. */
   readonly answerTime: Millis;
-  /** How long a peer is left alone that rejected a request or let it wait. The time doubles each time … */
+  /** How long a peer is left alone that rejected a request or let it wait. The time doubles each time. */
   readonly firstPause: Millis;
-  /** … up to this. */
+  /** The longest time for which a peer is left alone. */
   readonly maxPause: Millis;
   /** A peer that rejected a range is not asked for it again for this long. */
   readonly rejectTime: Millis;

@@ -10,9 +10,12 @@ import { KnownHashes, type KnownHashesParts, MAX_SERVED } from './known-hashes.j
 export interface HashSharingOptions extends HashUploadOptions {
   /** Nobody asks for more hashes than this at once: libtorrent answers no more. */
   readonly maxAsked: number;
-  /** One peer needs no more over one connection than this many hashes for each piece … */
+  /**
+   * One peer needs no more over one connection than this many hashes for each piece, and `spare` besides. What it asks
+   * for beyond that is work of no use.
+   */
   readonly copies: number;
-  /** … and this many besides. What it asks for beyond that is work of no use. */
+  /** How many hashes a peer may ask for besides. See `copies`. */
   readonly spare: number;
 }
 

@@ -1,11 +1,11 @@
 import type { Millis, Timers } from '../../base/clock.js';
 
-/** After a piece was hashed we rest for this many times as long … */
+/** After a piece was hashed we rest for this many times as long as that took. */
 const REST = 3;
-/** … and no longer than this. A disk that was slow once does not keep peers waiting for ever. */
+/** We rest no longer than this, so that a disk that was slow once does not keep peers waiting for long. */
 const MAX_REST: Millis = 2_000;
 
-/** So many pieces of one host wait at the most. Its connections may have ended since they asked. */
+/** The most pieces of one host that wait. Its connections may have ended since they asked. */
 const MAX_WAITING = 64;
 
 /** Begins to hash a piece, and says when it has ended. */

@@ -7,7 +7,7 @@ import type { KnownHashes, KnownRange } from './known-hashes.js';
 export interface HashUploadOptions {
   /** How many requests of one peer may wait. libtorrent asks for two at once. */
   readonly maxQueued: number;
-  /** So many bytes may wait in the socket before the next answer is made. */
+  /** While more bytes than this wait in the socket, no answer is made. */
   readonly maxUnsent: number;
 }
 

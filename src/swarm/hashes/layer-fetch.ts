@@ -11,13 +11,13 @@ import type { HashFetch, HashQuestion, MayHave } from './hash-fetch.js';
 import { keepHashes, MAX_RANGE } from './leaf-fetch.js';
 
 export interface LayerFetchOptions {
-  /** So many ranges are asked for at once. It is twice what fifty peers owe. */
+  /** How many ranges are asked for at once. It is twice what fifty peers owe. */
   readonly window: number;
-  /** When nothing has come for so long, and peers were asked in vain, the owner is told. */
+  /** When nothing has come for this long, and peers were asked in vain, the owner is told. */
   readonly patience: Millis;
-  /** So long we wait after a range that nobody gives before we ask anew. */
+  /** How long we wait before we ask again for a range that nobody gave. */
   readonly retryAfter: Millis;
-  /** When nobody proves a range, a layer of up to so many hashes is asked for as a whole, which proves itself. */
+  /** When nobody proves a range, a layer of up to this many hashes is asked for as a whole, which proves itself. */
   readonly maxWhole: number;
 }
 

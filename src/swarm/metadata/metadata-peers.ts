@@ -23,9 +23,9 @@ import { priceOf } from '../price.js';
 import { MetadataPeer, type MetadataPeerOptions } from './metadata-peer.js';
 
 export interface MetadataPeersOptions extends MetadataPeerOptions {
-  /** A peer may lose its place to another one when it has been connected for at least this long … */
+  /** A peer that has been connected for less time than this does not lose its place to another one. */
   readonly patience: Millis;
-  /** … and its outlook is longer than this. */
+  /** A peer whose outlook is no longer than this does not lose its place either. */
   readonly maxOutlook: Millis;
 }
 

@@ -1,24 +1,26 @@
 /**
- * Who of the peers that claim one size may send a whole of its own, when what they sent together was wrong.
+ * Decides which of the peers that claim one size may send a whole of its own, when what they sent together was wrong.
  *
- * - Every host has a first turn before any has a second, so that a crowd at few addresses keeps nobody waiting. Of
- *   equals chance decides: liars may have come first.
- * - Few peers begin, and more join them soon. But when new bytes come as fast as they can, one peer more only makes the
- *   others slower, and no liar would be done, and found, before all are. Then as many go on as could each be done.
+ * - Every host has a first turn before any has a second, so that a crowd at few addresses keeps nobody waiting. Chance
+ *   decides between equals, because liars may have come first.
+ * - Few peers have a turn at first, and their number doubles again and again. But when bytes come as fast as the line
+ *   allows, one more peer only makes the others slower, and a liar is found only when its whole is here. Then the
+ *   number waits until as many bytes have come as these peers have to send.
  */
 import type { Millis } from '../../base/clock.js';
 import { type Random, shuffle } from '../../base/random.js';
 
 export interface MetadataTurnsOptions {
-  /** So many peers at once send a whole of their own at first. */
+  /** How many peers at once send a whole of their own at first. */
   readonly firstTurns: number;
-  /** Twice as many after each such time … */
+  /** Their number doubles after this time, unless `richTime` says otherwise. */
   readonly turnsDouble: Millis;
   /**
-   * … but while as many bytes as a whole has come in `richTime`, and not many more than before the last doubling: when
-   * as many bytes have come as the peers have to send, and after `richTurnsDouble` at the latest.
+   * When a whole comes in this time, and the last doubling has brought little more, more peers bring nothing. Then the
+   * number doubles only when as many bytes have come as these peers have to send.
    */
   readonly richTime: Millis;
+  /** The number doubles after this time at the latest. */
   readonly richTurnsDouble: Millis;
 }
 
@@ -29,7 +31,7 @@ export interface TurnTaker {
   mayBeAsked(now: Millis): boolean;
 }
 
-/** More peers bring more, when they bring so many times what came before. */
+/** A doubling has brought more when the rate is at least this many times the rate before it. */
 const GROWTH = 1.25;
 
 export class MetadataTurns {
@@ -39,10 +41,11 @@ export class MetadataTurns {
   /** How many turns were given to each peer that is here, and to each host. */
   readonly #ofPeer = new WeakMap<TurnTaker, number>();
   readonly #ofHost = new Map<string, number>();
+  /** How many peers may have a turn at once. */
   #most: number;
-  /** Since when there are so many. */
+  /** When that number last changed. */
   #since: Millis;
-  /** The bytes that have come since then. */
+  /** The bytes of use that have come since then. */
   #length = 0;
   /** Bytes a millisecond before that. */
   #rateBefore = 0;
@@ -56,12 +59,12 @@ export class MetadataTurns {
     this.#since = now;
   }
 
-  /** So many bytes of use have come. */
+  /** `length` bytes of use have come. */
   came(length: number): void {
     this.#length += length;
   }
 
-  /** Sets `hasTurn` of those of `takers` who get a turn now. */
+  /** Sets `hasTurn` of each of `takers` that gets a turn now. */
   give(takers: Iterable<TurnTaker>, now: Millis): void {
     this.#grow(now);
     let free = this.#most;

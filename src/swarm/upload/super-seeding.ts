@@ -12,11 +12,11 @@ import { type ShownPeer, ShownPieces, type ShownPiecesOptions } from './shown-pi
 export interface SuperSeedingOptions extends ShownPiecesOptions {
   /** How long after its last byte a piece counts as got by the peer to which we sent it. */
   readonly settleTime: Millis;
-  /** When nothing moves for this long, peers are shown pieces too that others have … */
+  /** When nothing moves for this long, peers are also shown pieces that others have, or that `proofTime` frees. */
   readonly restTime: Millis;
   /**
-   * … and those that went to one peer this long ago and that no other peer has got. When the peer has left since, they
-   * are shown to others after this time in any case.
+   * When nothing moves, a piece that went to one peer this long ago, and that no other peer has got, is shown to
+   * others. When that peer has left, the piece is shown to others after this time in any case.
    */
   readonly proofTime: Millis;
   /**

@@ -27,15 +27,13 @@ export interface UploadOptions {
    * only a few dozen bytes of memory; the blocks that are read have their own bound (SendMemory).
    */
   readonly maxQueued: number;
-  /**
-   * How many bytes one read and one send hold, and how many may wait in the socket before the next read: the least …
-   */
+  /** The least bytes that one read and one send hold, and that may wait in the socket before the next read. */
   readonly minBatch: number;
-  /** … and the most. */
+  /** The most bytes that one read and one send hold, and that may wait in the socket before the next read. */
   readonly maxBatch: number;
   /**
-   * Between those two, a batch holds what the peer takes in this time. It is short, so that a choke or a cancel still
-   * has an effect.
+   * Between `minBatch` and `maxBatch`, a batch holds what the peer takes in this time. It is short, so that a choke or
+   * a cancel still has an effect.
    */
   readonly batchTime: Millis;
   /**
@@ -45,9 +43,12 @@ export interface UploadOptions {
   readonly patience: Millis;
   /** Bytes a second. A peer that takes less in its turn, though it could have more, makes little use of the turn. */
   readonly leastUse: number;
-  /** The most that one peer needs over one connection: this many copies of the torrent, because its disk may fail … */
+  /**
+   * The most that one peer needs over one connection: this many copies of the torrent, because its disk may fail, and
+   * `maxSpare` more. A request beyond that costs as much as a repeated one.
+   */
   readonly maxCopies: number;
-  /** … and this many bytes more. A request beyond that costs as much as a repeated one. */
+  /** Bytes that a peer may need besides. See `maxCopies`. */
   readonly maxSpare: number;
   /** How rates are measured. */
   readonly measure: MeasureOptions;

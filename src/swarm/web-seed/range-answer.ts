@@ -30,7 +30,7 @@ interface AskedRange {
   readonly length: number;
 }
 
-/** So many bytes, or such a share of the file, may be read for nothing when a server ignores the range. */
+/** When a server ignores the range, we read up to this many bytes for nothing, or up to `CHEAP_SHARE` of the file. */
 const CHEAP_LENGTH = 1024 * 1024;
 const CHEAP_SHARE = 0.1;
 /** The longest wait that a server may ask for. */

@@ -34,15 +34,15 @@ export interface RunOwner {
 const RETRY_DELAY: Millis = 1_000;
 const MAX_RETRIES = 3;
 /**
- * An answer that brought so many bytes has not failed, however it ended, and the rest is asked for at once. So before
- * each request that does not wait a block has come.
+ * An answer that brought this many bytes has not failed, however it ended, and the rest is asked for at once. It is a
+ * block, so a server that cuts each answer short costs no more requests than the run has blocks.
  */
 const FAIR_LENGTH = BLOCK_LENGTH;
 /** An answer of the whole file must bring more, and the rest waits: we read again each time what we have. */
 const FAIR_LENGTH_OF_WHOLE = 1024 * 1024;
-/** What comes sooner than this is left to the run, whoever has nothing to do. */
+/** What comes sooner than this stays with the run, even when a peer or another seed has nothing to do. */
 const SOON: Millis = 500;
-/** Over this time the rate of a run is the mean: long enough for a pause of the server, and short for its end. */
+/** The rate of a run is the mean over this time: a short pause of the server does not change it much, its end does. */
 const RATE_PERIOD: Millis = 5_000;
 
 interface PieceSet {
@@ -59,8 +59,9 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
   readonly sender: WebSeed;
   /** Bytes of useful blocks that came. */
   total = 0;
-  /** How long it has waited for heads, and when it began. */
+  /** How long it has waited for heads. */
   waited: Millis = 0;
+  /** When it began. */
   readonly begunAt: Millis;
   /** Bytes of all kinds that came. Its clock stands still while we hold the server back. */
   readonly #measure = new Measure({ period: RATE_PERIOD, headStart: 0 }, 0);
@@ -71,8 +72,9 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
   readonly #assembler: BlockAssembler;
   readonly #ranges: FileRange[];
   #range: FileRange | null = null;
-  /** Where in the file the next byte lies that is taken, once `#skip` bytes were dropped. */
+  /** Offset in the file of the next byte that we take. */
   #position = 0;
+  /** How many bytes of the answer we drop before that. */
   #skip = 0;
   /** Where in the file the answer says that it ends: behind its last byte. */
   #answerEnd = 0;

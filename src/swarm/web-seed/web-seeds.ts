@@ -41,14 +41,15 @@ export const NO_WEB_SEEDS: WebSeedsStatus = { known: 0, inUse: 0, received: 0, f
 export interface WebSeedsOptions {
   /** How many seeds are asked at the same time. */
   readonly maxActive: number;
-  /** The least and the greatest length of a run, in bytes; a piece may be longer. */
+  /** The least length of a run, in bytes. */
   readonly minRun: number;
+  /** The greatest length of a run, in bytes; one piece may be longer. */
   readonly maxRun: number;
   /** A run is as long as what the seed sends in this time. */
   readonly runTime: Millis;
-  /** A seed gets a second run when it is at least this fast (bytes a second), */
+  /** A seed gets a second run when it is at least this fast, in bytes a second. */
   readonly fastRate: number;
-  /** or when it makes us wait for more than this share of the time. */
+  /** A seed also gets a second run when it makes us wait for more than this share of the time, 0 to 1. */
   readonly waitShare: number;
   /** A run is not judged by what other seeds could do before it has had this time. */
   readonly patience: Millis;

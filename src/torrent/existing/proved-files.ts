@@ -8,7 +8,7 @@ import {
 } from '../../metainfo/piece-layout.js';
 import { sumOf, type UnfinishedPieces } from '../../resume/journal-format.js';
 
-/** So many bytes of a file must be those that we wrote. Fewer may be the same by chance. */
+/** This many bytes of a file must be those that we wrote. Fewer may be the same by chance. */
 const PROOF_LENGTH = 64;
 
 /**

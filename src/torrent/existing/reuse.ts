@@ -42,7 +42,7 @@ export const NAMED_LIMITS: ReuseLimits = { maxDepth: 32, maxNames: 500_000, maxT
 /** For the download folder, where nobody asked for a search: it must not be felt. */
 export const HERE_LIMITS: ReuseLimits = { maxDepth: 6, maxNames: 20_000, maxTime: 2000, maxHashed: 2 ** 28 };
 
-/** So many candidates are looked at for a file of version 1, each with a hash of its own. */
+/** The most candidates that are looked at for a file of version 1: each costs a hash of its own. */
 const CANDIDATES_OF_V1 = 1000;
 /** How many pieces of a candidate are given to the disk at once. */
 const AT_ONCE = 64;
@@ -332,7 +332,7 @@ export class Reuse {
     });
   }
 
-  /** Of pieces that several files share some are right now, when all these files were taken. */
+  /** Hashes the pieces that several files share. Such a piece may be right now, when all its files were taken. */
   #checkShared(): void {
     const { content, layout } = this.#parts;
     const pieces = [...this.#shared].filter((piece) => content.hasPiece(piece) && !this.#verified.has(piece));

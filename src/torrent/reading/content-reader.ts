@@ -2,7 +2,7 @@ import type { BtgetError } from '../../base/failure.js';
 import type { ByteRun } from '../../metainfo/padding.js';
 
 export type ReadOutcome =
-  /** So many bytes were read; 0 at the end of what the reader reads. */
+  /** How many bytes were read; 0 at the end of what the reader reads. */
   { readonly ok: true; readonly length: number } | { readonly ok: false; readonly failure: BtgetError };
 
 /** What a reader needs of its owner. */
@@ -63,9 +63,9 @@ export class ContentReader {
   }
 
   /**
-   * Reads the next bytes into the begin of `into`, as many as are here, at least one. Answers once, later, unless the
-   * reader is closed. One read at a time. The caller must not touch `into` before the answer. `into` holds a byte or
-   * more.
+   * Reads the next bytes into `into`, from its first byte on: as many as are here, at least one. Answers once, later,
+   * unless the reader is closed. One read at a time. The caller must not touch `into` before the answer. `into` holds a
+   * byte or more.
    */
   read(into: Buffer, answered: (outcome: ReadOutcome) => void): void {
     if (this.#wait !== null) throw new Error('a reader reads one thing at a time');

@@ -18,7 +18,7 @@ export interface ReadersOptions {
   readonly kept: number;
 }
 
-/** Bytes that are fetched at once at the begin of a reader, and at the end of a file whose ends are wanted. */
+/** Bytes that are fetched at once where a reader begins, and at the end of a file whose ends are wanted. */
 export const END_LENGTH = 4 * 1024 * 1024;
 
 /** The window of a reader grows by so many bytes for each byte that it reads: one that only looks costs little. */

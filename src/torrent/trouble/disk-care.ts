@@ -27,7 +27,7 @@ export class DiskCare {
   readonly #parts: DiskCareParts;
   readonly #pause: DiskPause;
   readonly #lost: LostFiles;
-  /** The torrent waits for no disk, but until we know what is left of lost files. */
+  /** The torrent waits until we know what is left of lost files, and not until the disk works. */
   #isLookingAtFiles = false;
 
   constructor(parts: DiskCareParts) {

@@ -15,7 +15,7 @@ import { ExistingData, type ExistingDataFound, type ExistingDataParts } from '..
 
 /** How often we look whether the disk still finishes files. */
 const PATIENCE: Millis = 100;
-/** So many files are released at once. */
+/** How many files are released at once. */
 const RELEASED_AT_ONCE = 256;
 
 export interface LostFilesParts extends Omit<ExistingDataParts, 'resume' | 'prepares' | 'checking' | 'pieceFound'> {

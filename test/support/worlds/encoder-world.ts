@@ -60,7 +60,7 @@ export interface ClientOptions {
   readonly merits: (connection: PeerConnection) => Partial<Merits>;
   /** How well a peer suits this client; all alike when absent. */
   readonly rank: (address: PeerAddress) => number;
-  /** Whom those above would give up; nobody when absent. */
+  /** Which peer the side above would give up; none when absent. */
   readonly leastUseful: (side: Side) => PeerConnection | undefined;
   /** Who gives its place to a newcomer; nobody when absent. */
   readonly placeFor: (newcomer: Newcomer) => PeerConnection | undefined;
@@ -68,7 +68,7 @@ export interface ClientOptions {
   readonly gotException: (error: unknown) => void;
 }
 
-/** An Encoder behind a port, and everything that it says to those above it, in one log. */
+/** An Encoder behind a port, and everything that it tells the side above, in one log. */
 export class Client implements PeerEvents {
   readonly encoder: Encoder;
   readonly listener: PortListener;
@@ -151,7 +151,7 @@ export class Client implements PeerEvents {
   }
 
   connectionFlushed(): void {
-    // Counting flushes is the business of those above.
+    // Flushes matter only to the side above.
   }
 
   listeningPort(connection: PeerConnection): number | null {
