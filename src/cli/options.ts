@@ -505,7 +505,7 @@ export const DOCTOR_OPTIONS = {
   json: OPTIONS.json,
 } as const;
 
-/** Of every command that has options in the configuration. */
+/** Options of every command whose options may stand in the configuration. */
 export const CONFIG_OPTIONS = {
   config: value<string | null>(
     'Configuration',

@@ -87,7 +87,7 @@ export class ContentMap {
     this.#survey = hasBorderFile || this.#selected !== null ? survey : null;
   }
 
-  /** Of these files the ones under the final names count, and not the parts that were surveyed. */
+  /** For each of these files, what has its final name counts, and not the part that was surveyed. */
   passOver(files: readonly number[]): void {
     for (const file of files) this.#passedOver.add(file);
   }
@@ -112,7 +112,7 @@ export class ContentMap {
     return this.#place(begin, length, () => rule);
   }
 
-  /** Where a run is written. Of a piece at a border, the bytes of selected files go aside too. */
+  /** Where a run is written. A piece at a border goes aside as a whole, its bytes of selected files too. */
   writeSegments(begin: number, length: number): WriteSegment[] {
     const writes: WriteSegment[] = [];
     let from = 0;

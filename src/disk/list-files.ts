@@ -180,7 +180,7 @@ class Lister {
   readonly #globs: readonly Exclusion[];
   /** The folders that are not looked into. */
   readonly #passedBy: Folder[] = [];
-  /** With what globs may begin: paths of the folder in which the paths of the torrent begin. */
+  /** The folder in which the torrent's paths begin, by each of its paths: a glob may begin with one of these. */
   #tops: Folder['tops'] = [];
   readonly #files: ListedFile[] = [];
   readonly #leftOut: string[] = [];
@@ -243,7 +243,7 @@ class Lister {
   async listing(place: string): Promise<Gathered> {
     await this.#lookIntoPassedBy();
     const unused = this.#globs.flatMap(({ isUsed, pattern }) => (isUsed ? [] : [pattern]));
-    // Who names one file, and does not mean it, would publish it.
+    // A user who misspells the one file to leave out would publish that file.
     const missed = unused.find((pattern) => pattern.includes('/') && !/[*?[{]/.test(pattern));
     if (missed !== undefined) throw new BtgetError('usage', `--exclude: no file of ${place} matches ${missed}`);
     if (this.#files.length > 0) return { files: inTorrentOrder(this.#files), leftOut: this.#leftOut, unused };

@@ -250,9 +250,9 @@ export interface CandidateSearch {
   readonly lengths: Float64Array;
   /** Folders that lie deeper are left out. */
   readonly maxDepth: number;
-  /** The search pauses after a folder with which so many names were seen, or more. */
+  /** The search pauses after the folder with which it has seen this many names. */
   readonly pauseAfter: number;
-  /** Of one folder at most so many names are seen. */
+  /** At most this many names of one folder are seen. */
   readonly maxNames: number;
 }
 

@@ -7,7 +7,7 @@ import type { TorrentFile } from './metainfo.js';
 export interface PackedFiles {
   readonly begins: Float64Array;
   readonly lengths: Float64Array;
-  /** Of `FLAG`. */
+  /** Bits of `FLAG`, for each file. */
   readonly flags: Uint8Array;
   /** A path for each file. Neither `/` nor NUL stands in an element: they end elements and paths. */
   readonly paths: string;

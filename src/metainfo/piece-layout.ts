@@ -136,8 +136,9 @@ export class PieceLayout {
   }
 
   /**
-   * Whether we know what the bytes of the piece must give. Of a file whose piece layer is not known we do not, also in
-   * a hybrid: what SHA-1 alone proves may be wrong to peers of version 2. Such a piece is never checked or asked for.
+   * Whether we know what the bytes of the piece must give. We do not when the piece layer of its file is not known. A
+   * hybrid is no exception: what SHA-1 alone proves may be wrong to peers of version 2. Such a piece is never checked
+   * and never asked for.
    */
   isProvable(piece: PieceIndex): boolean {
     return this.#withoutLayer.size === 0 || !this.#withoutLayer.has(this.#fileOf?.[piece] ?? -1);

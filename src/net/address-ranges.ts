@@ -13,7 +13,7 @@ export interface RangeTables {
   /** The first addresses of the IPv4 ranges, and the last ones. */
   readonly firsts: Uint32Array<ArrayBuffer>;
   readonly lasts: Uint32Array<ArrayBuffer>;
-  /** Of each IPv6 range eight words: four of its first address, four of its last one. */
+  /** Eight words for each IPv6 range: four of its first address, four of its last one. */
   readonly ipv6: Uint32Array<ArrayBuffer>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The gate between all that meets peers and the loop: no byte goes to a listed address, and none from it is read. Who
- * opens sockets through the gate need not know of the list. Streams that are open pass it only once.
+ * The gate between all that meets peers and the loop: no byte goes to a listed address, and none from it is read. Code
+ * that opens sockets through the gate need not know of the list. A stream passes the gate only once, when it opens.
  */
 import type { Millis } from '../base/clock.js';
 import type { Blocklist } from './blocklist.js';

@@ -70,7 +70,7 @@ export type Sums = ReadonlyMap<number, number>;
 export type UnfinishedPieces = ReadonlyMap<PieceIndex, Sums>;
 
 /**
- * The sum by which we recognize a block of an unfinished piece: the first 48 bits of its SHA-1. Only the whole piece
+ * The sum by which we recognise a block of an unfinished piece: the first 48 bits of its SHA-1. Only the whole piece
  * can show that a block is right, but the sum shows that the block is the one that was written.
  */
 export function sumOf(block: Uint8Array): number {

@@ -29,7 +29,7 @@ export interface MagnetEvents extends TorrentEvents {
   /**
    * The metadata is known, with the piece layers of version 2 of the wanted files. Those of others may be in
    * `missingLayers`, and of a seed those of wanted files that it cannot prove. From here on the events are those of any
-   * torrent. Of a hybrid whose layers nobody gives, `pieceRoots` is null.
+   * torrent. `pieceRoots` is null for a hybrid whose layers nobody gives.
    */
   gotMetadata(metainfo: Metainfo): void;
 }

@@ -191,9 +191,8 @@ export class Session {
   /**
    * Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. When its .torrent does not
    * tell all piece layers of version 2, those of wanted files are made of the data or fetched first, as the metadata of
-   * a link is.
-   * Throws a 'usage' failure when the torrent has none of the selected files, and 'target-busy' when the session has
-   * this torrent already.
+   * a link is. Throws a 'usage' failure when the torrent has none of the selected files, and 'target-busy' when the
+   * session has this torrent already.
    */
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: AddedEvents): AddedTorrent {
     const subject = { ...metainfo, hashes: wireHashes(metainfo) };
@@ -228,8 +227,8 @@ export class Session {
 
   /**
    * Looks for the peers of a torrent, and wants no content of them. Nobody hears of us in the DHT, which has no
-   * good-bye; trackers do, until `stop`. Of a private torrent the trackers alone name peers, as far as we know that it
-   * is private. Throws 'target-busy' when the session has this torrent already.
+   * good-bye; trackers do, until `stop`. Once we know that the torrent is private, only its trackers name peers. Throws
+   * 'target-busy' when the session has this torrent already.
    */
   findPeers(source: Metainfo | MagnetLink, options: TorrentOptions, events: MetadataEvents): MetadataTorrent {
     const known = 'files' in source ? source : null;

@@ -40,9 +40,9 @@ import type { HandoverTarget, MetadataHandover, TorrentParts } from './torrent-p
 /** What happens to a torrent in its first life. */
 export interface MetadataEvents {
   /**
-   * The metadata is here, and its hash is right, and no layer is missing that is needed. Of a hybrid whose
-   * layers nobody gives, `pieceRoots` is null. The listener must then call `handOver` or `stop`, now or later; `ask`
-   * asks for more layers before.
+   * The metadata is here, and its hash is right, and no layer is missing that is needed. `pieceRoots` is null for a
+   * hybrid whose layers nobody gives. The listener must then call `handOver` or `stop`, now or later. Before that it
+   * may call `ask` for more layers.
    */
   gotMetadata(metainfo: Metainfo): void;
   trackerAnswered(report: TrackerAnswer): void;
@@ -97,7 +97,7 @@ export class MetadataTorrent {
 
   /**
    * `known`: what we know of the torrent already, but for some layers; null for nothing but the link. `neededLayers`
-   * tells which files of `missingLayers` are in want of their layers, by index.
+   * tells which files of `missingLayers` need their layers, by index.
    */
   constructor(
     parts: TorrentParts,
@@ -153,7 +153,7 @@ export class MetadataTorrent {
       timers: context,
       encoder: this.#encoder,
       trackerNamed: (address, source, peerId, found) => this.#trackerNamed(address, source, peerId, found),
-      // Of a link we do not know yet whether the torrent is private.
+      // While only the link is here, we do not know whether the torrent is private.
       others: this.#isPrivate ? [] : parts.peerSources,
       announceSource: {
         totals: () => this.#target?.totals() ?? NOTHING_YET,

@@ -221,8 +221,8 @@ export class Torrent implements HandoverTarget {
   }
 
   /**
-   * The wanted files that lack a byte, in the order of the torrent, as well as verified pieces can tell. Of a torrent
-   * that only seeds also the empty files and the links that are not on the disk.
+   * The wanted files that lack a byte, in the order of the torrent, as well as verified pieces can tell. When the
+   * torrent only seeds, also the empty files and the links that are not on the disk.
    */
   missingFiles(): TorrentFile[] {
     const { files } = this.metainfo;

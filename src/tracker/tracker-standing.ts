@@ -7,13 +7,13 @@ export interface KnownTorrent {
   readonly name: string;
   /** Bytes of content. */
   readonly length: number;
-  /** BEP 27. Who knows its info-hash can join its swarm, so it is not listed. */
+  /** BEP 27. Anyone who knows the info-hash of a private torrent can join its swarm, so it is not listed. */
   readonly private: boolean;
 }
 
 /** How a tracker shows itself. */
 export interface TrackerFace {
-  /** Of this program. */
+  /** The version of this program. */
   readonly version: string;
   /** What is known of a torrent, or null. */
   known(infoHash: Buffer): KnownTorrent | null;

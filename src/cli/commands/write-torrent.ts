@@ -37,7 +37,7 @@ export async function torrentTarget(output: string | null, name: string | null):
 
 /** What the .torrent would take the place of. */
 export interface Replaced {
-  /** Of the file to which links lead; null when they lead nowhere. */
+  /** Device and inode of the file to which links lead; null when they lead nowhere. */
   readonly id: string | null;
   /** Whether nothing is lost but a .torrent. */
   readonly isTorrent: boolean;

@@ -62,7 +62,7 @@ function wordFor(status: TorrentStatus): string | null {
 /** How wide the cells of a row are. A cell of 0 columns is not shown. */
 interface Layout {
   readonly name: number;
-  /** Of the bar or of the ratio. */
+  /** The width of the bar or of the ratio. */
   readonly gauge: number;
   readonly size: number;
   readonly rate: number;

@@ -43,8 +43,7 @@ export interface CommandSession {
 
 /**
  * Throws a 'usage' failure when the machine cannot follow the options (no such interface). `gotException` gets a bug of
- * the session. `noted` gets sentences about faults that harm no torrent,
- * `warned` those about faults that harm all.
+ * the session. `noted` gets sentences about faults that harm no torrent, `warned` those about faults that harm all.
  */
 export type CreateSession = (
   options: SessionOptions,

@@ -187,8 +187,8 @@ export class TorrentJob implements MagnetEvents {
   }
 
   /**
-   * Why the torrent is not done when its time is over. Undefined while data comes, and for a seed that has
-   * its metadata.
+   * Why the torrent is not done when its time is over. Undefined while data comes, and for a seed that has its
+   * metadata.
    */
   get reasonAtEnd(): Pick<StallReason, 'message' | 'hint'> | undefined {
     const status = this.#takeStatus();

@@ -193,7 +193,7 @@ export class OwnFiles {
       const name = below(root, known.path);
       const facts = exist ? about(name, () => this.#operations.lookUp(name)) : undefined;
       if (facts !== undefined && facts.kind !== 'file') throw notAFile(name, facts);
-      return { path: known.path, facts: this.#recognize(names, known, facts), ours: true };
+      return { path: known.path, facts: this.#recognise(names, known, facts), ours: true };
     }
     if (!exist) return undefined;
     for (const path of [names.part, names.final]) {
@@ -297,12 +297,12 @@ export class OwnFiles {
     const known = this.#ours.get(names.part) ?? this.#takeUp(names);
     if (known.lost !== null) throw known.lost;
     const open = this.#pool.open(this.place, known.path);
-    this.#recognize(names, known, open?.facts);
+    this.#recognise(names, known, open?.facts);
     return { file: known, open: open as OpenFile };
   }
 
   /** Throws when the file that has the name of ours now is not the one that we had. */
-  #recognize(names: FileNames, known: OurFile, facts: FileFacts | undefined): FileFacts {
+  #recognise(names: FileNames, known: OurFile, facts: FileFacts | undefined): FileFacts {
     if (known.lost !== null) throw known.lost;
     if (facts?.id === known.id && facts.length >= known.extent) return facts;
     confirmRoot(this.#operations, this.place);

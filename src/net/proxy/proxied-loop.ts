@@ -1,5 +1,5 @@
 /**
- * The loop behind a proxy: every connection and every datagram goes by the proxy or does not go at all. Who opens
+ * The loop behind a proxy: every connection and every datagram goes by the proxy or does not go at all. Code that opens
  * sockets here need not know of the proxy. Nothing listens, unless the user wants that in spite of the proxy.
  */
 import type {

@@ -125,7 +125,7 @@ export class ProxiedSocket implements SingleSocket, SocketHandler {
   }
 
   connectionFlushed(_socket: SingleSocket): void {
-    // Of our messages to the proxy nobody wants to hear.
+    // Before that, only our own messages to the proxy were flushed.
     if (this.#handshake === null) this.#handler.connectionFlushed(this);
   }
 

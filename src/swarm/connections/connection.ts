@@ -64,7 +64,7 @@ export interface Incoming {
   readonly acceptedAt: Millis;
 }
 
-/** How a connection begins. Who makes the socket of a dial also says our handshake over it. */
+/** How a connection begins. The code that makes the socket of a dial also says our handshake over it. */
 export type Beginning =
   | { readonly kind: 'dial'; readonly address: PeerAddress }
   /** `hostKey`: the host for which it counts, as HostCrowds says. */

@@ -12,8 +12,8 @@ const WORTH_RETRYING: ReadonlySet<RefusalCode> = new Set(['connect-timeout', 'ha
 /** We dial no such address. */
 const IS_BARRED: ReadonlySet<RefusalCode> = new Set(['banned', 'listed']);
 
-/** Who ends a connection for one of these says itself what becomes of the address, when another has taken the place. */
-const LEFT_TO_WHO_ENDS: ReadonlySet<RefusalCode> = new Set(['useless', 'info-hash-changed']);
+/** After one of these, the code that ended the connection decides later what becomes of the address. */
+const DECIDED_LATER: ReadonlySet<RefusalCode> = new Set(['useless', 'info-hash-changed']);
 
 /** Learns from the end of a connection whether the peer's address is worth another dial, and when. */
 export class Redialling {
@@ -65,7 +65,7 @@ export class Redialling {
       return;
     }
     const { code } = ending.reason;
-    if (LEFT_TO_WHO_ENDS.has(code)) return;
+    if (DECIDED_LATER.has(code)) return;
     if (code === 'own-peer-id') this.#spares.condemn(address);
     else if (WORTH_RETRYING.has(code)) this.#spares.failed(address, now);
     // Not at once: the connection for which we ended this one may not be known yet.

@@ -23,7 +23,7 @@ export const KNOWS_NO_HASHES: HashAnswerer = {
 
 /**
  * All that is said about hash trees over the connections of one torrent: what we ask for, and what we are asked for.
- * Nothing of it has to do with choking.
+ * Choking does not matter to it.
  */
 export class HashMessages {
   readonly #fetch: HashFetch;

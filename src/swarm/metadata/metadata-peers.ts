@@ -87,7 +87,7 @@ export class MetadataPeers implements PeerEvents {
     this.#nodePorts = null;
   }
 
-  /** Of these, with which everything goes through a cipher. */
+  /** With how many of these peers everything goes through a cipher. */
   get encryptedCount(): number {
     let count = 0;
     for (const connection of this.#peers.keys()) if (connection.isEncrypted) count += 1;

@@ -191,7 +191,7 @@ export class WebSeed implements OtherSender {
       return;
     }
     if (fault.of === 'seed' && this.running > 1) {
-      // While one connection works, the server has nothing but this against the other.
+      // The other connection works, so the server may only refuse a second one.
       this.#isSingle = true;
       this.#maxRuns = 1;
       return;

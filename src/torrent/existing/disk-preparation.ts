@@ -65,7 +65,7 @@ export function prepareDisk(
       if (!content.hasPiece(piece) || isVerified(piece)) continue;
       const sums = unfinished.get(piece);
       for (let block = 0; block < layout.blockCount(piece); block += 1) {
-        // Of padding nothing would be written.
+        // Padding is not written, so a block that begins with it would show nothing.
         const beginsWithPadding = layout.paddingOfBlock(piece, block)[0]?.begin === 0;
         if (sums?.has(block) !== true && !beginsWithPadding) return { piece, begin: block * BLOCK_LENGTH };
       }

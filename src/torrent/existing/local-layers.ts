@@ -79,7 +79,7 @@ export class LocalLayers {
     this.#storage.close(() => undefined);
   }
 
-  /** Of a file that lies under both of its names the one under the final name may be whole. */
+  /** When a file lies under both of its names, the one under the final name may be whole. */
   #chooseNames(found: readonly FileSurvey[]): void {
     if (this.#stopped) return;
     const both = this.#files.filter(

@@ -63,7 +63,7 @@ interface Match {
   readonly candidate: Candidate;
 }
 
-/** Runs once, then answers once with all that is verified now, unless it is stopped. Nothing of it ends a torrent. */
+/** Runs once, then answers once with all that is verified now, unless it is stopped. No failure here ends a torrent. */
 export class Reuse {
   readonly #parts: ReuseParts;
   readonly #found: ExistingDataFound;

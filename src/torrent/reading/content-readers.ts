@@ -27,7 +27,7 @@ const GROWTH = 1;
 /** However small the pieces are, no more of them have deadlines: each choice of a piece looks at them in turn. */
 const MAX_DUE = 1024;
 
-/** Of a window that moves, so many parts are passed before the deadlines are set anew. */
+/** The deadlines are set anew when a reader has moved by its window divided by this. */
 const STEPS = 16;
 
 /**

@@ -195,7 +195,7 @@ export class LostFiles {
       gone,
       unknown: possible.filter((piece) => had.has(piece) && !isBelieved(piece) && !gone.has(piece)),
       known,
-      // Who copies a file over one of ours changes its length too. What is left of a file that was cut is right.
+      // A file that was only cut is right as far as it goes. So a wrong piece shows that a copy took its place.
       unproved: new Set([...known].filter((file) => this.#lost.has(file) && survey[file]?.found === 'final')),
       unfinished: new Map(),
     };

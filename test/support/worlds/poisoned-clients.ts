@@ -121,7 +121,7 @@ function live(
   timeline.run(1_000);
 
   const trees = HashTrees.ofSample(sample);
-  // Who answers with the hash of version 2 gives hashes, with whichever it was dialled.
+  // A peer that answers with the hash of version 2 gives hashes, whichever hash the dialling peer said.
   const { infoHashV2 } = wireHashes(known);
   const infoHash = infoHashV2 ?? known.infoHash;
   const makeLiar = (number: number): Liar & { readonly peer: FakePeer } => {
