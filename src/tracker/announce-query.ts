@@ -1,6 +1,7 @@
 /** Reads and checks what a client says in its announce. Over HTTP that is a query of binary strings. */
 import { isLinkLocal, isLoopback, isPrivate, isUnicast, parseIp } from '../net/ip-address.js';
 import { reachesAsFar, reachOfAddress } from '../net/reach.js';
+import { MAX_SCRAPED } from '../wire/udp-tracker-request.js';
 
 /** An announce whose values are checked. */
 export interface AnnounceQuery {
@@ -28,10 +29,8 @@ export interface AnnounceQuery {
 }
 
 const MAX_KEY_LENGTH = 40;
-/** The most torrents in one scrape, as over UDP (BEP 15). */
-const MAX_SCRAPED = 74;
 
-/** The fields that a tracker reads, and the most values of each. A scrape names several torrents. */
+/** The fields that a tracker reads, and the most values of each. A scrape names as many torrents as over UDP. */
 const MAX_VALUES: ReadonlyMap<string, number> = new Map([
   ['info_hash', MAX_SCRAPED],
   ...['peer_id', 'port', 'ip', 'left', 'event', 'numwant', 'key', 'compact', 'no_peer_id'].map(

@@ -1,12 +1,9 @@
 import type { Millis, Task, Timers } from '../base/clock.js';
 import type { PeerAddress, RawServer, SingleSocket, SocketHandler } from '../net/raw-server.js';
 import { Framer, type Step } from '../wire/framer.js';
+import { encodeHandshake, HANDSHAKE_LENGTH, PROTOCOL_START } from '../wire/handshake.js';
+import { encodeReserved, RESERVED_LENGTH } from '../wire/reserved.js';
 import { HostShares } from './host-shares.js';
-
-// BEP 3: "The handshake starts with character ninteen (decimal) followed by the string 'BitTorrent protocol'."
-const PROTOCOL: Buffer = Buffer.from('\u0013BitTorrent protocol', 'latin1');
-const RESERVED_LENGTH = 8;
-const HANDSHAKE_LENGTH = PROTOCOL.length + RESERVED_LENGTH + 20 + 20;
 
 export interface NatCheckOptions {
   /** How long connecting and both handshakes may take. */
@@ -64,7 +61,7 @@ export class NatCheck implements PeerCheck {
     const socket = this.#server.startConnection(address, call);
     call.begin(socket);
     // We send the whole handshake at once, because some clients say nothing before its last byte.
-    socket.write([Buffer.concat([PROTOCOL, Buffer.alloc(RESERVED_LENGTH), infoHash, this.#myId])]);
+    socket.write([encodeHandshake(infoHash, this.#myId, encodeReserved([]))]);
     if (this.#underWay.size > this.#options.maxAtOnce) this.#underWay.oldestOfGreediest()?.giveWay();
   }
 }
@@ -86,8 +83,8 @@ class CallBack implements SocketHandler {
     this.#answered = answered;
     this.#deadline = timers.addTask(() => this.#finish(false), limit);
     const readHandshake = (handshake: Buffer): Step => {
-      const isPeer = handshake.subarray(0, PROTOCOL.length).equals(PROTOCOL);
-      const rest = handshake.subarray(PROTOCOL.length + RESERVED_LENGTH);
+      const isPeer = handshake.subarray(0, PROTOCOL_START.length).equals(PROTOCOL_START);
+      const rest = handshake.subarray(PROTOCOL_START.length + RESERVED_LENGTH);
       this.#finish(isPeer && rest.equals(Buffer.concat([infoHash, peerId])));
       return { kind: 'read', nextLen: 1, nextFunc: readHandshake };
     };

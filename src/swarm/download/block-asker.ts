@@ -33,6 +33,7 @@ export interface OtherSources {
   endUndue(isDue: (piece: PieceIndex) => boolean): void;
 }
 
-interface PieceSet {
+/** Some of the torrent's pieces. */
+export interface PieceSet {
   has(piece: number): boolean;
 }

@@ -2,7 +2,7 @@ import type { Millis, Task, Timers } from '../../base/clock.js';
 import type { BlockSpan } from '../../disk/storage.js';
 import { Measure } from '../../measure/measure.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../../metainfo/piece-layout.js';
-import type { BlockAsker } from '../download/block-asker.js';
+import type { BlockAsker, PieceSet } from '../download/block-asker.js';
 import type { RateLimiter, RateWaiter } from '../rate-limiter.js';
 import { BlockAssembler } from './block-assembler.js';
 import type { FetchRange, RangeEnd, RangeFetch, RangeHead } from './fetch-range.js';
@@ -44,10 +44,6 @@ const FAIR_LENGTH_OF_WHOLE = 1024 * 1024;
 const SOON: Millis = 500;
 /** The rate of a run is the mean over this time: a short pause of the server does not change it much, its end does. */
 const RATE_PERIOD: Millis = 5_000;
-
-interface PieceSet {
-  has(piece: number): boolean;
-}
 
 /**
  * Fetches a run of blocks from one web seed, over one connection: a request for each file that the run touches. Bytes

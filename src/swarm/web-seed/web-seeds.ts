@@ -3,7 +3,7 @@ import type { BlockSpan } from '../../disk/storage.js';
 import type { Metainfo, TorrentFile } from '../../metainfo/metainfo.js';
 import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
 import type { SourcedUrl } from '../../net/url-rule.js';
-import type { OtherSources } from '../download/block-asker.js';
+import type { OtherSources, PieceSet } from '../download/block-asker.js';
 import type { Downloader } from '../download/downloader.js';
 import type { RateLimiter } from '../rate-limiter.js';
 import type { FetchRange } from './fetch-range.js';
@@ -165,7 +165,7 @@ export class WebSeeds implements OtherSources {
     for (const run of [...this.#runs]) run.endUndue(isDue);
   }
 
-  giveWay(has: { has(piece: number): boolean }): boolean {
+  giveWay(has: PieceSet): boolean {
     const now = this.#parts.timers.now();
     if (this.#runs.size === 0 || now < this.#keepsUntil) return false;
     for (const run of this.#runs) if (run.giveWay(has)) return true;
