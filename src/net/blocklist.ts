@@ -2,7 +2,7 @@ import { AddressRanges, NO_RANGES, type RangeTables } from './address-ranges.js'
 import { type IpAddress, parseIp } from './ip-address.js';
 
 /** 'in': it sends to us or connects to us. 'out': we would send to it or dial it. */
-export type Way = 'in' | 'out';
+type Direction = 'in' | 'out';
 
 /** What a blocklist has and has done, for displays. */
 export interface BlocklistStatus {
@@ -20,7 +20,7 @@ export interface BlocklistStatus {
  */
 export class Blocklist {
   #ranges: AddressRanges = NO_RANGES;
-  readonly #refused: Record<Way, number> = { in: 0, out: 0 };
+  readonly #refused: Record<Direction, number> = { in: 0, out: 0 };
   readonly #listeners = new Set<() => void>();
 
   constructor(tables: RangeTables | null = null) {
@@ -44,9 +44,9 @@ export class Blocklist {
   }
 
   /** Whether `host`, an IP literal, is to be refused. Counts it when it is. */
-  refuses(host: string, way: Way): boolean {
+  refuses(host: string, direction: Direction): boolean {
     if (!this.hasHost(host)) return false;
-    this.#refused[way] += 1;
+    this.#refused[direction] += 1;
     return true;
   }
 

@@ -4,7 +4,7 @@ import type { DoneOutcome } from '../disk/storage.js';
 import type { LockDoubt, LockOutcome, TargetLock } from '../disk/target.js';
 
 /** How often the lock is refreshed. Other processes think that its process is dead after a minute without a refresh. */
-export const REFRESH_INTERVAL: Millis = 15_000;
+const REFRESH_INTERVAL: Millis = 15_000;
 
 /** How often we look at a lock whose process we cannot see from here. */
 export const LOOK_INTERVAL: Millis = 1000;

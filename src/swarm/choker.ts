@@ -166,7 +166,7 @@ export class Choker<P extends ChokablePeer> {
 
   #rotate(): void {
     const waiting = this.#entries.filter(({ peer }) => peer.upload.choked && peer.upload.interested);
-    const held = new HostCounts(this.#entries.filter(({ turnSince }) => turnSince !== null));
+    const held = new EntriesByHost(this.#entries.filter(({ turnSince }) => turnSince !== null));
     const first = firstOf(
       waiting,
       (a, b) => held.compare(a, b) || compareTimes(this.lastTurnOf(hostOf(a)), this.lastTurnOf(hostOf(b))),
@@ -248,7 +248,7 @@ export class Choker<P extends ChokablePeer> {
    * The peers that are not chosen, in the order of the list, but one peer of each host before the second of any host.
    */
   #hostByHost(chosen: ReadonlySet<Entry<P>>): Entry<P>[] {
-    const held = new HostCounts(chosen);
+    const held = new EntriesByHost(chosen);
     const others = this.#entries
       .filter((entry) => !chosen.has(entry))
       .map((entry) => {
@@ -266,10 +266,10 @@ export class Choker<P extends ChokablePeer> {
       .map((entry) => ({ entry, isInTurn: this.#isInTurn(entry, now), rate: entry.peer.upload.rate }));
     const inTurn = wanting.filter(({ isInTurn }) => isInTurn).sort((a, b) => b.rate - a.rate);
     const chosen = new Set(inTurn.slice(0, slots).map(({ entry }) => entry));
-    const held = new HostCounts(chosen);
+    const held = new EntriesByHost(chosen);
     // When a turn is over but its peer is still unchoked, the turn is noted only at the choke. For the order the host
     // has its last turn now.
-    const served = new HostCounts(this.#entries.filter(({ turnSince }) => turnSince !== null));
+    const served = new EntriesByHost(this.#entries.filter(({ turnSince }) => turnSince !== null));
     const lastTurnOf = (entry: Entry<P>): Millis => (served.of(entry) > 0 ? now : this.lastTurnOf(hostOf(entry)));
     const others = new Set(wanting.filter(({ isInTurn }) => !isInTurn));
     while (chosen.size < slots) {
@@ -306,7 +306,7 @@ function hostOf({ peer }: HasHost): string {
 }
 
 /** Counts the entries of each host. */
-class HostCounts {
+class EntriesByHost {
   readonly #counts = new Map<string, number>();
 
   constructor(entries: Iterable<HasHost>) {

@@ -14,10 +14,10 @@ const BITS = {
   v2: { byte: 7, mask: 0x10 },
 } as const;
 
-export type Extension = keyof typeof BITS;
+export type AnnouncedExtension = keyof typeof BITS;
 
 /** Reserved bytes that announce `extensions` and nothing else. */
-export function encodeReserved(extensions: readonly Extension[]): Buffer {
+export function encodeReserved(extensions: readonly AnnouncedExtension[]): Buffer {
   const reserved = Buffer.alloc(RESERVED_LENGTH);
   for (const extension of extensions) {
     const { byte, mask } = BITS[extension];
@@ -35,7 +35,7 @@ export function withV2(reserved: Buffer): Buffer {
 }
 
 /** Whether the reserved bytes of a peer announce `extension`. */
-export function announces(reserved: Buffer, extension: Extension): boolean {
+export function announces(reserved: Buffer, extension: AnnouncedExtension): boolean {
   const { byte, mask } = BITS[extension];
   return ((reserved[byte] ?? 0) & mask) !== 0;
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { BtgetError } from '../../src/base/failure.js';
 import { decodeExtensionHandshake } from '../../src/wire/extended.js';
 import type { PeerMessage } from '../../src/wire/message.js';
-import { type Extension, encodeReserved } from '../../src/wire/reserved.js';
+import { type AnnouncedExtension, encodeReserved } from '../../src/wire/reserved.js';
 import { FakePeer } from '../support/fakes/fake-peer.js';
 import type { FakeTalk } from '../support/fakes/fake-talk.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
@@ -21,7 +21,10 @@ interface Scene {
   readonly swarm: SimulatedSwarm;
   readonly client: Client;
   /** A peer that says nothing by itself but its handshake. */
-  dial(extensions: readonly Extension[], gotMessage?: (talk: FakeTalk, message: PeerMessage) => void): FakeTalk;
+  dial(
+    extensions: readonly AnnouncedExtension[],
+    gotMessage?: (talk: FakeTalk, message: PeerMessage) => void,
+  ): FakeTalk;
 }
 
 function scene(options: Partial<ClientOptions> = SEED, damage: (client: Client) => void = () => undefined): Scene {

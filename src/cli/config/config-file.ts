@@ -38,7 +38,7 @@ export function readConfigFile(choice: ConfigChoice, env: Environment): ConfigFi
 }
 
 /** The path of the file that is read when the user names none; null when the environment names no folder for it. */
-export function usualPath(env: Environment): string | null {
+function usualPath(env: Environment): string | null {
   const { XDG_CONFIG_HOME: folder, HOME: home = env['USERPROFILE'] } = env;
   // XDG Base Directory Specification: "All paths set in these environment variables must be absolute. If an
   // implementation encounters a relative path [...] it should consider the path invalid and ignore it."

@@ -79,7 +79,7 @@ export function unknownVariables(env: Environment): readonly (readonly [string, 
     .map((name) => [name, nearestWord(name, known)] as const);
 }
 
-export function variableOf(name: string): string {
+function variableOf(name: string): string {
   return `BTGET_${name.toUpperCase().replaceAll('-', '_')}`;
 }
 

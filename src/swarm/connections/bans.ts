@@ -13,7 +13,7 @@ import type { Evidence } from '../../wire/refusal.js';
 import type { PeerConnection } from './peer-connection.js';
 
 /** After this many liars on one side, from outside or dialled, a host is banned on that side. */
-export const LIARS_PER_HOST = 3;
+const LIARS_PER_HOST = 3;
 /**
  * We remember this many hosts. Each has cost us a wrong piece. The host whose last lie is oldest is forgotten first.
  */

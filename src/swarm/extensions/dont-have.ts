@@ -4,7 +4,7 @@ import type { PeerConnection } from '../connections/peer-connection.js';
 import { type Judgement, refuse } from '../judgement.js';
 import type { ExtendedPeer, Extension } from './extensions.js';
 
-export const LT_DONTHAVE = 'lt_donthave';
+const LT_DONTHAVE = 'lt_donthave';
 
 /** We tell a peer of up to this many lost pieces. When we lose more, it is cheaper to connect again. */
 const MAX_TOLD = 1_000;

@@ -10,8 +10,8 @@ export interface FileRange {
   readonly end: number;
 }
 
-/** Where the files of a torrent lie in it. Pad files, links and empty files hold nothing to ask for. */
-export class FilePlaces {
+/** Finds the parts of files that hold given blocks. Pad files, links and empty files hold nothing to ask for. */
+export class FileRanges {
   readonly #layout: PieceLayout;
   readonly #files: readonly TorrentFile[];
   /** Indices of the files with bytes, in the order of their bytes. */

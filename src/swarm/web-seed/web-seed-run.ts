@@ -6,7 +6,7 @@ import type { BlockAsker, PieceSet } from '../download/block-asker.js';
 import type { RateLimiter, RateWaiter } from '../rate-limiter.js';
 import { BlockAssembler } from './block-assembler.js';
 import type { FetchRange, RangeEnd, RangeFetch, RangeHead } from './fetch-range.js';
-import type { FilePlaces, FileRange } from './file-ranges.js';
+import type { FileRange, FileRanges } from './file-ranges.js';
 import { faultOfEnd, judgeHead, type SeedFault } from './range-answer.js';
 import type { WebSeed } from './web-seed.js';
 
@@ -14,7 +14,7 @@ import type { WebSeed } from './web-seed.js';
 export interface RunOwner {
   readonly timers: Timers;
   readonly layout: PieceLayout;
-  readonly places: FilePlaces;
+  readonly fileRanges: FileRanges;
   readonly limiter: RateLimiter;
   readonly fetchRange: FetchRange;
   /** Bytes of a file. */
@@ -211,7 +211,7 @@ export class WebSeedRun implements BlockAsker, RateWaiter {
 
   #add(spans: readonly BlockSpan[]): void {
     this.#assembler.add(spans);
-    this.#ranges.push(...this.#owner.places.rangesOf(spans));
+    this.#ranges.push(...this.#owner.fileRanges.rangesOf(spans));
   }
 
   #next(): void {

@@ -6,7 +6,7 @@ import { type PieceIndex, type PieceLayout, piecesOfFile } from '../../metainfo/
 import type { SourcedUrl } from '../../net/url-rule.js';
 import { Bitfield, fullBitfield } from '../../wire/bitfield.js';
 import type { OtherSender } from '../download/block-asker.js';
-import type { FilePlaces } from './file-ranges.js';
+import type { FileRanges } from './file-ranges.js';
 import { fileUrl } from './file-url.js';
 import type { SeedFault } from './range-answer.js';
 
@@ -15,7 +15,7 @@ export interface WebSeedParts {
   readonly timers: Timers;
   readonly layout: PieceLayout;
   readonly metainfo: Pick<Metainfo, 'files' | 'isFolder'>;
-  readonly places: FilePlaces;
+  readonly fileRanges: FileRanges;
   /** Told in a sentence what is wrong with the seed. */
   readonly told: (message: string) => void;
   /** The seed has sent wrong bytes: what is under way with it is of no use. */
@@ -218,8 +218,8 @@ export class WebSeed implements OtherSender {
    * verdict say nothing new, and must not end what the seed was asked for since.
    */
   sentWrong(piece: PieceIndex): void {
-    const { metainfo, places } = this.#parts;
-    const files = places.filesOf(piece);
+    const { metainfo, fileRanges } = this.#parts;
+    const files = fileRanges.filesOf(piece);
     const [file] = files;
     if (this.#isConvicted(piece, files)) return;
     this.#usable = null;

@@ -7,7 +7,7 @@ import type { OtherSources, PieceSet } from '../download/block-asker.js';
 import type { Downloader } from '../download/downloader.js';
 import type { RateLimiter } from '../rate-limiter.js';
 import type { FetchRange } from './fetch-range.js';
-import { FilePlaces } from './file-ranges.js';
+import { FileRanges } from './file-ranges.js';
 import { WebSeed } from './web-seed.js';
 import { type RunOwner, WebSeedRun } from './web-seed-run.js';
 
@@ -106,15 +106,15 @@ export class WebSeeds implements OtherSources {
     this.#parts = parts;
     this.#options = options;
     const { timers, layout, metainfo, downloader, limiter, fetchRange } = parts;
-    const places = new FilePlaces(layout, metainfo.files);
+    const fileRanges = new FileRanges(layout, metainfo.files);
     const told = (message: string): void => {
       this.#fault = message;
       parts.told(message);
     };
     const convicted = (seed: WebSeed): void => this.#endRunsOf(seed);
-    this.#seeds = seeds.map((named) => new WebSeed(named, { timers, layout, metainfo, places, told, convicted }));
+    this.#seeds = seeds.map((named) => new WebSeed(named, { timers, layout, metainfo, fileRanges, told, convicted }));
     this.#owner = {
-      ...{ timers, layout, places, limiter, fetchRange },
+      ...{ timers, layout, fileRanges, limiter, fetchRange },
       lengthOf: (file) => (metainfo.files[file] as TorrentFile).length,
       makeRoom: (piece) => downloader.makeRoom(piece),
       blockCameIn: (run, span, block) => this.#blockCameIn(run, span, block),

@@ -38,9 +38,9 @@ export interface ReuseLimits extends SearchLimits {
 }
 
 /** For folders that the user names. */
-export const NAMED_LIMITS: ReuseLimits = { maxDepth: 32, maxNames: 500_000, maxTime: 30_000, maxHashed: 2 ** 32 };
+const NAMED_LIMITS: ReuseLimits = { maxDepth: 32, maxNames: 500_000, maxTime: 30_000, maxHashed: 2 ** 32 };
 /** For the download folder, where nobody asked for a search: it must not be felt. */
-export const HERE_LIMITS: ReuseLimits = { maxDepth: 6, maxNames: 20_000, maxTime: 2000, maxHashed: 2 ** 28 };
+const HERE_LIMITS: ReuseLimits = { maxDepth: 6, maxNames: 20_000, maxTime: 2000, maxHashed: 2 ** 28 };
 
 /** The most candidates that are looked at for a file of version 1: each costs a hash of its own. */
 const CANDIDATES_OF_V1 = 1000;

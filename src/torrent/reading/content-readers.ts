@@ -19,7 +19,7 @@ export interface ReadersOptions {
 }
 
 /** Bytes that are fetched at once where a reader begins, and at the end of a file whose ends are wanted. */
-export const END_LENGTH = 4 * 1024 * 1024;
+const END_LENGTH = 4 * 1024 * 1024;
 
 /** The window of a reader grows by so many bytes for each byte that it reads: one that only looks costs little. */
 const GROWTH = 1;

@@ -4,7 +4,7 @@ import type { PeerConnection } from '../../../src/swarm/connections/peer-connect
 import { Framer, type Step } from '../../../src/wire/framer.js';
 import { decodeMessage, type PeerMessage } from '../../../src/wire/message.js';
 import type { Refusal } from '../../../src/wire/refusal.js';
-import { type Extension, encodeReserved } from '../../../src/wire/reserved.js';
+import { type AnnouncedExtension, encodeReserved } from '../../../src/wire/reserved.js';
 
 /** A connection without a network, after the handshake. It logs in words what our side sends. */
 export class RecordedConnection implements PeerConnection {
@@ -27,7 +27,12 @@ export class RecordedConnection implements PeerConnection {
   /** Called when our side refuses the connection. It stands for the table of connections. */
   gotRefusal: () => void = () => undefined;
 
-  constructor(name = 'peer', extensions: readonly Extension[] = [], host = '10.0.0.1', locallyInitiated = true) {
+  constructor(
+    name = 'peer',
+    extensions: readonly AnnouncedExtension[] = [],
+    host = '10.0.0.1',
+    locallyInitiated = true,
+  ) {
     this.locallyInitiated = locallyInitiated;
     this.address = { host, port: 6881 };
     this.hostKey = hostKey(host);

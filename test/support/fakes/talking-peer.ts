@@ -1,5 +1,5 @@
 import { encodeMessage } from '../../../src/wire/message.js';
-import type { Extension } from '../../../src/wire/reserved.js';
+import type { AnnouncedExtension } from '../../../src/wire/reserved.js';
 import type { SwarmMember } from '../worlds/swarm-member.js';
 import { RecordedConnection } from './recorded-connection.js';
 
@@ -10,7 +10,7 @@ export class TalkingPeer {
   readonly connection: RecordedConnection;
   readonly #member: SwarmMember;
 
-  constructor(member: SwarmMember, name: string, ...extensions: readonly Extension[]) {
+  constructor(member: SwarmMember, name: string, ...extensions: readonly AnnouncedExtension[]) {
     this.#member = member;
     this.connection = new RecordedConnection(name, extensions);
     this.connection.gotRefusal = () => member.connecter.connectionLost(this.connection);

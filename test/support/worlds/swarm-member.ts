@@ -37,7 +37,7 @@ import { Uploader } from '../../../src/swarm/upload/uploader.js';
 import { DEFAULT_WORK_OPTIONS, WorkBudget } from '../../../src/swarm/work-budget.js';
 import { SILENT_HANDSHAKE } from '../../../src/wire/extended.js';
 import type { Evidence } from '../../../src/wire/refusal.js';
-import { type Extension, encodeReserved } from '../../../src/wire/reserved.js';
+import { type AnnouncedExtension, encodeReserved } from '../../../src/wire/reserved.js';
 import { MemorySlotPool } from '../fakes/memory-slot-pool.js';
 import { DEFAULT_MEMORY_STORAGE_OPTIONS, MemoryStorage } from '../fakes/memory-storage.js';
 import type { SampleTorrent } from '../sample-torrent.js';
@@ -59,7 +59,7 @@ export interface SwarmMemberOptions {
   /** Who gives it the right leaves of suspect pieces. */
   readonly leaves: LeafSource;
   /** What its handshake announces. */
-  readonly announced: readonly Extension[];
+  readonly announced: readonly AnnouncedExtension[];
 }
 
 export const DEFAULT_SWARM_MEMBER_OPTIONS: SwarmMemberOptions = {

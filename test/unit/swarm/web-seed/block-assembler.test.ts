@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { BlockSpan } from '../../../../src/disk/storage.js';
 import { BLOCK_LENGTH } from '../../../../src/metainfo/piece-layout.js';
 import { BlockAssembler } from '../../../../src/swarm/web-seed/block-assembler.js';
-import { FilePlaces } from '../../../../src/swarm/web-seed/file-ranges.js';
+import { FileRanges } from '../../../../src/swarm/web-seed/file-ranges.js';
 import { type SampleTorrent, sampleTorrent } from '../../../support/sample-torrent.js';
 import { seededRandom } from '../../../support/simulation/seeded-random.js';
 import { v2Torrent } from '../../../support/v2-torrent.js';
@@ -43,11 +43,11 @@ function spansOf({ layout }: SampleTorrent, leavesOut: (key: number) => boolean 
 describe('blocks from the bytes of files', () => {
   for (const [name, torrent] of Object.entries(TORRENTS)) {
     it(`are the right ones, however the stream is cut and whatever is left out (${name})`, () => {
-      const places = new FilePlaces(torrent.layout, torrent.metainfo.files);
+      const fileRanges = new FileRanges(torrent.layout, torrent.metainfo.files);
       for (let seed = 0; seed < 30; seed += 1) {
         const random = seededRandom(seed);
         const spans = spansOf(torrent, () => seed > 0 && random.below(3) === 0);
-        const ranges = places.rangesOf(spans);
+        const ranges = fileRanges.rangesOf(spans);
         for (const { file } of ranges) assert.equal(torrent.metainfo.files[file]?.padding, false);
         let stream = Buffer.concat(ranges.map(({ file, begin, end }) => torrent.fileBytes(file).subarray(begin, end)));
         const assembler = new BlockAssembler(torrent.layout);
@@ -84,13 +84,13 @@ describe('blocks from the bytes of files', () => {
 
   it('are asked for in one range for each file, and the files of a piece are known', () => {
     const torrent = TORRENTS['version 1'] as SampleTorrent;
-    const places = new FilePlaces(torrent.layout, torrent.metainfo.files);
+    const fileRanges = new FileRanges(torrent.layout, torrent.metainfo.files);
     assert.deepEqual(
-      places.rangesOf(spansOf(torrent)).map(({ file, begin, end }) => [file, begin, end]),
+      fileRanges.rangesOf(spansOf(torrent)).map(({ file, begin, end }) => [file, begin, end]),
       [0, 2, 3].map((file) => [file, 0, torrent.fileBytes(file).length]),
     );
     assert.deepEqual(
-      [0, 1, 2].map((piece) => places.filesOf(piece)),
+      [0, 1, 2].map((piece) => fileRanges.filesOf(piece)),
       [[0], [0, 2, 3], [3]],
     );
   });
