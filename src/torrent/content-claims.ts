@@ -32,7 +32,8 @@ function withoutPartName(element: string): string {
 
 /**
  * The claims of all torrents of a process. A claim covers all paths of a torrent at once, so that two torrents never
- * wait for each other. When paths become free, the claim that has waited longest is tried first.
+ * wait for each other. When paths become free, the claim that has waited longest is tried first. What is marked
+ * `@internal` here is for the two classes of this file alone.
  */
 export class ContentClaims {
   #claims: ContentClaim[] = [];
@@ -42,7 +43,7 @@ export class ContentClaims {
     return new ContentClaim(this, metainfo, options);
   }
 
-  /** @internal */
+  /** @internal The torrent that keeps `claim` off its paths; null when none does. */
   holderAgainst(claim: ContentClaim): ClaimHolder | null {
     for (const other of this.#claims) {
       if (other === claim || other.state !== 'held') continue;
@@ -52,7 +53,7 @@ export class ContentClaims {
     return null;
   }
 
-  /** @internal */
+  /** @internal `claim` has begun, and waits behind the claims before it. */
   added(claim: ContentClaim): void {
     this.#claims.push(claim);
   }
@@ -62,7 +63,7 @@ export class ContentClaims {
     for (const claim of this.#claims) if (claim.state === 'waiting') claim.tryAgain();
   }
 
-  /** @internal */
+  /** @internal `claim` has ended. */
   forget(claim: ContentClaim): void {
     const at = this.#claims.indexOf(claim);
     if (at !== -1) this.#claims.splice(at, 1);
@@ -79,6 +80,9 @@ export class ContentClaims {
   }
 }
 
+/** 'done': every file is whole, and stays protected after the torrent has ended. */
+type ClaimState = 'new' | 'waiting' | 'held' | 'done' | 'ended';
+
 /** The claim of one torrent. */
 export class ContentClaim {
   readonly name: string;
@@ -87,7 +91,7 @@ export class ContentClaim {
   readonly #options: TorrentOptions;
   readonly #top: string;
   #paths: Paths | null = null;
-  #state: 'new' | 'waiting' | 'held' | 'done' | 'ended' = 'new';
+  #state: ClaimState = 'new';
   #holder: ClaimHolder | null = null;
   #granted: () => void = () => undefined;
 
@@ -100,7 +104,7 @@ export class ContentClaim {
     this.#top = `${options.dir}\0${keyOf(top.replace(BESIDE, '') || top)}`;
   }
 
-  get state(): 'new' | 'waiting' | 'held' | 'done' | 'ended' {
+  get state(): ClaimState {
     return this.#state;
   }
 
@@ -121,7 +125,7 @@ export class ContentClaim {
     if (this.#state === 'waiting' && this.#holder !== null) waits(this.#holder);
   }
 
-  /** @internal */
+  /** @internal Takes the paths if no other claim keeps this one off them. */
   tryAgain(): void {
     this.#holder = this.#claims.holderAgainst(this);
     if (this.#holder !== null) return;
@@ -163,7 +167,7 @@ export class ContentClaim {
     return file !== undefined && this.#claims.isKeptByOther(this, filePath(file, this.#options));
   }
 
-  /** @internal */
+  /** @internal Whether a file of the torrent has this path, or one that counts as equal. */
   hasFile(path: string): boolean {
     return this.#lookedUp().files.has(keyOf(path));
   }
