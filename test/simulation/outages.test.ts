@@ -4,6 +4,7 @@ import { encodeBencode } from '../../src/bencode/encode.js';
 import { decodeAnnounceResponse } from '../../src/discovery/trackers/announce-response.js';
 import type { TrackerClient } from '../../src/discovery/trackers/tracker-client.js';
 import { fullBitfield } from '../../src/wire/bitfield.js';
+import { answer, FakeTrackers } from '../support/fakes/fake-tracker.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
 import { seededRandom } from '../support/simulation/seeded-random.js';
 import { SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
@@ -75,6 +76,18 @@ describe('a tracker', () => {
       assert.deepEqual([leech.failure, leech.done], [null, !isAnAnswer], `answer ${index}`);
       assert.equal(leech.torrent.status().peers, 0);
     }
+  });
+
+  it('whose host name is a key tells us our address, and the download goes on', () => {
+    const swarm = new SimulatedSwarm(SAMPLE, 1);
+    const seed = swarm.start({ seed: true, torrent: { trackers: [] } });
+    const peers = [{ ...seed.address, peerId: null }];
+    const told = answer({ peers, externalIp: '203.0.113.7' }, NEAR);
+    const trackerClient = new FakeTrackers(swarm.timeline, () => told, 50);
+    const trackers = ['http://a1b2c3d4e5f6a7b8c9d0.tracker.example.org/announce'];
+    const leech = swarm.start({ trackerClient, torrent: { trackers } });
+    swarm.timeline.run(5 * MINUTE);
+    assert.deepEqual([leech.failure, leech.done], [null, true]);
   });
 
   it('that names two hundred addresses where nobody answers does not hide the one who does', () => {
