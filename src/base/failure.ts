@@ -39,6 +39,11 @@ export class BtgetError extends Error {
   }
 }
 
+/** The code of an error of the system or of Node, such as `ENOENT`; undefined for a value without one. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
 /** For a branch that the types say is never taken. When it is taken all the same, that is a bug, and this throws. */
 export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);

@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { open, realpath } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Millis } from './clock.js';
+import { systemCode } from './failure.js';
 
 /** Resolves after `delay`, or rejects when `signal` aborts. */
 export type Pause = (delay: Millis, signal: AbortSignal | null) => Promise<unknown>;
@@ -30,7 +31,7 @@ export async function* readGivenFile(
       const length = await file.read(room, 0, room.length, null).then(
         ({ bytesRead }) => bytesRead,
         (error: unknown) => {
-          if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') return null;
+          if (systemCode(error) === 'EAGAIN') return null;
           throw error;
         },
       );

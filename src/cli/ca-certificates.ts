@@ -1,5 +1,5 @@
 /** `--ca-certificate`: a file of certificate authorities (PEM) that btget trusts besides the well-known ones. */
-import { BtgetError } from '../base/failure.js';
+import { BtgetError, systemCode } from '../base/failure.js';
 import { readGivenFile } from '../base/system-given-file.js';
 
 /** Bytes. All well-known authorities together take a quarter of a MiB. */
@@ -35,7 +35,7 @@ async function read(path: string): Promise<string> {
     return Buffer.concat(chunks).toString('latin1');
   } catch (error) {
     if (error instanceof BtgetError) throw error;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const code = systemCode(error) ?? String(error);
     throw new BtgetError('cannot-open', `--ca-certificate: cannot read ${path}: ${code}`, { cause: error });
   }
 }

@@ -5,7 +5,7 @@
 import type { Stats } from 'node:fs';
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { BtgetError } from '../base/failure.js';
+import { BtgetError, systemCode } from '../base/failure.js';
 import { nameText, systemPath } from '../base/raw-name.js';
 import { pieceLengthFor } from '../metainfo/choose-piece-length.js';
 import {
@@ -308,7 +308,7 @@ async function look<T>(path: string, ask: () => Promise<T>): Promise<T> {
 }
 
 function failureAt(path: string, error: unknown): BtgetError {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  const code = systemCode(error) ?? String(error);
   if (code === 'ENOENT') return new BtgetError('source-not-found', `no such file or folder: ${path}`, { cause: error });
   return new BtgetError('cannot-open', `cannot read ${path}: ${code}`, { cause: error });
 }

@@ -1,3 +1,4 @@
+import { systemCode } from '../base/failure.js';
 import type { ListenOutcome, SocketFailure } from './raw-server.js';
 
 /** Our code for each of the system's reasons why a socket ended. All other reasons are `failed`. */
@@ -17,16 +18,12 @@ const SOCKET_CODES: ReadonlyMap<string, SocketFailure['code']> = new Map([
 ]);
 
 export function socketFailure(error: unknown): SocketFailure {
-  const cause = codeOf(error) ?? error;
+  const cause = systemCode(error) ?? error;
   return { code: (typeof cause === 'string' ? SOCKET_CODES.get(cause) : undefined) ?? 'failed', cause };
 }
 
 export function listenFailure(error: unknown): ListenOutcome & { readonly ok: false } {
-  const cause = codeOf(error) ?? error;
+  const cause = systemCode(error) ?? error;
   if (cause === 'EADDRINUSE') return { ok: false, code: 'in-use', cause };
   return { ok: false, code: cause === 'EACCES' || cause === 'EPERM' ? 'forbidden' : 'failed', cause };
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { createGunzip } from 'node:zlib';
+import { systemCode } from '../base/failure.js';
 import { readGivenFile } from '../base/system-given-file.js';
 import type { RangeTables } from './address-ranges.js';
 import { BlocklistParser, type ListReport, MAX_RANGES } from './blocklist-parser.js';
@@ -153,7 +154,7 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
 /** Throws what is neither the list's fault nor the system's. */
 function explain(error: unknown): string {
   if (error instanceof Unusable) return error.message;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : null;
-  if (code === null) throw error;
+  const code = systemCode(error);
+  if (code === undefined) throw error;
   return EXPLANATIONS[code] ?? `cannot be read: ${code}`;
 }

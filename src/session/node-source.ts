@@ -1,6 +1,6 @@
 /** The text that names a torrent: a path, a URL or a link. The bytes behind a path or a URL are read here. */
 import { stat } from 'node:fs/promises';
-import { BtgetError, interrupted } from '../base/failure.js';
+import { BtgetError, interrupted, systemCode } from '../base/failure.js';
 import { SecretUrl } from '../base/secret-url.js';
 import { readGivenFile } from '../base/system-given-file.js';
 import { DEFAULT_FETCH_OPTIONS, httpFetch } from '../discovery/http/http-fetch.js';
@@ -56,7 +56,7 @@ async function readPath(path: string, signal: AbortSignal | null): Promise<Buffe
 }
 
 function openFailure(path: string, error: unknown): BtgetError {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  const code = systemCode(error) ?? String(error);
   if (code !== 'ENOENT' && code !== 'ENOTDIR')
     return new BtgetError('cannot-open', `cannot read ${path}: ${code}`, { cause: error });
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path))

@@ -3,7 +3,7 @@ import type { Stats } from 'node:fs';
 import { constants, link, lstat, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { toHex } from '../../base/bytes.js';
-import { BtgetError } from '../../base/failure.js';
+import { BtgetError, systemCode } from '../../base/failure.js';
 import { systemRandom } from '../../base/system-random.js';
 import { idOf } from '../../disk/list-files.js';
 import { invalid, MAX_TORRENT_LENGTH } from '../../metainfo/metainfo.js';
@@ -77,7 +77,7 @@ async function beginsAsTorrent(path: string): Promise<boolean> {
       await file.close();
     }
   } catch (error) {
-    throw new BtgetError('cannot-open', `cannot read ${path}: ${codeOf(error)}`, { cause: error });
+    throw new BtgetError('cannot-open', `cannot read ${path}: ${systemCode(error) ?? String(error)}`, { cause: error });
   }
 }
 
@@ -132,7 +132,7 @@ async function look(path: string, how: Look): Promise<Stats | null> {
   try {
     return await how(path);
   } catch (error) {
-    const code = codeOf(error);
+    const code = systemCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return null;
     throw writeFailure(path, error);
   }
@@ -145,7 +145,7 @@ async function appear(path: string, bytes: Buffer): Promise<void> {
   try {
     await link(beside, path);
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') throw error;
+    if (systemCode(error) === 'EEXIST') throw error;
     // This file system has no hard links. An empty file takes the name, if it is free, and the whole one its place.
     await writeNew(path, Buffer.alloc(0));
     await rename(beside, path);
@@ -188,7 +188,7 @@ async function replace(path: string, bytes: Buffer): Promise<void> {
     await writeNew(beside, bytes, found?.mode);
   } catch (error) {
     // We may be allowed to write the file, but not to make another one in its folder.
-    if (!['EACCES', 'EPERM', 'EROFS'].includes(codeOf(error))) throw error;
+    if (!['EACCES', 'EPERM', 'EROFS'].includes(systemCode(error) ?? '')) throw error;
     await writeFile(real, bytes);
     return;
   }
@@ -202,7 +202,7 @@ async function replace(path: string, bytes: Buffer): Promise<void> {
 
 function writeFailure(path: string, error: unknown): BtgetError {
   if (error instanceof BtgetError) return error;
-  const code = codeOf(error);
+  const code = systemCode(error) ?? String(error);
   if (code === 'EEXIST') return alreadyThere(path);
   const failure =
     code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG'
@@ -211,10 +211,6 @@ function writeFailure(path: string, error: unknown): BtgetError {
         ? 'io'
         : 'cannot-open';
   return new BtgetError(failure, `cannot write ${path}: ${code}`, { cause: error });
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }
 
 function alreadyThere(target: string): BtgetError {

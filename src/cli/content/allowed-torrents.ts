@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toHex } from '../../base/bytes.js';
 import type { Millis, Task, Timers } from '../../base/clock.js';
-import { BtgetError } from '../../base/failure.js';
+import { BtgetError, systemCode } from '../../base/failure.js';
 import { contentLength, MAX_TORRENT_LENGTH } from '../../metainfo/metainfo.js';
 import { wireNames } from '../../metainfo/named-hashes.js';
 import { parseMetainfo } from '../../metainfo/parse-metainfo.js';
@@ -66,7 +66,7 @@ export class AllowedTorrents {
         found.set(path, { changed: mtimeMs, infoHashes: wireNames(metainfo), torrent });
       } catch (error) {
         // The file may have gone, or be half written. The next reading looks at it again.
-        if (!(error instanceof BtgetError) && !(error instanceof Error && 'code' in error)) throw error;
+        if (!(error instanceof Error) || systemCode(error) === undefined) throw error;
         const isKept = (found.get(path)?.infoHashes.length ?? 0) > 0;
         say(`warning: ${path} ${isKept ? 'is served as it was before' : 'is not served'}: ${error.message}`);
       }
@@ -109,7 +109,7 @@ export class AllowedTorrents {
     try {
       return (await readdir(this.#dir)).filter((name) => name.endsWith('.torrent'));
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+      const code = systemCode(error) ?? String(error);
       throw new BtgetError('cannot-open', `cannot read the folder ${this.#dir}: ${code}`, { cause: error });
     }
   }

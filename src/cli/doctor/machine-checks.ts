@@ -1,6 +1,7 @@
 /** What this machine gives a download: room on the disk, and descriptors. */
 import { access, constants, readFile, statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { systemCode } from '../../base/failure.js';
 import { formatCount, formatSize } from '../output/format.js';
 import { type Finding, failed, fine, skipped, warning } from './finding.js';
 
@@ -12,7 +13,7 @@ export async function checkDisk(dir: string, needed: number | null): Promise<Fin
       await access(folder, constants.W_OK | constants.X_OK);
       break;
     } catch (error) {
-      const code = systemCode(error);
+      const code = systemCode(error) ?? String(error);
       // A download makes the missing folders, in the first folder above them that exists.
       if (code !== 'ENOENT' || dirname(folder) === folder)
         return failed('disk', `cannot write in ${folder}: ${code}`, 'choose another folder with --dir', 'cannot-open');
@@ -51,8 +52,4 @@ export async function checkDescriptors(limits = '/proc/self/limits'): Promise<Fi
   return count >= ENOUGH_DESCRIPTORS
     ? fine('descriptors', message)
     : warning('descriptors', message, `ulimit -n ${ENOUGH_DESCRIPTORS} or more, or fewer --max-peers`);
-}
-
-function systemCode(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }

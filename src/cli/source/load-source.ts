@@ -1,7 +1,8 @@
 /** Loads the torrent that a SOURCE on the command line names. */
 import { stat } from 'node:fs/promises';
-import { BtgetError } from '../../base/failure.js';
+import { BtgetError, systemCode } from '../../base/failure.js';
 import { readGivenFile } from '../../base/system-given-file.js';
+import { urlOf } from '../../base/url.js';
 import { MAX_MAGNET_LENGTH, type MagnetLink, parseLink } from '../../metainfo/magnet.js';
 import { MAX_TORRENT_LENGTH, type Metainfo } from '../../metainfo/metainfo.js';
 import type { PeerAddress } from '../../net/raw-server.js';
@@ -128,7 +129,7 @@ async function readSource(source: string, readers: SourceReaders): Promise<Fetch
     }
     case 'url':
       // What no second try can fetch is not a fault of the network.
-      if (!URL.canParse(source) || hasBlank(source))
+      if (urlOf(source) === undefined || hasBlank(source))
         throw new BtgetError('usage', `${shownSource(source)} is not a URL`);
       return readers.fetch(source, MAX_TORRENT_LENGTH);
     case 'magnet':
@@ -210,8 +211,4 @@ export function tooLong(name: string, how: string): BtgetError {
     'torrent-invalid',
     `${name} is ${how}, and a .torrent is at most ${formatSize(MAX_TORRENT_LENGTH)}: is it the content?`,
   );
-}
-
-function systemCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

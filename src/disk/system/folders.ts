@@ -5,6 +5,7 @@
  */
 import fs from 'node:fs';
 import { dirname } from 'node:path';
+import { systemCode } from '../../base/failure.js';
 import { systemPath } from '../../base/raw-name.js';
 import { orNothing } from '../failure.js';
 
@@ -43,7 +44,7 @@ function look(path: string): 'folder' | 'other' | 'absent' {
   try {
     return fs.statSync(systemPath(path)).isDirectory() ? 'folder' : 'other';
   } catch (error) {
-    const code = codeOf(error);
+    const code = systemCode(error);
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
     return 'absent';
   }
@@ -55,11 +56,7 @@ function make(path: string, mode: number): boolean {
     fs.mkdirSync(systemPath(path), { mode });
     return true;
   } catch (error) {
-    if (codeOf(error) === 'EEXIST' && look(path) === 'folder') return false;
+    if (systemCode(error) === 'EEXIST' && look(path) === 'folder') return false;
     throw error;
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

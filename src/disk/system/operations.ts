@@ -3,6 +3,7 @@
  * interfaces, so that a test can make each call fail in turn. Paths are text that keeps every byte (`nameText`).
  */
 import fs from 'node:fs';
+import { systemCode } from '../../base/failure.js';
 import { nameText, systemPath } from '../../base/raw-name.js';
 import type { FileIdentity } from '../storage.js';
 import { holdFolder, inFolder } from './anchor.js';
@@ -259,7 +260,7 @@ function orNoName<T>(look: () => T | undefined): T | undefined {
   try {
     return look();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOTDIR') return undefined;
+    if (systemCode(error) === 'ENOTDIR') return undefined;
     throw error;
   }
 }

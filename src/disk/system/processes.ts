@@ -1,6 +1,7 @@
 /** What one process can know of others, to tell the lock of a dead process from the lock of a living one. */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { systemCode } from '../../base/failure.js';
 import type { FileUser } from './trust.js';
 
 export interface ProcessFacts {
@@ -52,7 +53,7 @@ function startOf(pid: number): string | null | undefined {
     process.kill(pid, 0);
   } catch (error) {
     // EPERM: the process is there, and is another user's.
-    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return undefined;
+    if (systemCode(error) !== 'EPERM') return undefined;
   }
   try {
     // proc(5): the name, in parentheses, may hold anything; after it come the state and, as 22nd of all, the start in
