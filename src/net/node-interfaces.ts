@@ -109,7 +109,9 @@ export function multicastInterface(host: string): string | undefined {
 type PrefixedInterfaces = Readonly<Record<string, readonly { readonly cidr: string | null }[] | undefined>>;
 
 /** All loopback addresses, of both families. */
-const LOOPBACK = ['127.0.0.0/8', '::1'] as const;
+const LOOPBACK: readonly IpNetwork[] = ['127.0.0.0/8', '::1']
+  .map((text) => parseNetwork(text))
+  .filter((network) => network !== undefined);
 /** A shorter prefix does not tell which hosts are near: some tunnels claim half of all addresses as their network. */
 const MIN_BITS = { 4: 8, 6: 32 } as const;
 
@@ -136,7 +138,7 @@ export function findOwnNetworks(
 function namedBy(bound: IpAddress, attached: readonly IpNetwork[]): IpNetwork[] {
   switch (reachOfAddress(bound)) {
     case 'loopback':
-      return LOOPBACK.map(parseNetwork).filter((network) => network?.address.family === bound.family) as IpNetwork[];
+      return LOOPBACK.filter(({ address }) => address.family === bound.family);
     case 'private':
     case 'link-local':
       return attached.filter((network) => isInNetwork(bound, network));

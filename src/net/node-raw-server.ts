@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Millis, Task } from '../base/clock.js';
 import { FaultDomain } from './fault-domain.js';
 import { type BindAddresses, listenPlace, passFence } from './fence.js';
-import { IdleScan } from './idle-scan.js';
+import { type IdleOptions, IdleScan } from './idle-scan.js';
 import { normaliseHost } from './ip-address.js';
 import { type Loop, LoopContext } from './loop-context.js';
 import { openNodeDatagram } from './node-datagram.js';
@@ -26,13 +26,9 @@ import {
   type StreamAddress,
 } from './raw-server.js';
 
-interface NodeLoopOptions {
+interface NodeLoopOptions extends IdleOptions {
   /** Stream sockets of all contexts together. Beyond this number the loop closes each connection that comes in. */
   readonly maxConnections: number;
-  /** A socket on which nothing came in for longer is lost. Writing does not count. */
-  readonly timeout: Millis;
-  /** The time between two scans for silent sockets. */
-  readonly checkInterval: Millis;
   /** The fence: IP literals that every socket is bound to, or null for no fence. */
   readonly bindAddresses: BindAddresses | null;
   /** Hears of the exceptions that belong to no context. */

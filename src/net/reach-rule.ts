@@ -84,12 +84,12 @@ function isInAny(ip: IpAddress, networks: readonly IpNetwork[]): boolean {
 }
 
 /** Whether `ip` is the first or the last address of one of our IPv4 networks (RFC 1812), which all its hosts hear. */
-function isBroadcast({ family, bytes }: IpAddress, { attached }: OwnNetworks): boolean {
-  if (family === 6) return false;
-  return attached.some(({ address, bits }) => {
-    if (address.family === 6 || bits > 30) return false;
-    const hosts = 0xffff_ffff >>> bits;
-    const host = (bytes.readUInt32BE(0) & hosts) >>> 0;
-    return isInNetwork({ family, bytes, text: '' }, { address, bits }) && (host === 0 || host === hosts);
+function isBroadcast(ip: IpAddress, { attached }: OwnNetworks): boolean {
+  if (ip.family === 6) return false;
+  return attached.some((network) => {
+    if (network.bits > 30 || !isInNetwork(ip, network)) return false;
+    const hosts = 0xffff_ffff >>> network.bits;
+    const host = (ip.bytes.readUInt32BE(0) & hosts) >>> 0;
+    return host === 0 || host === hosts;
   });
 }

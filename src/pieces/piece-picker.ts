@@ -82,7 +82,7 @@ export class PiecePicker {
   get hasSomethingToAskFor(): boolean {
     if (this.#options.onDemand) {
       for (const piece of this.#due)
-        if (this.isOffered(piece) || (this.isUntouched(piece) && this.copiesOf(piece) > 0)) return true;
+        if (this.isOffered(piece) || (this.isUntouched(piece) && this.availability(piece) > 0)) return true;
       return false;
     }
     const unavailable = this.#seeds === 0 ? this.#buckets.bucket(0).length : 0;
@@ -133,11 +133,6 @@ export class PiecePicker {
     }
   }
 
-  /** How many of the peers that joined have the piece. */
-  copiesOf(piece: PieceIndex): number {
-    return this.#seeds + this.#buckets.countOf(piece);
-  }
-
   /** A peer that joined has one more piece. */
   gotHave(piece: PieceIndex): void {
     this.#buckets.increment(piece);
@@ -156,6 +151,7 @@ export class PiecePicker {
     this.peerJoined(left);
   }
 
+  /** How many of the peers that joined have the piece. */
   availability(piece: PieceIndex): number {
     return this.#buckets.countOf(piece) + this.#seeds;
   }

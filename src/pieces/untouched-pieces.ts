@@ -71,11 +71,7 @@ export class UntouchedPieces {
   any(peerHas: Bitfield): PieceIndex | undefined {
     if (this.size === 0) return undefined;
     const start = this.#random.below(this.#bits.length);
-    const word = start >>> 5;
-    const bits = peerHas.word(word) & this.#bits.word(word) & (0xffff_ffff >>> (start & 31));
-    this.#lookedAt += 1;
-    if (bits !== 0) return firstPiece(word, bits);
-    return this.#firstFrom(peerHas, word + 1, this.#bits.wordCount) ?? this.#firstFrom(peerHas, 0, word + 1);
+    return this.#firstAt(peerHas, start) ?? this.#firstFrom(peerHas, 0, (start >>> 5) + 1);
   }
 
   /**
@@ -92,31 +88,11 @@ export class UntouchedPieces {
    * first. Undefined when there is none. It costs a look at each word, and at the pieces of mixed words.
    */
   run(has: Bitfield, first: boolean): UntouchedRun | undefined {
-    const words = this.#bits.wordCount;
-    let best: UntouchedRun | undefined;
-    let begin = 0;
-    let length = 0;
-    const endRun = (): void => {
-      if (length > (best?.length ?? 0)) best = { begin, length };
-      length = 0;
-    };
-    for (let word = 0; word < words && !(first && best !== undefined); word += 1) {
-      const bits = has.word(word) & this.#bits.word(word);
-      if (bits === 0) endRun();
-      else if (bits === -1) {
-        if (length === 0) begin = word * 32;
-        length += 32;
-      } else {
-        for (let bit = 0; bit < 32 && !(first && best !== undefined); bit += 1) {
-          if (((bits >>> (31 - bit)) & 1) === 0) endRun();
-          else {
-            if (length === 0) begin = word * 32 + bit;
-            length += 1;
-          }
-        }
-      }
+    let best = this.#runAt(has, 0);
+    if (first) return best;
+    for (let run = best; run !== undefined; run = this.#runAt(has, run.begin + run.length)) {
+      if (best === undefined || run.length > best.length) best = run;
     }
-    if (!(first && best !== undefined)) endRun();
     return best;
   }
 
@@ -133,6 +109,29 @@ export class UntouchedPieces {
     }
   }
 
+  /** The run that begins at the first untouched piece in `has` whose index is at least `from`. */
+  #runAt(has: Bitfield, from: number): UntouchedRun | undefined {
+    const begin = this.#firstAt(has, from);
+    if (begin === undefined) return undefined;
+    let end = begin + 1;
+    for (;;) {
+      const word = end >>> 5;
+      // The bits that end the run, from `end` on.
+      const gaps = ~(has.word(word) & this.#bits.word(word)) & (0xffff_ffff >>> (end & 31));
+      if (gaps !== 0) return { begin, length: firstPiece(word, gaps) - begin };
+      end = (word + 1) * 32;
+    }
+  }
+
+  /** The first untouched piece that the peer has and whose index is at least `from`. */
+  #firstAt(peerHas: Bitfield, from: number): PieceIndex | undefined {
+    const word = from >>> 5;
+    const bits = peerHas.word(word) & this.#bits.word(word) & (0xffff_ffff >>> (from & 31));
+    this.#lookedAt += 1;
+    return bits === 0 ? this.#firstFrom(peerHas, word + 1, this.#bits.wordCount) : firstPiece(word, bits);
+  }
+
+  /** The first untouched piece that the peer has, of the words from `from` up to, not including, `end`. */
   #firstFrom(peerHas: Bitfield, from: number, end: number): PieceIndex | undefined {
     const word = nextCommonWord(peerHas, this.#bits, from, end);
     this.#lookedAt += (word < 0 ? end : word + 1) - from;

@@ -127,7 +127,7 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
   const slots = () => options.uploadSlots ?? uploadSlotsForRate(parts.uploadLimiter.rate);
   const superSeeding = options.superSeed
     ? new SuperSeeding(
-        { timers: context, random, layout, have: store.have, copiesOf: (piece) => picker.copiesOf(piece), slots },
+        { timers: context, random, layout, have: store.have, copiesOf: (piece) => picker.availability(piece), slots },
         DEFAULT_SUPER_SEEDING_OPTIONS,
       )
     : null;

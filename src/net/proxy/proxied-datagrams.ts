@@ -23,8 +23,8 @@ const FROM_ANYWHERE: SocksAddress = { host: '0.0.0.0', port: 0 };
 /** How long the proxy may take to grant a relay. */
 const GRANT_LIMIT: Millis = 30_000;
 /**
- * The relay's datagrams show this often that the proxy lives: it says nothing more on the connection, which would be
- * lost as idle.
+ * A datagram of the relay shows that the proxy lives; we note that at most this often. The proxy says nothing more on
+ * its connection, which the loop would else lose as idle.
  */
 const SIGN_INTERVAL: Millis = 30_000;
 /** How long we wait before we ask again, when a relay has been lost for the `tries`-th time since it last worked. */
@@ -103,7 +103,7 @@ export class ProxiedDatagramSocket implements DatagramSocket, DatagramHandler, S
 
   datagramCameIn(_socket: DatagramSocket, datagram: Buffer, from: PeerAddress): void {
     const relay = this.#relay;
-    // Any host may send to our port. What the relay sends has the proxy's word for where it comes from.
+    // Any host may send to our port. Of the relay's datagrams the proxy says where each comes from.
     if (relay === null || from.host !== relay.host || from.port !== relay.port) return;
     this.#sawSign();
     const unpacked = decodeSocksDatagram(datagram);
@@ -133,7 +133,7 @@ export class ProxiedDatagramSocket implements DatagramSocket, DatagramHandler, S
   }
 
   connectionLost(_socket: SingleSocket, { code }: SocketFailure): void {
-    // Others may still get through when the relay alone has ended.
+    // When a granted relay ends, the proxy may still carry connections, so the user hears of no trouble.
     if (this.#handshake === null) this.#askLater();
     else this.#lost(`the proxy ${this.#name} ${code === 'refused' ? 'refuses connections' : 'was lost'}`);
   }
@@ -256,8 +256,8 @@ export class ProxiedDatagramSocket implements DatagramSocket, DatagramHandler, S
 
 /**
  * Where the relay is. Proxies name it as they see themselves: by no address, by a name, or by an address of their own
- * network. Then it is at the address at which we reach the proxy. Nor does a proxy elsewhere make us send datagrams to
- * our own machine or into our own network.
+ * network. Then it is at the address at which we reach the proxy. So a proxy elsewhere cannot make us send datagrams
+ * to our own machine or into our own network.
  */
 function relayAddress(bound: SocksAddress | null, proxyHost: string): PeerAddress {
   const port = bound?.port ?? 0;

@@ -27,16 +27,16 @@ export interface ProxyRefusal {
 }
 
 /**
- * Reads an answer from the front of what has come. The answer is not whole: 'more' wants to see these bytes again, and
- * 'taken' has seen them.
+ * Reads an answer from the front of what has come. When the answer is not whole, 'more' asks to see these bytes again
+ * with those that follow; 'taken' keeps what it needs of them.
  */
 type Reader = (bytes: Buffer) => { readonly length: number; readonly next: Reader | ProxyAnswer } | 'more' | 'taken';
 
 const NOTHING: Buffer = Buffer.alloc(0);
 
 /**
- * What we and a proxy say to each other before it passes bytes on, from the first byte that it sends. It sends each of
- * our messages when the answer to the one before has come.
+ * What we and a proxy say to each other before it passes bytes on. Each message of ours leaves when the proxy has
+ * answered the one before.
  */
 export class ProxyHandshake {
   readonly #proxy: ProxyServer;
@@ -123,7 +123,7 @@ export class ProxyHandshake {
     return this.#refusedByHttp(answer);
   };
 
-  /** Behind the two bytes that allow it. */
+  /** Asks for the host. The reader has just read the two bytes that allow us to. */
   #request(): ReturnType<Reader> {
     if (this.#command === 'connect' && !isSocksAddress(this.#target))
       return this.#failed('failed', 'cannot be asked for such a host', false);
@@ -154,7 +154,7 @@ export class ProxyHandshake {
   }
 }
 
-/** What the user is told of a proxy that does not let us in: HTTP status 407, and its like of SOCKS5. */
+/** What the user is told of a proxy that does not let us in: HTTP status 407, or the same in SOCKS5. */
 export function refusedByProxy(proxy: ProxyServer): string {
   return `the proxy ${proxy.shown} ${refusal(proxy)}`;
 }

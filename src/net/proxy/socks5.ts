@@ -39,7 +39,7 @@ const IPV6 = 0x04;
 /** Where an address begins in a request, in a reply, and in a datagram. */
 const ADDRESS_AT = 3;
 
-/** The first message: how we can say who we are. A proxy that wants a password is told of it when we have one. */
+/** The first message: the ways in which we can log in. We offer a password only when we have one. */
 export function encodeSocksMethods(hasCredentials: boolean): Buffer {
   const methods = hasCredentials ? [SOCKS_METHOD.none, SOCKS_METHOD.credentials] : [SOCKS_METHOD.none];
   return Buffer.from([VERSION, methods.length, ...methods]);
@@ -80,7 +80,7 @@ export function decodeSocksReply(bytes: Buffer): SocksReply | 'more' | 'malforme
   if (version !== undefined && version !== VERSION) return 'malformed';
   const code = bytes[1];
   if (code === undefined) return 'more';
-  // Some proxies name no address then, or one of no type.
+  // A proxy that refuses may name no address, or one without a type.
   if (code !== 0) return { code, bound: null, length: 2 };
   const address = decodeAddress(bytes);
   if (address === 'more' || address === 'malformed') return address;
