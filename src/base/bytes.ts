@@ -1,8 +1,3 @@
-/** The 32-bit big-endian number at `begin`. It is never negative; bit shifts would make it so from 2^31 on. */
-export function readUint32(bytes: Buffer, begin: number): number {
-  return bytes.readUInt32BE(begin);
-}
-
 /** The same memory as a `Buffer`: a message from another thread makes a plain array of one. */
 export function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);

@@ -54,7 +54,7 @@ export interface Span {
  * A well-formed token that the bencode package would misread, or must not read.
  * - 'key': not ASCII, or `__proto__`
  * - 'duplicate': a key that stood in the same dictionary before
- * - 'integer': an integer above 2^53, where numbers lose digits
+ * - 'integer': an integer outside ±(2^53 − 1), where numbers lose digits
  * - 'unread': the value of one of `unreadKeys`
  */
 export interface Oddity extends Span {
@@ -150,11 +150,11 @@ class Scanner {
     } else if (this.#isInRaw) this.#isRawCanonical = false;
   }
 
-  #fail(why: string, isCutShort = false): void {
+  #fail(why: string, fault: 'wrong byte' | 'cut short' = 'wrong byte'): void {
     if (this.#why !== null) return;
     const atEnd = this.#at >= this.#bytes.length;
     this.#why = atEnd ? 'the bytes end too early' : why;
-    this.#isCutShort = atEnd || isCutShort;
+    this.#isCutShort = atEnd || fault === 'cut short';
   }
 
   #token(): void {
@@ -244,10 +244,10 @@ class Scanner {
       if (length > bytes.length) break;
       this.#at += 1;
     }
-    if (length > bytes.length) this.#fail('a string is longer than all bytes there are', true);
+    if (length > bytes.length) this.#fail('a string is longer than all bytes there are', 'cut short');
     else if (this.#at === digits) this.#fail('the length of a string should stand here');
     else if (bytes[this.#at] !== COLON) this.#fail('a colon should stand here');
-    else if (length > bytes.length - this.#at - 1) this.#fail('a string goes beyond the end', true);
+    else if (length > bytes.length - this.#at - 1) this.#fail('a string goes beyond the end', 'cut short');
     else if (bytes[digits] === ZERO && this.#at - digits > 1) {
       this.#notCanonical('the length of a string begins with zero', this.#at);
     }

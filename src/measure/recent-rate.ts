@@ -19,7 +19,7 @@ export class RecentRate {
     this.#changedAt = now;
   }
 
-  /** The last call that found a larger total than before; at first, the time at which this object was made. */
+  /** When a call last found a larger total than the one before; at first, when this object was made. */
   get changedAt(): Millis {
     return this.#changedAt;
   }

@@ -22,9 +22,9 @@ export function choosePieceLength(length: number): number {
 }
 
 /**
- * The same for version 2 and hybrids, from the bytes of each file. There each file takes a piece, however small it is:
- * only the pieces of a file after its first one are fewer when they are longer, so only these are counted, and the many
- * small files of a folder do not make the padding between them long.
+ * The same for version 2 and hybrids, from the bytes of each file. There each file takes a piece, however small it is.
+ * Longer pieces save only the pieces of a file after its first one, so only these are counted. Else the many small
+ * files of a folder would lead to long pieces, with much padding between the files.
  */
 export function chooseAlignedPieceLength(lengths: readonly number[]): number {
   const countFor = (pieceLength: number): number => alignedPieceCount(lengths, pieceLength);

@@ -84,7 +84,10 @@ export function createMetainfo(torrent: NewTorrent): Buffer {
   );
 }
 
-/** Bytes. A refusal after so much work is late. To try a torrent of many files takes longer than to hash less. */
+/**
+ * Bytes. Only content of at least this length is tried before it is hashed: less is hashed sooner than a torrent of
+ * many files is tried, and the refusal may come after that.
+ */
 const LONG_WORK = 4 * 1024 ** 3;
 
 /**

@@ -28,31 +28,31 @@ class Names {
   readonly #files = new Set<string>();
   /** The number N to try next, by the number of the folder, the stem and the extension. */
   readonly #next = new Map<string, number>();
+  /** The path whose folder was looked for last, and the number of that folder. The next file is often in it too. */
+  #last: { readonly path: readonly string[]; readonly parent: number } = { path: [''], parent: 0 };
 
   assign(wanted: readonly WantedPath[]): (readonly string[])[] {
     // Pad files come last and make no folders: they only move out of the way of the other files.
-    const parents = wanted.map(({ path, padding }) => (padding ? 0 : this.#parent(path, true)));
+    const parents = wanted.map(({ path, padding }) => (padding ? 0 : this.#parent(path, 'make')));
     const keeps = wanted.map(({ path, padding }, i) => !padding && this.#claim(parents[i] as number, nameOf(path)));
     return wanted.map(({ path, padding }, i) => {
       if (keeps[i]) return path;
       if (!padding) return this.#renamed(parents[i] as number, path);
-      const parent = this.#parent(path, false);
+      const parent = this.#parent(path, 'find');
       return parent === undefined || this.#isFree(keyOf(parent, nameOf(path))) ? path : this.#renamed(parent, path);
     });
   }
 
-  /** The path whose folder was looked for last, and the number of that folder. The next file is often in it too. */
-  #last: { readonly path: readonly string[]; readonly parent: number } = { path: [''], parent: 0 };
-
-  #parent(path: readonly string[], make: true): number;
-  #parent(path: readonly string[], make: boolean): number | undefined;
-  #parent(path: readonly string[], make: boolean): number | undefined {
+  /** The number of the folder in which the path ends. 'find': undefined when no file made that folder. */
+  #parent(path: readonly string[], how: 'make'): number;
+  #parent(path: readonly string[], how: 'find'): number | undefined;
+  #parent(path: readonly string[], how: 'make' | 'find'): number | undefined {
     if (areInOneFolder(path, this.#last.path)) return this.#last.parent;
     let parent = 0;
     for (let i = 0; i < path.length - 1; i += 1) {
       const key = keyOf(parent, path[i] as string);
       const known = this.#folders.get(key);
-      if (known === undefined && !make) return undefined;
+      if (known === undefined && how === 'find') return undefined;
       parent = known ?? this.#folders.size + 1;
       if (known === undefined) this.#folders.set(key, parent);
     }
@@ -134,7 +134,7 @@ function safeElement(bytes: Buffer): string | undefined {
   return isNoName(element.replace(JOINERS, '')) ? undefined : cutElement(element, MAX_ELEMENT_LENGTH);
 }
 
-/** Whether the bytes are ASCII without controls, separators and dots at the begin, so that there is nothing to mend. */
+/** Whether the bytes are ASCII without controls or separators, and begin with no dot: then there is nothing to mend. */
 function isPlain(bytes: Buffer): boolean {
   for (const byte of bytes) if (byte < 0x20 || byte > 0x7e || byte === SLASH || byte === BACKSLASH) return false;
   return bytes.length > 0 && bytes[0] !== DOT;

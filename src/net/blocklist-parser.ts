@@ -171,7 +171,7 @@ export class BlocklistParser {
     while (token < end && isOfAddress(bytes[token] as number)) token += 1;
     if (readIpv6(bytes, begin, token, FIRST)) {
       if (token < end && bytes[token] === SLASH && this.#readIpv6Bits(bytes, token + 1, end)) return true;
-      if (isRest(bytes, token, end)) return this.#addIpv6(FIRST, FIRST, false);
+      if (isRest(bytes, token, end)) return this.#addIpv6(FIRST, FIRST);
       if (this.#readIpv6Level(bytes, token, end)) return true;
     }
     return this.#readNarrowest(bytes, begin, end);
@@ -189,7 +189,7 @@ export class BlocklistParser {
       LAST[word] = (FIRST[word] as number) | hosts;
       FIRST[word] = (FIRST[word] as number) & ~hosts;
     }
-    return this.#addIpv6(FIRST, LAST, false);
+    return this.#addIpv6(FIRST, LAST);
   }
 
   /** eMule's form: what follows `FIRST`. */
@@ -202,7 +202,8 @@ export class BlocklistParser {
     const comma = skipBlanks(bytes, token, end);
     if (comma >= end || bytes[comma] !== COMMA || !readIpv6(bytes, last, token, LAST)) return false;
     const isAllowed = readLevel(bytes, token, end);
-    return isAllowed !== null && this.#addIpv6(FIRST, LAST, isAllowed);
+    if (isAllowed === true) return isMapped(FIRST) === isMapped(LAST);
+    return isAllowed === false && this.#addIpv6(FIRST, LAST);
   }
 
   /**
@@ -225,13 +226,12 @@ export class BlocklistParser {
       NARROWEST.set(FIRST);
       isFound = true;
     }
-    return isFound && this.#addIpv6(NARROWEST, LAST, false);
+    return isFound && this.#addIpv6(NARROWEST, LAST);
   }
 
   /** False when one end alone is an IPv4 address. */
-  #addIpv6(first: Uint32Array, last: Uint32Array, isAllowed: boolean): boolean {
+  #addIpv6(first: Uint32Array, last: Uint32Array): boolean {
     if (isMapped(first) !== isMapped(last)) return false;
-    if (isAllowed) return true;
     if (isMapped(first)) this.#ranges.addIpv4(first[3] as number, last[3] as number);
     else this.#ranges.addIpv6(first, last);
     return true;

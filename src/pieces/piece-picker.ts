@@ -2,7 +2,7 @@ import type { Random } from '../base/random.js';
 import type { PieceIndex } from '../metainfo/piece-layout.js';
 import { type Bitfield, fullBitfield } from '../wire/bitfield.js';
 import { type AvailabilityBuckets, firstPiece, nextCommonWord, withoutFirst } from './availability-buckets.js';
-import { UntouchedPieces, type UntouchedRun } from './untouched-pieces.js';
+import { type RunChoice, UntouchedPieces, type UntouchedRun } from './untouched-pieces.js';
 
 /** In which order a PiecePicker chooses pieces. */
 export interface PiecePickerOptions {
@@ -253,21 +253,21 @@ export class PiecePicker {
    * ones come first.
    */
   next(peerHas: Bitfield, suggested: readonly PieceIndex[] = []): PieceIndex | undefined {
-    const due = this.#nextDue(peerHas, true);
+    const due = this.#nextDue(peerHas, 'untouched or offered');
     if (due !== undefined || this.#options.onDemand) return due;
     return this.#nextOpen(peerHas) ?? this.#nextSuggested(peerHas, suggested) ?? this.#nextUntouched(peerHas);
   }
 
   /**
    * The pieces to ask a source for that gives a long run at a time and has the pieces `has`: the earliest run of
-   * untouched pieces with deadlines; else the longest run of untouched pieces, or the first one when pieces are fetched
-   * `inOrder`. Undefined when there is none.
+   * untouched pieces with deadlines; else the longest run of untouched pieces, or the first one, as `choice` says or
+   * because all pieces are fetched in order. Undefined when there is none.
    */
-  nextRun(has: Bitfield, inOrder: boolean): UntouchedRun | undefined {
-    const due = this.#nextDue(has, false);
+  nextRun(has: Bitfield, choice: RunChoice): UntouchedRun | undefined {
+    const due = this.#nextDue(has, 'untouched');
     if (due !== undefined) return { begin: due, length: this.#dueRunFrom(due, has) };
     if (this.#options.onDemand) return undefined;
-    return this.#untouched.run(has, inOrder || this.#options.sequential);
+    return this.#untouched.run(has, this.#options.sequential ? 'first' : choice);
   }
 
   /** An open piece in `has`, the first of a few; undefined when there is none. */
@@ -301,11 +301,12 @@ export class PiecePicker {
     if (this.#open.length !== this.#openPlaces.size) throw new Error('open pieces are in two minds');
   }
 
-  /** The piece in `has` with the earliest deadline of which a block may be asked for. */
-  #nextDue(has: Bitfield, mayBeOpen: boolean): PieceIndex | undefined {
+  /** Of the pieces in `has` that are `wanted`, the one with the earliest deadline. */
+  #nextDue(has: Bitfield, wanted: 'untouched' | 'untouched or offered'): PieceIndex | undefined {
     for (const piece of this.#due) {
       this.#lookedAt += 1;
-      if ((this.isUntouched(piece) || (mayBeOpen && this.isOffered(piece))) && has.has(piece)) return piece;
+      if ((this.isUntouched(piece) || (wanted !== 'untouched' && this.isOffered(piece))) && has.has(piece))
+        return piece;
     }
     return undefined;
   }

@@ -100,7 +100,7 @@ export class BlockWrites {
 
   /** `block` is copied before the call returns. */
   write(open: OpenPiece, begin: number, block: Buffer): void {
-    this.#write(open, begin, block, false);
+    this.#write(open, begin, block, 'new');
   }
 
   /** Gives the disk all blocks of the piece that have come. The slot may be given back when they are written. */
@@ -111,18 +111,18 @@ export class BlockWrites {
     for (let block = 0; block < open.blockCount; block += 1) {
       if (!open.isStored(block)) continue;
       const begin = block * BLOCK_LENGTH;
-      this.#write(open, begin, slot.data.subarray(begin, begin + this.#layout.blockLength(piece, block)), true);
+      this.#write(open, begin, slot.data.subarray(begin, begin + this.#layout.blockLength(piece, block)), 'spilled');
     }
   }
 
-  #write(open: OpenPiece, begin: number, block: Buffer, fromSlot: boolean): void {
+  #write(open: OpenPiece, begin: number, block: Buffer, kind: 'new' | 'spilled'): void {
     const { length } = block;
     open.pendingWrites += 1;
-    if (fromSlot) open.pendingSpills += 1;
+    if (kind === 'spilled') open.pendingSpills += 1;
     this.#length += length;
     this.#storage.writeBlock(open.piece, begin, block, (outcome) => {
       open.pendingWrites -= 1;
-      if (fromSlot) open.pendingSpills -= 1;
+      if (kind === 'spilled') open.pendingSpills -= 1;
       this.#length -= length;
       this.#answered(open, outcome.ok ? null : outcome.failure);
     });

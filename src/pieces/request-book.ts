@@ -4,6 +4,7 @@ import type { Bitfield } from '../wire/bitfield.js';
 import { AskerRequests, type OpenRequest } from './asker-requests.js';
 import { fewestAskedBlock, PieceBlocks } from './piece-blocks.js';
 import type { PiecePicker } from './piece-picker.js';
+import type { RunChoice } from './untouched-pieces.js';
 
 /** What the RequestBook makes of a block that came. */
 export type Arrival<Asker> =
@@ -96,10 +97,10 @@ export class RequestBook<Asker extends object> {
    * Claims pieces for `asker`, a source that gives long runs and has the pieces `has`: a run of untouched pieces of
    * about `length` bytes, at least one piece, or else an open piece with blocks that nobody is asked for. All blocks
    * that are free count as asked of `asker` from now on. They get no room in memory until `makeRoom`. Returns them in
-   * order. The run is the longest that there is, or the first one with `inOrder`.
+   * order. `choice` says which run of them it is.
    */
-  claim(asker: Asker, has: Bitfield, length: number, inOrder: boolean): readonly BlockSpan[] {
-    const run = this.#picker.nextRun(has, inOrder);
+  claim(asker: Asker, has: Bitfield, length: number, choice: RunChoice): readonly BlockSpan[] {
+    const run = this.#picker.nextRun(has, choice);
     const spans: BlockSpan[] = [];
     if (run === undefined) {
       const open = this.#picker.nextOpen(has);

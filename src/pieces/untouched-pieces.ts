@@ -13,6 +13,9 @@ export interface UntouchedRun {
   readonly length: number;
 }
 
+/** Which run a source is asked for: the longest one, or the one that comes first. */
+export type RunChoice = 'longest' | 'first';
+
 /**
  * The pieces of which no block has been asked for. They are kept twice: in buckets by availability, and as a bitfield.
  * When the peer has many of the pieces, the buckets give the rarest one at once. When the peer has few of them, a
@@ -84,12 +87,12 @@ export class UntouchedPieces {
   }
 
   /**
-   * The longest run of untouched pieces that are all in `has`, or the first one if `first` says so; of equal runs the
+   * The longest run of untouched pieces that are all in `has`, or the first one, as `choice` says; of equal runs the
    * first. Undefined when there is none. It costs a look at each word, and at the pieces of mixed words.
    */
-  run(has: Bitfield, first: boolean): UntouchedRun | undefined {
+  run(has: Bitfield, choice: RunChoice): UntouchedRun | undefined {
     let best = this.#runAt(has, 0);
-    if (first) return best;
+    if (choice === 'first') return best;
     for (let run = best; run !== undefined; run = this.#runAt(has, run.begin + run.length)) {
       if (best === undefined || run.length > best.length) best = run;
     }

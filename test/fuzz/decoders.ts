@@ -868,7 +868,6 @@ export const FUZZED_DECODERS: readonly FuzzedDecoder[] = [
 export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'bencode/guard.ts scanBencode': 'part of decodeBencode',
   'bencode/reader.ts BencodeReader': 'part of parseMetainfo',
-  'base/bytes.ts readUint32': 'reads one number of a frame whose length is checked',
   'cli/ca-certificates.ts readCaCertificates': 'reads a file that the user names, for OpenSSL',
   'cli/command-line.ts readCommandLine': "the user's own words",
   'cli/way-out.ts readWayOut': "the user's own words",

@@ -13,7 +13,6 @@
  *
  * Every ending goes through one place, `#sever`, which tells the owner once, whichever side ended the connection.
  */
-import { readUint32 } from '../../base/bytes.js';
 import type { Millis, Task, Timers } from '../../base/clock.js';
 import { CipherSocket } from '../../net/cipher-socket.js';
 import { hostKey } from '../../net/host-key.js';
@@ -345,7 +344,7 @@ export class Connection implements PeerConnection, PeerDialOwner {
   }
 
   #gotLength(frame: Buffer): Step {
-    const length = readUint32(frame, 0);
+    const length = frame.readUInt32BE(0);
     if (length > this.#options.maxMessageLength)
       return { kind: 'refuse', reason: { code: 'message-too-long', length } };
     // BEP 3: "Messages of length zero are keepalives, and ignored."

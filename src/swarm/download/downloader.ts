@@ -6,6 +6,7 @@ import type { OpenRequest } from '../../pieces/asker-requests.js';
 import type { PiecePicker } from '../../pieces/piece-picker.js';
 import type { Arrival, RequestBook } from '../../pieces/request-book.js';
 import type { StorageWrapper } from '../../pieces/storage-wrapper.js';
+import type { RunChoice } from '../../pieces/untouched-pieces.js';
 import { Bitfield } from '../../wire/bitfield.js';
 import type { Span } from '../../wire/message.js';
 import type { Evidence } from '../../wire/refusal.js';
@@ -364,8 +365,8 @@ export class Downloader implements DownloadOwner {
   }
 
   /** As `RequestBook.claim`, for a source that is no peer. */
-  claim(asker: BlockAsker, has: Bitfield, length: number, inOrder: boolean): readonly BlockSpan[] {
-    return this.#held ? [] : this.#parts.requests.claim(asker, has, length, inOrder);
+  claim(asker: BlockAsker, has: Bitfield, length: number, choice: RunChoice): readonly BlockSpan[] {
+    return this.#held ? [] : this.#parts.requests.claim(asker, has, length, choice);
   }
 
   /** As `RequestBook.makeRoom`. When it returns false, `roomForPieces` wakes those who wait. */

@@ -233,11 +233,11 @@ export class WebSeeds implements OtherSources {
     const { minRun, maxRun, runTime } = this.#options;
     const length = Math.min(maxRun, Math.max(minRun, (seed.measure.rate(timers.now()) * runTime) / 1000));
     let run = new WebSeedRun(seed, this.#owner, null);
-    let spans = downloader.claim(run, seed.usable, length, false);
+    let spans = downloader.claim(run, seed.usable, length, 'longest');
     for (const file of seed.rangeless) {
       if (spans.length > 0) break;
       run = new WebSeedRun(seed, this.#owner, file);
-      spans = downloader.claim(run, seed.usableOfWhole(file, 0), length, true);
+      spans = downloader.claim(run, seed.usableOfWhole(file, 0), length, 'first');
     }
     if (spans.length === 0) return false;
     this.#runs.add(run);
@@ -249,7 +249,7 @@ export class WebSeeds implements OtherSources {
   }
 
   #claimBehind(run: WebSeedRun, file: number, from: number): readonly BlockSpan[] {
-    return this.#parts.downloader.claim(run, run.sender.usableOfWhole(file, from), this.#options.minRun, true);
+    return this.#parts.downloader.claim(run, run.sender.usableOfWhole(file, from), this.#options.minRun, 'first');
   }
 
   #blockCameIn(run: WebSeedRun, { piece, begin }: BlockSpan, block: Buffer): boolean {

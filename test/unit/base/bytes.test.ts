@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { copyBytes, readUint32, toHex } from '../../../src/base/bytes.js';
+import { copyBytes, toHex } from '../../../src/base/bytes.js';
 import { sha1, sha256 } from '../../../src/base/digest.js';
 import { BtgetError, unreachable } from '../../../src/base/failure.js';
 
@@ -21,20 +21,6 @@ describe('copyBytes', () => {
 
   it('refuses a source that does not fit', () => {
     assert.throws(() => copyBytes(Buffer.alloc(5), Buffer.alloc(8), 4), RangeError);
-  });
-});
-
-describe('readUint32', () => {
-  it('reads the number that was written, and never a negative one', () => {
-    fc.assert(
-      fc.property(fc.nat(2 ** 31 - 1), fc.boolean(), fc.nat(5), (low, high, begin) => {
-        const value = high ? low + 2 ** 31 : low;
-        const bytes = Buffer.alloc(10);
-        bytes.writeUInt32BE(value, begin);
-        assert.equal(readUint32(bytes, begin), value);
-      }),
-    );
-    assert.equal(readUint32(Buffer.from('ffffffff', 'hex'), 0), 4_294_967_295);
   });
 });
 

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { BLOCK_LENGTH, type PieceIndex } from '../../../src/metainfo/piece-layout.js';
 import { DEFAULT_PIECE_PICKER_OPTIONS, PiecePicker } from '../../../src/pieces/piece-picker.js';
 import { RequestBook } from '../../../src/pieces/request-book.js';
-import { UntouchedPieces } from '../../../src/pieces/untouched-pieces.js';
+import { type RunChoice, UntouchedPieces } from '../../../src/pieces/untouched-pieces.js';
 import { Bitfield, fullBitfield } from '../../../src/wire/bitfield.js';
 import { sampleTorrent } from '../../support/sample-torrent.js';
 import { seededRandom } from '../../support/simulation/seeded-random.js';
@@ -39,8 +39,8 @@ class Book {
   }
 
   /** The pieces of a claim of so many pieces. */
-  claim(asker: object, pieces: number, has = ALL, inOrder = false): number[] {
-    const claimed = [...new Set(this.book.claim(asker, has, pieces * PIECE, inOrder).map(({ piece }) => piece))];
+  claim(asker: object, pieces: number, has = ALL, choice: RunChoice = 'longest'): number[] {
+    const claimed = [...new Set(this.book.claim(asker, has, pieces * PIECE, choice).map(({ piece }) => piece))];
     this.book.check();
     return claimed;
   }
@@ -55,7 +55,7 @@ describe('a claim', () => {
     const some = new Book();
     some.have(10, 50);
     assert.deepEqual(some.claim({}, 3), [11, 12, 13]);
-    assert.deepEqual(some.claim({}, 2, ALL, true), [0, 1]);
+    assert.deepEqual(some.claim({}, 2, ALL, 'first'), [0, 1]);
     const ordered = new Book(true);
     ordered.have(0, 5);
     assert.deepEqual(ordered.claim({}, 9), [1, 2, 3, 4]);
@@ -102,7 +102,7 @@ describe('a claim', () => {
     const [peer, seed] = [{}, {}];
     assert.equal(world.book.take(peer, ALL)?.begin, 0);
     assert.deepEqual(
-      world.book.claim(seed, ALL, PIECE, false).map(({ begin }) => begin),
+      world.book.claim(seed, ALL, PIECE, 'longest').map(({ begin }) => begin),
       [BLOCK_LENGTH],
     );
     assert.deepEqual(world.claim(seed, 1), []);
@@ -126,7 +126,7 @@ it('the longest run is that of a plain search, for any pieces', () => {
       (best, run) => (run.length > (best?.length ?? 0) ? run : best),
       undefined,
     );
-    assert.deepEqual(untouched.run(has, false), longest, bits);
-    assert.deepEqual(untouched.run(has, true), runs[0], bits);
+    assert.deepEqual(untouched.run(has, 'longest'), longest, bits);
+    assert.deepEqual(untouched.run(has, 'first'), runs[0], bits);
   }
 });

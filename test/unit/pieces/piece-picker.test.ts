@@ -250,10 +250,10 @@ describe('the piece picker', () => {
 
   it('gives a source of long runs the run at the earliest deadline', () => {
     const made = picker({ availability: '1111111', options: { onDemand: true } });
-    assert.equal(made.nextRun(fullBitfield(7), false), undefined);
+    assert.equal(made.nextRun(fullBitfield(7), 'longest'), undefined);
     made.setDeadlines([4, 5, 1, 2, 6].map(pieceAt), []);
-    assert.deepEqual(made.nextRun(fullBitfield(7), false), { begin: 4, length: 3 });
-    assert.deepEqual(made.nextRun(bitfieldOf('**** * '), false), { begin: 5, length: 1 });
+    assert.deepEqual(made.nextRun(fullBitfield(7), 'longest'), { begin: 4, length: 3 });
+    assert.deepEqual(made.nextRun(bitfieldOf('**** * '), 'longest'), { begin: 5, length: 1 });
     made.startPiece(pieceAt(2));
     assert.equal(made.nextOpen(fullBitfield(7)), 2);
     made.setDeadlines([1].map(pieceAt), []);
