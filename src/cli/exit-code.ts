@@ -29,6 +29,7 @@ const EXIT_CODES: Readonly<Record<FailureCode, number>> = {
  */
 const BUG = 70;
 
+/** The exit code that stands for `failure`, which may be any value that was thrown. */
 export function exitCodeOf(failure: unknown): number {
   const known = knownFailure(failure);
   return known === null ? BUG : EXIT_CODES[known.code];

@@ -104,6 +104,7 @@ export function about<T>(path: string, action: () => T): T {
   }
 }
 
+/** Whether a system call has failed with `error`. */
 export function isSystemError(error: unknown): error is SystemError {
   return error instanceof Error && 'syscall' in error && 'code' in error && typeof error.code === 'string';
 }
@@ -139,6 +140,7 @@ export interface FailureMessage {
   readonly cause: { readonly message: string; readonly code: string; readonly syscall: string } | null;
 }
 
+/** The failure as a message. `decodeFailure` makes one of the same kind of it. */
 export function encodeFailure(failure: BtgetError): FailureMessage {
   const cause = failure.cause;
   return {
@@ -151,6 +153,7 @@ export function encodeFailure(failure: BtgetError): FailureMessage {
   };
 }
 
+/** The failure of a message, in the thread that gets it. Its `cause` is a new error with the same code. */
 export function decodeFailure(message: FailureMessage): BtgetError {
   if (message.lost !== null) return new LostName(message.lost, message.message, message.code);
   if (message.isGone) return new FolderGone(message.message);

@@ -313,6 +313,7 @@ function failureAt(path: string, error: unknown): BtgetError {
   return new BtgetError('cannot-open', `cannot read ${path}: ${code}`, { cause: error });
 }
 
+/** Which file it is, whatever names it has. */
 export function idOf({ dev, ino }: Stats): string {
   return `${dev}:${ino}`;
 }

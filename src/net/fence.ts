@@ -10,6 +10,7 @@ import {
   type PeerAddress,
   type SocketFailure,
 } from './raw-server.js';
+import { reachOf } from './reach.js';
 
 /** The IP literals that every socket is bound to. There is at least one. */
 export interface BindAddresses {
@@ -32,6 +33,11 @@ export function passFence(bind: BindAddresses | null, host: string): Passage {
   const local = boundAddress(bind, address);
   if (local === undefined || (isLoopback(local) && !isLoopback(address))) return { code: 'forbidden' };
   return { code: 'pass', host: address.text, localAddress: local.text };
+}
+
+/** Whether the fence keeps every packet in this machine. */
+export function isLoopbackFence({ ipv4, ipv6 }: BindAddresses): boolean {
+  return [ipv4, ipv6].every((address) => address === undefined || reachOf(address) === 'loopback');
 }
 
 /**
@@ -97,7 +103,7 @@ export function datagramPlace(
   if (named === undefined) return { ok: true, family, host: bound, port, group: null, asks: null };
   const group = parseIp(named);
   if (group?.family !== family || !isMulticast(group)) return { ok: false, code: 'failed', cause: 'not a group' };
-  if (isLoopbackFence(bind, group)) return { ok: false, code: 'forbidden' };
+  if (isKeptFrom(bind, group)) return { ok: false, code: 'forbidden' };
   const hears = options.group !== undefined;
   return { ok: true, family, host: bound, port, group: hears ? group.text : null, asks: hears ? null : group.text };
 }
@@ -135,7 +141,8 @@ function isTarget(
   return isUnicast(address) && (group === null || bind === null);
 }
 
-function isLoopbackFence(bind: BindAddresses | null, group: IpAddress): boolean {
+/** Whether the fence keeps packets of the family of `group` in this machine, where nobody hears the group. */
+function isKeptFrom(bind: BindAddresses | null, group: IpAddress): boolean {
   const local = bind === null ? undefined : boundAddress(bind, group);
   return local !== undefined && isLoopback(local);
 }

@@ -118,6 +118,7 @@ export function parseNetwork(text: string): IpNetwork | undefined {
   return bits >= 0 && bits <= length ? { address, bits } : undefined;
 }
 
+/** Whether the address is in the network. An address of the other family never is. */
 export function isInNetwork({ family, bytes }: IpAddress, { address, bits }: IpNetwork): boolean {
   if (family !== address.family) return false;
   const whole = bits >> 3;

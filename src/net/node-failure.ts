@@ -17,11 +17,13 @@ const SOCKET_CODES: ReadonlyMap<string, SocketFailure['code']> = new Map([
   ['EPIPE', 'reset'],
 ]);
 
+/** Why a socket was lost. `error`: what Node threw or told. */
 export function socketFailure(error: unknown): SocketFailure {
   const cause = systemCode(error) ?? error;
   return { code: (typeof cause === 'string' ? SOCKET_CODES.get(cause) : undefined) ?? 'failed', cause };
 }
 
+/** Why we cannot listen. `error`: what Node threw or told. */
 export function listenFailure(error: unknown): ListenOutcome & { readonly ok: false } {
   const cause = systemCode(error) ?? error;
   if (cause === 'EADDRINUSE') return { ok: false, code: 'in-use', cause };

@@ -1,8 +1,8 @@
 /** Finds the addresses of the peers that a link (`x.pe`) or the user names. */
+import { knownAddresses } from '../discovery/http/http-destination.js';
 import { DEFAULT_NAME_LOOKUP_OPTIONS, lookUpName, type NameOutcome } from '../discovery/http/http-name-lookup.js';
 import type { MagnetLink } from '../metainfo/magnet.js';
 import { passFence } from '../net/fence.js';
-import { parseIp } from '../net/ip-address.js';
 import { resolveBind } from '../net/node-interfaces.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
@@ -48,7 +48,7 @@ export function peersAt(addresses: readonly string[], port: number, bind: string
 
 /** Whether the addresses of `host` are known without a look-up. */
 export function isKnownHost(host: string): boolean {
-  return parseIp(host) !== undefined || host === 'localhost';
+  return knownAddresses(host) !== null;
 }
 
 /** Knows the addresses of no name. Behind a proxy nobody is asked for any. */
@@ -58,9 +58,10 @@ export async function lookUpNothing(host: string): Promise<NameOutcome> {
     : { ok: false, isUnknown: false, message: `${host}: a proxy allows no look-up` };
 }
 
+/** Asks the system's resolver, unless the addresses of `host` are known. Never rejects. */
 export async function lookUpHost(host: string): Promise<NameOutcome> {
-  if (parseIp(host) !== undefined) return { ok: true, addresses: [host] };
-  if (host === 'localhost') return { ok: true, addresses: ['127.0.0.1', '::1'] };
+  const addresses = knownAddresses(host);
+  if (addresses !== null) return { ok: true, addresses };
   return new Promise((resolve) => lookUpName(host, DEFAULT_NAME_LOOKUP_OPTIONS, resolve));
 }
 

@@ -69,6 +69,7 @@ function shown(value: unknown): string {
   return String(value);
 }
 
+/** The 'usage' failure of an option `name` whose value is not what is `expected` of it. */
 export function wrong(name: string, value: unknown, expected: string): BtgetError {
   return new BtgetError('usage', `${name}: ${shown(value)} is not ${expected}`);
 }

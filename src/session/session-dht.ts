@@ -60,6 +60,7 @@ const MAX_LOOKUPS = 64;
  */
 const FIRST_LOOK_AGAIN: Millis = 15_000;
 
+/** The node of a session in the DHT: opens the sockets, keeps the state, and makes the peer source of each torrent. */
 export class SessionDht implements OwnNode, DatagramHandler {
   readonly #parts: SessionDhtParts;
   readonly #sockets = new Map<IpFamily, DatagramSocket>();

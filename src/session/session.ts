@@ -104,7 +104,7 @@ export class Session {
   readonly #shared: Omit<TorrentParts, 'nodePorts' | 'identity' | 'renameTo' | 'port'>;
   readonly #dht: SessionDht | null;
   readonly #nodePorts: NodePorts | null;
-  /** From then on we hear no more of new blocklists. */
+  /** After this call we hear no more of new blocklists. */
   readonly #forgetBlocklist: () => void;
   /**
    * The port that we tell trackers. It is set even when we do not listen, because trackers refuse announces without a

@@ -34,6 +34,7 @@ export interface DiskParts {
   readonly warned: (code: string, message: string) => void;
 }
 
+/** Joins what one torrent has on the disk: its files, its journal and its claim. */
 export function joinDisk({ parts, context, metainfo, layout, content, options, warned }: DiskParts): JoinedDisk {
   const { dir, outputName, partNames, overwrite } = options;
   const selected = content.isAll ? null : content.files;

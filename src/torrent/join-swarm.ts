@@ -81,6 +81,7 @@ export interface JoinedSwarm {
   readonly webSeeds: WebSeeds;
 }
 
+/** Makes the parts of one torrent that deal with peers and web seeds, and joins them with one another. */
 export function joinSwarm(parts: SwarmParts): JoinedSwarm {
   const { context, random, layout, options, ownAddresses } = parts;
   const rank = (address: PeerAddress): number => rankOf(address, ownAddresses, parts.port);

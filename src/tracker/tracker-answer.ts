@@ -9,10 +9,12 @@ import type { TrackedPeer } from './torrent-peers.js';
 import { trackerMetrics } from './tracker-metrics.js';
 import type { ListedTorrent, TrackerStanding } from './tracker-standing.js';
 
+/** An answer that is the dictionary of `fields`. */
 export function bencodedAnswer(fields: Readonly<Record<string, Encodable>>): HttpAnswer {
   return { status: 200, contentType: 'text/plain', body: encodeBencode(new Map(Object.entries(fields))) };
 }
 
+/** A refusal (BEP 3): "a human readable string which explains why the query failed". */
 export function failureAnswer(reason: string): HttpAnswer {
   return bencodedAnswer({ 'failure reason': reason });
 }

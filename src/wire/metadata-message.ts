@@ -45,6 +45,7 @@ export function decodeMetadataMessage(payload: Buffer): MetadataMessage | undefi
   return data.length > METADATA_PIECE_LENGTH ? undefined : { type: 'data', piece, totalSize, data };
 }
 
+/** The payload (BEP 9): a bencoded dictionary, and after that of a 'data' message the bytes of the piece. */
 export function encodeMetadataMessage(message: Exclude<MetadataMessage, { type: 'unknown' }>): Buffer {
   const { type, piece } = message;
   if (type === 'request') return head(REQUEST, piece);

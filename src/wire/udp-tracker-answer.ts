@@ -29,6 +29,7 @@ export type UdpTrackerAnswer = { readonly transactionId: number } & (
 const ACTIONS = ['connect', 'announce', 'scrape', 'error'] as const;
 const COUNTS_LENGTH = 12;
 
+/** The datagram of an answer. */
 export function encodeUdpAnswer(answer: UdpTrackerAnswer): Buffer {
   const body = bodyOf(answer);
   const data = Buffer.alloc(8 + body.length);

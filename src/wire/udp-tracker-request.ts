@@ -60,6 +60,7 @@ const MAX_OPTION_LENGTH = 255;
 /** In characters: more than the URL of any tracker has. */
 const MAX_URL_DATA_LENGTH = 4096;
 
+/** The datagram of a request. */
 export function encodeUdpRequest(request: UdpTrackerRequest): Buffer {
   switch (request.kind) {
     case 'connect': {

@@ -1,10 +1,10 @@
 /** `btget doctor`: says what works on this machine and in its network, what does not, and why. */
 import { BtgetError, interrupted } from '../../base/failure.js';
 import { systemRandom } from '../../base/system-random.js';
-import { isLoopbackFence } from '../../discovery/http/http-destination.js';
 import type { Swarms } from '../../discovery/swarm-sources.js';
 import { bothHashes, swarmsOf } from '../../metainfo/info-hash.js';
 import { contentLength } from '../../metainfo/metainfo.js';
+import { isLoopbackFence } from '../../net/fence.js';
 import { behindGate } from '../../net/listed-gate.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../../net/node-raw-server.js';
 import { behindProxy } from '../../net/proxy/proxied-loop.js';

@@ -108,6 +108,7 @@ function lazily(open: () => AsyncIterable<Buffer | string>): AsyncIterable<Buffe
   return { [Symbol.asyncIterator]: () => open()[Symbol.asyncIterator]() };
 }
 
+/** What servers, gateways and peers are told that we are. */
 export function userAgent(): string {
   return `btget/${version()}`;
 }

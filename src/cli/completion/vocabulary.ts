@@ -58,6 +58,7 @@ export function optionsOf(name: string): OptionTable {
   return options === undefined ? {} : { ...options, ...CONFIG_OPTIONS };
 }
 
+/** All commands of the program. Each has `--help`, but `help` itself has no options. */
 export function completedCommands(): readonly CompletedCommand[] {
   return Object.entries(COMMANDS).map(([name, { does, takes }]) => {
     const options = name === 'help' ? [] : [...Object.values(optionsOf(name)).map(completedOption), HELP];
@@ -65,6 +66,7 @@ export function completedCommands(): readonly CompletedCommand[] {
   });
 }
 
+/** An option for completion. Its names and its value are read from its flags in the help (`-d, --dir <dir>`). */
 export function completedOption(spec: OptionSpec<unknown>): CompletedOption {
   const [, short = null, long = '', value = ''] = /^(?:(-\w), )?(--[\w-]+)(?: <(.*)>)?$/.exec(spec.flags) ?? [];
   return {

@@ -19,6 +19,7 @@ export interface OutputChoices {
   readonly summaryInterval: number;
 }
 
+/** One output that tells each event to all outputs that were chosen, without the secrets in it. */
 export async function chooseOutput(choices: OutputChoices, io: CliIo): Promise<Output> {
   const toStdout = (text: string | Buffer): unknown => io.stdout.write(text);
   // A path may hold any characters. A terminal gets none that it would obey.

@@ -4,6 +4,7 @@ import { eastAsianWidth } from 'get-east-asian-width';
 // Made when the first text needs it: to load its tables takes longer than to load this program.
 let segmenter: Intl.Segmenter | null = null;
 
+/** The graphemes of `text`, in order. Together they are the whole text. */
 export function* graphemesOf(text: string): IterableIterator<string> {
   segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
   for (const { segment } of segmenter.segment(text)) yield segment;

@@ -8,6 +8,7 @@ export interface ProgressPart {
   readonly whole: number | null;
 }
 
+/** What is done of what the torrent does now: of its check, or of its download. */
 export function progressPart(status: TorrentStatus): ProgressPart {
   if (status.state === 'metadata') return { part: 0, whole: null };
   if (isHashing(status)) return { part: status.checked, whole: status.checkLength };

@@ -4,11 +4,10 @@
  * (DNS rebinding).
  */
 import type { Blocklist } from '../../net/blocklist.js';
-import { type BindAddresses, passFence } from '../../net/fence.js';
+import { type BindAddresses, isLoopbackFence, passFence } from '../../net/fence.js';
 import { parseIp } from '../../net/ip-address.js';
 import { findOwnNetworks } from '../../net/node-interfaces.js';
 import type { ProxyAccess } from '../../net/proxy/proxy-access.js';
-import { reachOf } from '../../net/reach.js';
 import { refusalOfAddress, refusalOfName, refusalOfStep, type UrlStep } from '../../net/url-rule.js';
 import { DEFAULT_NAME_LOOKUP_OPTIONS, lookUpName } from './http-name-lookup.js';
 import type { LookUp } from './known-names.js';
@@ -146,7 +145,7 @@ function nameOf(host: string): string {
 }
 
 /** The addresses of `name` that nobody has to be asked for; null when it must be looked up. */
-function knownAddresses(name: string): readonly string[] | null {
+export function knownAddresses(name: string): readonly string[] | null {
   if (parseIp(name) !== undefined) return [name];
   // RFC 6761: "Name resolution APIs and libraries SHOULD recognize localhost names as special and SHOULD always return
   // the IP loopback address for address queries".
@@ -175,9 +174,4 @@ function choose(
   const [first, ...others] = destinations.slice(0, MAX_DESTINATIONS);
   if (first === undefined) return { ok: false, code: 'forbidden', message: refusal };
   return { ok: true, destinations: [first, ...others] };
-}
-
-/** Whether the fence keeps every packet in this machine. */
-export function isLoopbackFence({ ipv4, ipv6 }: BindAddresses): boolean {
-  return [ipv4, ipv6].every((address) => address === undefined || reachOf(address) === 'loopback');
 }

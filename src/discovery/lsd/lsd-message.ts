@@ -32,6 +32,7 @@ export function announceCapacity(family: IpFamily, cookie: string): number {
   return Math.floor((MAX_SENT_LENGTH - empty.length) / line.length);
 }
 
+/** The datagram for the group of `family`. The caller sees to it that no more info-hashes are in it than have room. */
 export function encodeLsdAnnounce(family: IpFamily, { port, infoHashes, cookie }: LsdAnnounce): Buffer {
   const { host, port: groupPort } = LSD_GROUPS[family];
   const group = `${family === 4 ? host : `[${host}]`}:${groupPort}`;

@@ -61,6 +61,7 @@ export function addPortMapping(transport: Transport, port: number, client: strin
   };
 }
 
+/** Takes back what `addPortMapping` made at this port. */
 export function deletePortMapping(transport: Transport, port: number): IgdAction {
   return {
     name: 'DeletePortMapping',

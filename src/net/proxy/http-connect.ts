@@ -12,6 +12,7 @@ export interface ConnectAnswer {
 /** The most bytes of a head, with the interim answers before it. */
 export const MAX_CONNECT_HEAD = 16 * 1024;
 
+/** The request of a connection to `host` and `port`. The host is an IP literal or a name (`isSocksAddress`). */
 export function encodeConnect({ host, port }: SocksAddress, credentials: ProxyCredentials | null): Buffer {
   const place = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   const lines = [`CONNECT ${place} HTTP/1.1`, `Host: ${place}`];

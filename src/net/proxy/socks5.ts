@@ -60,6 +60,7 @@ export function decodeSocksVerdict(answer: Buffer): boolean {
   return answer[1] === 0;
 }
 
+/** What the proxy is asked for, once it lets us in (RFC 1928, section 4). */
 export function encodeSocksRequest(command: SocksCommand, address: SocksAddress): Buffer {
   return Buffer.concat([Buffer.from([VERSION, COMMANDS[command], 0]), encodeAddress(address)]);
 }

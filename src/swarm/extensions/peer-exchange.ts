@@ -175,6 +175,7 @@ export function decodePexMessage(payload: Buffer): PexMessage | undefined {
   };
 }
 
+/** The payload (BEP 11): bencoded, IPv4 and IPv6 apart, with a byte of flags for each peer that was added. */
 export function encodePexMessage({ added, dropped }: PexMessage): Buffer {
   const isOf = (family: IpFamily) => (host: string) => parseIp(host)?.family === family;
   const addedOf = (family: IpFamily) => added.filter(({ address }) => isOf(family)(address.host));

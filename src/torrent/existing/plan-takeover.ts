@@ -36,6 +36,7 @@ interface ChosenNames {
   readonly whole: ReadonlySet<number>;
 }
 
+/** Puts together what the takeover does with each file, and what the journal records of it. It touches no file. */
 export function planTakeover(
   { metainfo, layout, content }: PlannedTorrent,
   { survey, data, verdicts, kept }: JudgedFiles,

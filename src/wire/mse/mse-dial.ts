@@ -74,6 +74,7 @@ export function padding(random: Random): Buffer {
   return random.bytes(random.below(MAX_PADDING + 1));
 }
 
+/** The number in four bytes, big-endian. */
 export function uint32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(value);

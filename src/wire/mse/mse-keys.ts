@@ -39,6 +39,7 @@ export const dialledCipher = (secret: Buffer, skey: Buffer): Rc4 => new Rc4(sha1
 export const acceptedCipher = (secret: Buffer, skey: Buffer): Rc4 =>
   new Rc4(sha1(Buffer.concat([KEY_B, secret, skey])));
 
+/** Of two buffers of one length, the exclusive or of each pair of bytes. */
 export function xor(one: Buffer, other: Buffer): Buffer {
   return Buffer.from(one.map((byte, index) => byte ^ (other[index] as number)));
 }
