@@ -65,7 +65,7 @@ export class IncomingHandshake implements SocketHandler {
   constructor(
     owner: HandshakeOwner,
     timers: Timers,
-    handshakeDeadline: Millis,
+    handshakeLimit: Millis,
     socket: SingleSocket,
     address: PeerAddress,
   ) {
@@ -73,7 +73,7 @@ export class IncomingHandshake implements SocketHandler {
     this.#owner = owner;
     this.#socket = socket;
     this.#acceptedAt = timers.now();
-    this.#deadline = timers.addTask(() => this.refuse({ code: 'handshake-timeout' }), handshakeDeadline);
+    this.#deadline = timers.addTask(() => this.refuse({ code: 'handshake-timeout' }), handshakeLimit);
     this.#framer = owner.encryption === null ? this.#plainFramer() : this.#anyFramer(owner.encryption);
   }
 

@@ -17,7 +17,7 @@ import { type AcceptEncryption, type HandshakeOwner, IncomingHandshake, type Tak
 /** Limits for connections that have not named their torrent. */
 export interface PortListenerOptions {
   /** A connection that has not named its torrent after this long is ended. This time is for the whole handshake. */
-  readonly handshakeDeadline: Millis;
+  readonly handshakeLimit: Millis;
   /** How many connections may be open that have not named their torrent. When one more comes, the oldest is ended. */
   readonly maxUnfinished: number;
   /** The same for one host. When one more comes, it is not accepted. */
@@ -25,7 +25,7 @@ export interface PortListenerOptions {
 }
 
 export const DEFAULT_PORT_LISTENER_OPTIONS: PortListenerOptions = {
-  handshakeDeadline: 30_000,
+  handshakeLimit: 30_000,
   maxUnfinished: 200,
   maxUnfinishedPerHost: 16,
 };
@@ -115,7 +115,7 @@ export class PortListener implements ListenHandler, HandshakeOwner {
     if (!('host' in address)) throw new Error('a peer from a Unix socket');
     const [oldest] = this.#unfinished;
     if (oldest !== undefined && this.#unfinished.size >= options.maxUnfinished) oldest.refuse({ code: 'table-full' });
-    const handshake = new IncomingHandshake(this, rawServer, options.handshakeDeadline, socket, address);
+    const handshake = new IncomingHandshake(this, rawServer, options.handshakeLimit, socket, address);
     this.#unfinished.add(handshake);
     const host = hostKey(address.host);
     this.#hosts.set(host, (this.#hosts.get(host) ?? 0) + 1);

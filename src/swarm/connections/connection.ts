@@ -69,7 +69,7 @@ export type Beginning =
   /** `hostKey`: the host for which it counts, as HostCrowds says. */
   | ({ readonly kind: 'external'; readonly hostKey: string } & Incoming);
 
-type ConnectionOptions = Pick<EncoderOptions, 'connectDeadline' | 'handshakeDeadline' | 'maxMessageLength'>;
+type ConnectionOptions = Pick<EncoderOptions, 'connectLimit' | 'handshakeLimit' | 'maxMessageLength'>;
 
 const NOT_KNOWN_YET: Buffer = Buffer.alloc(0);
 
@@ -134,10 +134,10 @@ export class Connection implements PeerConnection, PeerDialOwner {
     this.#framer = new Framer(first.nextLen, first.nextFunc, (reason) => this.refuse(reason));
     this.#socket = open(this);
     this.#deadline = dialling
-      ? this.#refuseLater({ code: 'connect-timeout' }, options.connectDeadline)
+      ? this.#refuseLater({ code: 'connect-timeout' }, options.connectLimit)
       : this.#refuseLater(
           { code: 'handshake-timeout' },
-          Math.max(0, beginning.acceptedAt + options.handshakeDeadline - timers.now()),
+          Math.max(0, beginning.acceptedAt + options.handshakeLimit - timers.now()),
         );
     if (dialling) return;
     // An external peer gets our answer before it has said its id, because some clients send their id only after the
@@ -241,7 +241,7 @@ export class Connection implements PeerConnection, PeerDialOwner {
 
   connectionMade(_socket: SingleSocket): void {
     this.#deadline.cancel();
-    this.#deadline = this.#refuseLater({ code: 'handshake-timeout' }, this.#options.handshakeDeadline);
+    this.#deadline = this.#refuseLater({ code: 'handshake-timeout' }, this.#options.handshakeLimit);
     this.#owner.dialDone(this);
   }
 

@@ -95,7 +95,7 @@ const EITHER: DialWay = { provide: BOTH };
 interface DialParts {
   readonly rawServer: RawServerContext;
   readonly encryption: DialEncryption;
-  readonly options: { readonly encryptionDeadline: Millis };
+  readonly options: { readonly encryptionLimit: Millis };
   readonly address: PeerAddress;
   /** What we say: the first of them by all ways, each other one by the likeliest way alone. */
   readonly greetings: readonly [Greeting, ...Greeting[]];
@@ -128,7 +128,7 @@ export function dialByWays(
       rawServer,
       address,
       tries,
-      handshakeDeadline: options.encryptionDeadline,
+      handshakeLimit: options.encryptionLimit,
       worked: (way) => encryption.ways.worked(key, way),
     },
     owner,

@@ -24,11 +24,11 @@ export interface EncoderOptions {
    */
   readonly maxSparesPerHost: number;
   /** We give up a dial that has not got through after this time. */
-  readonly connectDeadline: Millis;
+  readonly connectLimit: Millis;
   /** We end a connection whose handshake is not complete this long after its socket was up. */
-  readonly handshakeDeadline: Millis;
+  readonly handshakeLimit: Millis;
   /** An encrypted handshake of ours that is not finished by then has failed; another way may be tried. */
-  readonly encryptionDeadline: Millis;
+  readonly encryptionLimit: Millis;
   /**
    * A peer from outside that has not finished its handshake after this time gives its place to the next peer from
    * outside. A dial gives it to an address whose teller has less than its share.
@@ -77,9 +77,9 @@ export const DEFAULT_ENCODER_OPTIONS: EncoderOptions = {
   maxHostsOfSite: 16,
   maxSpares: 200,
   maxSparesPerHost: 8,
-  connectDeadline: 10_000,
-  handshakeDeadline: 30_000,
-  encryptionDeadline: 10_000,
+  connectLimit: 10_000,
+  handshakeLimit: 30_000,
+  encryptionLimit: 10_000,
   slowHandshake: 2_000,
   provingTime: 5_000,
   keepAliveInterval: 120_000,

@@ -41,7 +41,7 @@ export interface PeerDialParts {
   /** What is tried, in this order. */
   readonly tries: readonly [DialTry, ...DialTry[]];
   /** An encrypted handshake that is not finished by then has failed. */
-  readonly handshakeDeadline: Millis;
+  readonly handshakeLimit: Millis;
   /** `way` has worked: the peer has answered. */
   readonly worked: (way: DialWay) => void;
 }
@@ -143,7 +143,7 @@ export class PeerDial implements SingleSocket, SocketHandler {
   }
 
   #shakeHands(provide: CryptoMethods): void {
-    const { random, makeKeyPair, rawServer, handshakeDeadline } = this.#parts;
+    const { random, makeKeyPair, rawServer, handshakeLimit } = this.#parts;
     const { infoHash, bytes: handshake } = this.#try.greeting;
     const first = dialMse({
       pair: makeKeyPair(random.bytes(PRIVATE_KEY_LENGTH)),
@@ -156,7 +156,7 @@ export class PeerDial implements SingleSocket, SocketHandler {
     });
     if (first.kind === 'refuse') throw new Error('a handshake that ends before it begins');
     this.#framer = new Framer(first.nextLen, first.nextFunc, (reason) => this.#failed(reason));
-    this.#deadline = rawServer.addTask(() => this.#failed({ code: 'handshake-timeout' }), handshakeDeadline);
+    this.#deadline = rawServer.addTask(() => this.#failed({ code: 'handshake-timeout' }), handshakeLimit);
   }
 
   #agreed(agreement: MseAgreement): Step {

@@ -142,7 +142,7 @@ describe('keep-alives', () => {
 
   it('do not go to a connection whose handshake is not finished', () => {
     const world = new EncoderWorld(0);
-    world.client(A, 'a', { options: { handshakeDeadline: 500_000, maxSilence: 1e9 } });
+    world.client(A, 'a', { options: { handshakeLimit: 500_000, maxSilence: 1e9 } });
     const unfinished = world.fake(B, 'b').dial(at(A));
     unfinished.say(unfinished.handshake().subarray(0, 50));
     world.fake('10.0.0.3', 'c').dial(at(A)).sayHandshake();

@@ -125,7 +125,7 @@ class World implements PeerDialOwner {
         makeKeyPair,
         address: PEER,
         tries: ways.map((way) => ({ way, greeting })) as [DialTry, ...DialTry[]],
-        handshakeDeadline: DEADLINE,
+        handshakeLimit: DEADLINE,
         worked: (way) => this.worked.push(way),
       },
       this,
