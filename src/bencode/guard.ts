@@ -41,7 +41,7 @@ export const CANONICAL: BencodeRules = {
   unreadKeys: [],
 };
 
-/** For what real trackers, peers and torrent files contain: keys in any order, leading zeros, bytes after the end. */
+/** For what real trackers, peers and .torrent files contain: keys in any order, leading zeros, bytes after the end. */
 export const TOLERANT: BencodeRules = { ...CANONICAL, canonical: false, trailing: 'ignored' };
 
 /** The bytes from `begin` up to `end`; `end` is not included. */

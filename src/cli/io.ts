@@ -9,11 +9,14 @@ export interface OutputStream extends NodeJS.WritableStream {
   readonly rows?: number;
 }
 
+/** Variables of the environment, by name. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 export interface CliIo {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   readonly stdin: AsyncIterable<Buffer | string>;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly timers: Timers;
   /** Reads the wall clock, for time stamps only. */
   today(): Date;

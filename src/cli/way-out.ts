@@ -4,6 +4,7 @@ import type { UnusableProxy } from '../discovery/http/http-proxies.js';
 import { parseProxy } from '../net/proxy/proxy-server.js';
 import type { HttpProxyUrls, WayOutOptions } from '../session/node-way-out.js';
 import { readCaCertificates } from './ca-certificates.js';
+import type { Environment } from './io.js';
 import { WITHOUT_PROXY } from './output/proxy-remedy.js';
 
 /** What the command line says about the network. */
@@ -17,8 +18,6 @@ export interface NetworkValues {
   /** The proxies that the environment names do not count. */
   readonly noProxy: boolean;
 }
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Rejects with a 'usage' failure when a file cannot be read. */
 export async function readWayOut(values: NetworkValues, env: Environment): Promise<WayOutOptions> {

@@ -14,7 +14,7 @@ import { isWrapped, reachOfAddress } from './reach.js';
 export type AddressSource =
   /** The user named it: `--peer`, an argument of the library. */
   | { readonly kind: 'user' }
-  /** A magnet link or a torrent file named it (`x.pe`, `nodes`). We do not know who made the link or the file. */
+  /** A magnet link or a .torrent named it (`x.pe`, `nodes`). We do not know who made the link or the .torrent. */
   | { readonly kind: 'link' }
   /** The peer connected to us, and says that it listens there. */
   | { readonly kind: 'incoming'; readonly teller: string }

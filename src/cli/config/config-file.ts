@@ -1,9 +1,11 @@
 /** The configuration file: where it is, who may write to it, and the JSON object in it. */
 import { closeSync, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
 import { devNull } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
 import { BtgetError } from '../../base/failure.js';
+import type { Environment } from '../io.js';
 import { machineFailure } from '../machine-failure.js';
+import { userFolder } from '../user-folder.js';
 
 export interface ConfigFile {
   readonly path: string;
@@ -15,8 +17,6 @@ export interface ConfigChoice {
   readonly path: string | null;
   readonly none: boolean;
 }
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 const MAX_LENGTH = 1 << 20;
 const ROOT = 0;
@@ -39,11 +39,8 @@ export function readConfigFile(choice: ConfigChoice, env: Environment): ConfigFi
 
 /** The path of the file that is read when the user names none; null when the environment names no folder for it. */
 function usualPath(env: Environment): string | null {
-  const { XDG_CONFIG_HOME: folder, HOME: home = env['USERPROFILE'] } = env;
-  // XDG Base Directory Specification: "All paths set in these environment variables must be absolute. If an
-  // implementation encounters a relative path [...] it should consider the path invalid and ignore it."
-  if (folder !== undefined && isAbsolute(folder)) return join(folder, 'btget', 'config.json');
-  return home !== undefined && isAbsolute(home) ? join(home, '.config', 'btget', 'config.json') : null;
+  const folder = userFolder('config', env);
+  return folder === null ? null : join(folder, 'config.json');
 }
 
 /**

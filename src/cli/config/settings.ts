@@ -1,9 +1,10 @@
 /** What the configuration file and the environment say about the options of a command. */
 import { BtgetError } from '../../base/failure.js';
 import { COMMAND_OPTIONS, isFlag, isNegated, isRepeatable, plainName } from '../command-options.js';
+import type { Environment } from '../io.js';
 import { nearestWord } from '../nearest-word.js';
 import type { OptionSpec, OptionTable } from '../options.js';
-import type { ConfigFile, Environment } from './config-file.js';
+import type { ConfigFile } from './config-file.js';
 
 /** The value of an option, and where it was found. */
 export interface Setting {

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Millis, Timers } from '../../base/clock.js';
 import { BtgetError } from '../../base/failure.js';
 import { systemPath } from '../../base/raw-name.js';
+import type { Environment } from '../io.js';
 import { jsonLine } from '../output/escape.js';
 
 /** What the program learns of the torrent that is done. */
@@ -60,7 +61,7 @@ const LAST_WORDS: Millis = 100;
 export function runHook(
   command: readonly string[],
   result: HookResult,
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
   timers: Timers,
   say: (line: string) => void,
   answered: (failure: string | null) => void,
