@@ -53,6 +53,14 @@ export function takesNoSymlinks(error: unknown): boolean {
   return isSystemError(error) && error.syscall === 'symlink' && NO_SYMLINKS.has(error.code);
 }
 
+/** What file systems answer that cannot flush a folder, as shares of Windows or of VirtualBox. */
+const NO_FOLDER_FLUSH: ReadonlySet<string> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+/** Whether the flush of a folder was refused by a file system that flushes none. Nothing better can be done there. */
+export function flushesNoFolders(error: unknown): boolean {
+  return isSystemError(error) && NO_FOLDER_FLUSH.has(error.code);
+}
+
 /**
  * A file is no longer the one that it was; `part` is its part name. Code that knows the index of the file makes a
  * `FileLost` of it.

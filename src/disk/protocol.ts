@@ -78,6 +78,8 @@ export type HashSource =
       readonly places: readonly ReadPlace[];
       readonly begin: number;
       readonly length: number;
+      /** The file is not selected: when it cannot be read, the answer is 'missing'. */
+      readonly isUnselected?: true;
     }
   | { readonly kind: 'zeros'; readonly length: number };
 
@@ -122,8 +124,8 @@ export type HashAnswer =
       /** SHA-256 of each block of the file's bytes, 32 bytes each, without padding. Empty when the job wants none. */
       readonly leaves: Uint8Array;
     }
-  /** A file is not there, or shorter than the job wants. */
-  | { readonly kind: 'missing'; readonly path: string }
+  /** A file is not there, or shorter than the job wants. Or it is not selected and cannot be read. */
+  | { readonly kind: 'missing'; readonly path: string; readonly isUnreadable?: true }
   | { readonly kind: 'failed'; readonly failure: FailureMessage };
 
 /** What the bytes of a piece must give. At least one of `sha1` and `root` is there. */

@@ -83,6 +83,8 @@ export type CheckOutcome =
        * each block of its content, 32 bytes for each. Compared with the right ones it tells which blocks are wrong.
        */
       readonly leaves?: Buffer;
+      /** A file that is not selected cannot be read, so the piece shows nothing of its other files. */
+      readonly isUnreadable?: true;
     }
   | { readonly ok: false; readonly failure: BtgetError };
 
@@ -329,8 +331,9 @@ export interface Storage {
 
   /**
    * Hashes what the disk holds for the piece. When bytes are not there, `matches` is false, without leaves; that is no
-   * failure. Fails with `InconsistentHashes` when the hashes contradict each other. When the piece is right, later
-   * reads use the places where it was found, in the files or aside.
+   * failure, nor is it when a file that is not selected cannot be read. Fails with `InconsistentHashes` when the hashes
+   * contradict each other. When the piece is right, later reads use the places where it was found, in the files or
+   * aside.
    */
   checkPiece(piece: PieceIndex, answered: (outcome: CheckOutcome) => void): void;
 

@@ -89,6 +89,7 @@ export class JournalKeeper {
   #isComplete = false;
   /** The record 'end' is written, or is being written. */
   #isEnded = false;
+  #isAbandoned = false;
   /** The answer to `end`, until it is given. */
   #end: (() => void) | null = null;
   /** A call of `beginAgain` that waits until the batch under way has ended. */
@@ -233,6 +234,7 @@ export class JournalKeeper {
 
   /** Does nothing more, and answers `end` if it was called. The journal stays as it is, and stays true. */
   abandon(): void {
+    this.#isAbandoned = true;
     this.#writer = null;
     this.#next?.cancel();
     this.#answerEnd();
@@ -319,12 +321,14 @@ export class JournalKeeper {
   /** Flushes the files that were written to, and those in `also`. */
   #flush(also: readonly number[], done: (flushed: ReadonlyMap<number, FileIdentity>) => void): void {
     this.#parts.storage.sync(also, (outcome) => {
-      if (this.#writer === null) return;
-      if (outcome.ok) done(outcome.flushed);
+      if (this.#isAbandoned) return;
+      // The journal was given up meanwhile. Whoever waits for the flush goes on without it.
+      if (this.#writer === null) done(new Map());
+      else if (outcome.ok) done(outcome.flushed);
       // Until the folder is back, nothing is written to the files either.
       else if (outcome.failure instanceof FolderGone && this.#end === null)
         this.#parts.timers.addTask(() => {
-          if (this.#writer !== null) this.#flush(also, done);
+          if (!this.#isAbandoned) this.#flush(also, done);
         }, this.#options.absence);
       else this.#writer.giveUp(outcome.failure, () => done(new Map()));
     });

@@ -159,6 +159,18 @@ test("a selected file that is a stranger's is refused, one that is not selected 
   assert.equal(readFileSync(join(dir, 'box', films[0] as string), 'utf8'), 'mine');
 });
 
+test('a folder that has the place of a file ends the download, unless that file is not selected', async () => {
+  const dir = folder('folders');
+  mkdirSync(join(dir, 'box', films[0] as string), { recursive: true });
+  assert.equal((await download(dir, ['--select', '*.mkv'])).code, 16);
+  const others = await download(dir, ['--select', 'notes']);
+  assert.equal(others.code, 0, others.err);
+  const notes = names.filter((name) => name.startsWith('notes'));
+  assertHolds(dir, notes, ['border']);
+  const again = await download(dir, ['--select', 'notes'], null);
+  assert.deepEqual([again.code, again.downloaded], [0, 0], again.err);
+});
+
 test('a selection that means no file is wrong usage, and nothing is made', async () => {
   for (const wrong of ['*.avi', '21', '3-1']) {
     const { code, events } = await download(folder('none'), ['--select', wrong]);

@@ -1,11 +1,11 @@
-/** `verify` beside files that cannot be read. */
+/** Files that cannot be read: `verify` names them, and those that are not selected are in nobody's way. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { BTGET, BtgetProcess, FIXTURES, runBtget } from '../support/btget-process.js';
+import { BTGET, BtgetProcess, FIXTURES, LOOPBACK, runBtget } from '../support/btget-process.js';
 import { asPlainUser } from '../support/disk/plain-user.js';
 import { HANGS_AFTER } from '../support/hang.js';
 import { runSync } from '../support/run-sync.js';
@@ -90,4 +90,42 @@ test('verify names a file that it may not read, and one in a folder that it may 
     ],
   );
   assert.deepEqual(badPieces, [1, 2, 4, 5]);
+});
+
+test('a file that cannot be read ends a seed and a download, unless it is not selected', {
+  timeout: HANGS_AFTER,
+}, async (t) => {
+  mkdirSync(join(dir, 'some/sub'), { recursive: true });
+  // The first two files lie in one piece, and the third reaches into the next ones.
+  for (const [name, length] of [
+    ['a', PIECE / 4],
+    ['b', PIECE / 4],
+    ['c', PIECE * 2],
+    ['sub/d', PIECE],
+  ] as const)
+    writeFileSync(join(dir, 'some', name), Buffer.alloc(length, name));
+  assert.equal((await runBtget(t, dir, ['create', 'some', '-q', '--piece-length', '16K'])).code, 0);
+  const asPlain = (...args: readonly string[]): readonly [string, ...string[]] | null =>
+    asPlainUser(process.execPath, BTGET, ...args, ...LOOPBACK, '--no-config');
+  if (asPlain() === null) {
+    t.skip('no user here whom permissions bind');
+    return;
+  }
+  for (const name of ['', 'some']) chmodSync(join(dir, name), 0o777);
+  chmodSync(join(dir, 'some/a'), 0o666);
+  for (const name of ['some/b', 'some/sub']) chmodSync(join(dir, name), 0);
+  const run = (...args: readonly string[]): readonly [number | null, string] => {
+    const [program, ...rest] = asPlain(...args) as [string, ...string[]];
+    const { status, stderr } = runSync(program, rest, { cwd: dir });
+    return [status, stderr];
+  };
+  const seed = ['seed', 'some.torrent', '--seed-time', '0'];
+  assert.equal(run(...seed)[0], 16);
+  assert.equal(run(...seed, '--exclude', 'b')[0], 16);
+  const [part, said] = run(...seed, '--exclude', 'b', '--exclude', 'sub');
+  assert.equal(part, 0, said);
+  // What cannot be read does not show that the file beside it is a stranger's.
+  const [code, error] = run('download', 'some.torrent', '--select', 'a', '--timeout', '1');
+  assert.equal(code, 2, error);
+  chmodSync(join(dir, 'some/sub'), 0o755);
 });

@@ -57,8 +57,9 @@ export class PieceChecker {
       sha1: sha1 !== null,
       tree: root === null ? null : { width, leaves: true },
     };
-    this.#ask(job, answered, (answer) => {
-      if (answer.kind === 'missing') return { ok: true, matches: false };
+    this.#ask<CheckOutcome>(job, answered, (answer) => {
+      if (answer.kind === 'missing')
+        return { ok: true, matches: false, ...(answer.isUnreadable === true ? { isUnreadable: true } : {}) };
       const verdict = verdictOf(sha1?.equals(answer.hashes) ?? null, root?.equals(answer.roots) ?? null);
       if (verdict === 'right') this.#places.map.settle(piece, rule);
       return judgedOutcome(piece, { verdict, leaves: root === null ? null : answer.leaves });

@@ -36,6 +36,8 @@ export class FilePlaces {
   readonly #files: Metainfo['files'];
   readonly #layout: PieceLayout;
   readonly #place: StoragePlace;
+  /** By index in the metainfo; null: all. */
+  readonly #selected: ReadonlySet<number> | null;
   #namesAreSettled = false;
   /** By index in the metainfo: files that are read through a link. */
   readonly #linked = new Map<number, LinkedPlace>();
@@ -64,6 +66,11 @@ export class FilePlaces {
     this.#files = metainfo.files;
     this.#layout = layout;
     this.#place = place;
+    this.#selected = selected;
+  }
+
+  isSelected(file: number): boolean {
+    return this.#selected?.has(file) !== false;
   }
 
   /** Whether it is known under which names the files lie. */
@@ -166,7 +173,8 @@ export class FilePlaces {
       const file = segment.kind === 'file' ? segment.file : null;
       const names = this.namesIn(segment);
       const places = this.readPlaces(file, names, this.linkOf(segment), null);
-      return { kind: 'file', places, begin: segment.begin, length: segment.length };
+      const unselected = file === null || this.isSelected(file) ? {} : ({ isUnselected: true } as const);
+      return { kind: 'file', places, begin: segment.begin, length: segment.length, ...unselected };
     });
   }
 

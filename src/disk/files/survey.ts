@@ -58,7 +58,8 @@ export function surveyInBatches(
   const see = (file: number, seen: SurveyedFile | FailureMessage): void => {
     if ('survey' in seen) found[file] = seen;
     else if (refused !== null) refused(file, decodeFailure(seen));
-    else first ??= decodeFailure(seen);
+    // A file that is not selected, and cannot be looked at, counts as absent.
+    else if (places.isSelected(file)) first ??= decodeFailure(seen);
   };
   const survey = (): void =>
     lookAtAll(parts, see, (failure) => {

@@ -26,7 +26,10 @@ export class FileHasher {
     try {
       for (const source of job.sources) {
         if (source.kind === 'zeros') this.#hashZeros(source.length, pieces);
-        else if (!this.#hashFile(source, pieces)) return { kind: 'missing', path: source.places.at(-1)?.path ?? '' };
+        else {
+          const missing = this.#hashFile(source, pieces);
+          if (missing !== null) return missing;
+        }
       }
       return pieces.end();
     } catch (error) {
@@ -41,8 +44,19 @@ export class FileHasher {
     }
   }
 
+  /** Null when it has read all bytes. */
+  #hashFile(source: HashSource & { kind: 'file' }, pieces: PieceDigests): (HashAnswer & { kind: 'missing' }) | null {
+    const path = source.places.at(-1)?.path ?? '';
+    try {
+      return this.#readFile(source, pieces) ? null : { kind: 'missing', path };
+    } catch (error) {
+      if (source.isUnselected !== true || !(error instanceof BtgetError)) throw error;
+      return { kind: 'missing', path, isUnreadable: true };
+    }
+  }
+
   /** False when bytes are missing. */
-  #hashFile(source: HashSource & { kind: 'file' }, pieces: PieceDigests): boolean {
+  #readFile(source: HashSource & { kind: 'file' }, pieces: PieceDigests): boolean {
     for (const { root, path, id } of source.places) {
       const open = this.#pool.open(root === null ? null : { root }, path);
       if (open === undefined || (id !== null && open.facts.id !== id)) continue;

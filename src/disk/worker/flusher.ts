@@ -1,7 +1,7 @@
 /** Flushes files and folders for the worker that writes, and knows which of them are not flushed yet. */
 import { dirname } from 'node:path';
 import type { BtgetError } from '../../base/failure.js';
-import { about, fileFailure, isSystemError } from '../failure.js';
+import { about, fileFailure, flushesNoFolders, isSystemError } from '../failure.js';
 import { foldersUpTo } from '../system/folders.js';
 import type { FileOperations } from '../system/operations.js';
 
@@ -13,6 +13,11 @@ export type Flushed = (failure: BtgetError | null) => void;
 interface Flush {
   readonly path: string;
   readonly waiting: Flushed[];
+}
+
+interface OpenName {
+  readonly descriptor: number;
+  readonly isFolder: boolean;
 }
 
 /**
@@ -67,38 +72,37 @@ export class FileFlusher {
       this.#end(flush, failed);
       return;
     }
-    let descriptor: number | null;
+    let open: OpenName | null;
     try {
-      descriptor = this.#open(path);
+      open = this.#open(path);
     } catch (error) {
       this.#end(flush, fileFailure(error, path));
       return;
     }
-    if (descriptor === null) {
-      this.#end(flush, null);
-      return;
-    }
-    this.#flushOpen(flush, descriptor);
+    if (open === null) this.#end(flush, null);
+    else this.#flushOpen(flush, open);
   }
 
   /**
    * Null when the file is gone, or when something that is neither a file nor a folder has its name: nothing is left to
    * flush.
    */
-  #open(path: string): number | null {
+  #open(path: string): OpenName | null {
     try {
       const { kind } = this.#operations.lookUp(path) ?? { kind: 'other' };
-      if (kind === 'file' || kind === 'folder') return this.#operations.open(path, 'read', false);
+      if (kind === 'file' || kind === 'folder')
+        return { descriptor: this.#operations.open(path, 'read', false), isFolder: kind === 'folder' };
     } catch (error) {
       if (!isSystemError(error) || error.code !== 'ENOENT') throw error;
     }
     return null;
   }
 
-  #flushOpen(flush: Flush, descriptor: number): void {
+  #flushOpen(flush: Flush, { descriptor, isFolder }: OpenName): void {
     const { path } = flush;
     this.#operations.flush(descriptor, (error) => {
-      let failure = error === null ? null : fileFailure(error, path);
+      const isFlushed = error === null || (isFolder && flushesNoFolders(error));
+      let failure = isFlushed ? null : fileFailure(error, path);
       if (failure !== null) this.#failed.set(path, failure);
       try {
         about(path, () => this.#operations.close(descriptor));

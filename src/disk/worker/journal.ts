@@ -1,6 +1,6 @@
 /** The file of a journal, as a worker reads and writes it. */
 import { BtgetError } from '../../base/failure.js';
-import { about, fileFailure, isSystemError } from '../failure.js';
+import { about, fileFailure, flushesNoFolders, isSystemError } from '../failure.js';
 import type { TargetPlace } from '../protocol.js';
 import type { NameIn } from '../system/anchor.js';
 import { below, inFolderOf, makeRoot } from '../system/guard.js';
@@ -146,12 +146,14 @@ export class FileJournal {
       about(folder, () => operations.open(folder, 'read', false)),
       folder,
       answered,
+      flushesNoFolders,
     );
   }
 
-  #flush(descriptor: number, path: string, answered: Flushed): void {
+  /** `isNone`: an error that is no failure. */
+  #flush(descriptor: number, path: string, answered: Flushed, isNone: (error: Error) => boolean = () => false): void {
     this.#operations.flush(descriptor, (error) => {
-      let failure = error === null ? null : fileFailure(error, path);
+      let failure = error === null || isNone(error) ? null : fileFailure(error, path);
       try {
         about(path, () => this.#operations.close(descriptor));
       } catch (closing) {

@@ -57,6 +57,7 @@ export function chooseFinalNames(
     const ofBoth = new Bitfield(layout.pieceCount);
     for (const file of both) addPieces(ofBoth, metainfo.files[file] as TorrentFile, layout);
     const verified = new Set<number>();
+    const lookedAt = new Set<number>();
     const pieces = piecesToCheck(metainfo, layout, finals, null).filter(
       (piece) => ofBoth.has(piece) && layout.isProvable(piece),
     );
@@ -69,7 +70,6 @@ export function chooseFinalNames(
       const growing = new Bitfield(layout.pieceCount);
       for (const [index, file] of metainfo.files.entries())
         if (!file.padding && finals[index]?.found !== 'final') addPieces(growing, file, layout);
-      const lookedAt = new Set<number>(pieces);
       const chosen = new Set<number>();
       const inTheWay = new Set<number>();
       for (const index of both) {
@@ -99,7 +99,8 @@ export function chooseFinalNames(
       return;
     }
     new InitialCheck(storage, pieces, DEFAULT_INITIAL_CHECK_OPTIONS, {
-      pieceChecked: (piece, matches) => {
+      pieceChecked: (piece, matches, isRead) => {
+        if (isRead) lookedAt.add(piece);
         if (matches) verified.add(piece);
       },
       checkFailed: (_piece, reason) => {

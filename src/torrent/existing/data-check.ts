@@ -170,21 +170,21 @@ export class DataCheck {
       return;
     }
     let failure: BtgetError | null = null;
-    const pieceDone = (piece: PieceIndex): void => {
-      if (this.#inFiles === null || this.#inFiles.has(piece)) this.#lookedAt.set(piece);
+    const pieceDone = (piece: PieceIndex, isRead: boolean): void => {
+      if (isRead && (this.#inFiles === null || this.#inFiles.has(piece))) this.#lookedAt.set(piece);
       this.#hashedLength += layout.lengthOf(piece);
       checking(this.#hashedLength, this.#length);
     };
     this.#check = new InitialCheck(storage, pieces, DEFAULT_INITIAL_CHECK_OPTIONS, {
-      pieceChecked: (piece, matches) => {
+      pieceChecked: (piece, matches, isRead) => {
         if (matches) this.#verified.add(piece);
         if (matches) this.#tell(piece);
         if (matches && this.#unproved.delete(piece)) this.#tellBelieved();
-        pieceDone(piece);
+        pieceDone(piece, isRead);
       },
       checkFailed: (piece, reason) => {
         failure ??= reason;
-        pieceDone(piece);
+        pieceDone(piece, true);
       },
       checkEnded: () => {
         if (failure === null) hashed();
@@ -265,8 +265,8 @@ interface InitialCheckOptions {
 export const DEFAULT_INITIAL_CHECK_OPTIONS: InitialCheckOptions = { atOnce: 1024 };
 
 interface InitialCheckEvents {
-  /** The piece has been hashed. Pieces come in any order, each once. */
-  pieceChecked(piece: PieceIndex, matches: boolean): void;
+  /** The piece has been hashed, unless not all of it could be read. Pieces come in any order, each once. */
+  pieceChecked(piece: PieceIndex, matches: boolean, isRead: boolean): void;
   /** The disk could not read the piece. The piece counts as checked, and the check goes on with the others. */
   checkFailed(piece: PieceIndex, failure: BtgetError): void;
   /** Every piece has been checked. Not called after `stop`, nor within `start`. */
@@ -316,7 +316,7 @@ export class InitialCheck {
     this.#storage.checkPiece(piece, (outcome) => {
       if (this.#stopped) return;
       this.#checked += 1;
-      if (outcome.ok) this.#events.pieceChecked(piece, outcome.matches);
+      if (outcome.ok) this.#events.pieceChecked(piece, outcome.matches, outcome.isUnreadable !== true);
       else this.#events.checkFailed(piece, outcome.failure);
       this.#checkNext();
       if (this.#checked === this.#pieces.length && !this.#stopped) this.#events.checkEnded();

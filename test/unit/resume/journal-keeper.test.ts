@@ -544,6 +544,76 @@ test('after a failure at the start or at the end the caller is still answered', 
   assert.deepEqual(end.log, ['begun', 'replace', 'sync', 'remove', 'ended']);
 });
 
+test('a journal that fails while the disk flushes delays neither the end nor a new beginning', () => {
+  const failedInFlush = (
+    before: (world: World) => void = () => undefined,
+  ): { readonly world: World; readonly flushed: () => void } => {
+    const world = new World().begin();
+    const held: (() => void)[] = [];
+    const sync = world.disk.sync.bind(world.disk);
+    world.disk.sync = (also, answered) => held.push(() => sync(also, answered));
+    world.commit(0);
+    world.timeline.run(600);
+    before(world);
+    world.file.fail(BAD_SECTOR);
+    world.timeline.run(1_000);
+    assert.deepEqual(world.log, ['begun', 'replace', 'remove']);
+    assert.equal(world.warnings.length, 1);
+    const flushed = (): void => {
+      held.shift()?.();
+      world.timeline.run(10);
+    };
+    return { world, flushed };
+  };
+  const ended = failedInFlush();
+  ended.flushed();
+  ended.world.end();
+  assert.equal(ended.world.log.at(-1), 'ended');
+  const ending = failedInFlush();
+  ending.world.end();
+  assert.notEqual(ending.world.log.at(-1), 'ended', 'the disk still writes');
+  ending.flushed();
+  assert.equal(ending.world.log.at(-1), 'ended');
+  const again = failedInFlush(({ keeper, log }) => keeper.beginAgain([], new Map(), () => log.push('begun again')));
+  again.flushed();
+  assert.equal(again.world.log.at(-1), 'begun again');
+});
+
+test('a journal that fails while it begins anew delays nothing', () => {
+  const world = new World().begin();
+  const held: (() => void)[] = [];
+  const sync = world.disk.sync.bind(world.disk);
+  world.commit(0);
+  world.timeline.run(2_000);
+  world.disk.sync = (also, answered) => held.push(() => sync(also, answered));
+  world.keeper.beginAgain([], new Map(), () => world.log.push('begun again'));
+  world.commit(1);
+  world.timeline.run(10);
+  world.file.fail(BAD_SECTOR);
+  world.keeper.closing();
+  world.timeline.run(10);
+  assert.equal(world.warnings.length, 1);
+  held.shift()?.();
+  world.timeline.run(10);
+  assert.equal(world.log.at(-1), 'begun again');
+});
+
+test('a journal that fails while its folder is gone does not delay the end', () => {
+  const world = new World().begin();
+  world.commit(0);
+  world.timeline.run(2_000);
+  world.disk.sync = (_also, answered) => {
+    answered({ ok: false, failure: new FolderGone('d: the folder is gone') });
+  };
+  world.commit(1);
+  world.timeline.run(600);
+  world.file.fail(BAD_SECTOR);
+  world.timeline.run(2_000);
+  assert.equal(world.warnings.length, 1);
+  world.end();
+  assert.equal(world.log.at(-1), 'ended');
+});
+
 test('an abandoned keeper answers its end at once, and leaves the journal as it is', () => {
   const world = new World({ latency: 50 }).begin();
   world.commit(0);

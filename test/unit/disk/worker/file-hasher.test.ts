@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { sha1, sha256 } from '../../../../src/base/digest.js';
 import type { HashAnswer, HashJob, HashSource } from '../../../../src/disk/protocol.js';
 import { type FileOperations, systemFileOperations } from '../../../../src/disk/system/operations.js';
-import { hereWorker } from '../../../support/disk/disk-worker.js';
+import { hereWorker, systemError } from '../../../support/disk/disk-worker.js';
 import { seededRandom } from '../../../support/simulation/seeded-random.js';
 
 const KIB = 1024;
@@ -90,6 +90,28 @@ describe('the digests of bytes in files', () => {
     const root = sha256(Buffer.concat([sha256(Buffer.concat([one, two])), right]));
     const job = { sources: [fileOf('short', content)], pieceLength: 64 * BLOCK, sha1: false };
     assert.deepEqual(await hashed({ ...job, tree: { width: 4, leaves: false } }), ['', root.toString('hex'), '']);
+  });
+
+  it('fail with a file that cannot be read, unless it is not selected: then its bytes are missing', async () => {
+    const file = fileOf('refused', Buffer.alloc(10)) as HashSource & { kind: 'file' };
+    const refused = (): never => {
+      throw systemError('EACCES', 'open');
+    };
+    for (const calls of [{ open: refused }, { read: refused }]) {
+      const job = { pieceLength: BLOCK, sha1: true, tree: null };
+      const worker = hereWorker(calls);
+      const told = await worker.ask('hash', {
+        jobs: [
+          { ...job, sources: [file] },
+          { ...job, sources: [{ ...file, isUnselected: true }] },
+        ],
+      });
+      await worker.ask('end', {});
+      assert.ok(told.ok);
+      const [selected, unselected] = told.value as readonly HashAnswer[];
+      assert.equal(selected?.kind, 'failed');
+      assert.deepEqual(unselected, { kind: 'missing', path: join(dir, 'refused'), isUnreadable: true });
+    }
   });
 });
 

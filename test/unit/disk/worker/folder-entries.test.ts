@@ -72,6 +72,21 @@ describe('an entry of a folder', () => {
     assert.deepEqual(await disk.flush(), []);
   });
 
+  it('needs no flush where the file system flushes no folder, but any other failure counts, and so does that of a file', async (t) => {
+    let code = 'EINVAL';
+    const flush: FileOperations['flush'] = (_descriptor, answered) => answered(systemError(code, 'fdatasync'));
+    const disk = here(t, { flush });
+    put(disk, 't/film');
+    await disk.flush();
+    const flusher = new FileFlusher({ ...systemFileOperations, flush });
+    const flushed = (path: string): Promise<string | undefined> =>
+      new Promise((resolve) => flusher.flush(path, (failure) => resolve(failure?.code)));
+    assert.equal(await flushed(join(disk.root, 't')), undefined);
+    assert.equal(await flushed(join(disk.root, 't/film')), 'io');
+    code = 'EIO';
+    assert.equal(await flushed(join(disk.root, 't')), 'io');
+  });
+
   it('that could not be changed has its folder flushed all the same', async (t) => {
     const unlink = (): never => {
       throw systemError('EIO', 'unlink');

@@ -122,6 +122,20 @@ describe('the file of a journal', () => {
     assert.deepEqual(readdirSync(root), ['film.btget']);
   });
 
+  it('is replaced where the file system flushes no folder', async (t) => {
+    let code = 'EINVAL';
+    const { replace, text } = here(t, {
+      flush: (descriptor, answered) => {
+        if (systemFileOperations.facts(descriptor).kind === 'folder') answered(systemError(code, 'fdatasync'));
+        else systemFileOperations.flush(descriptor, answered);
+      },
+    });
+    assert.equal(await replace('one'), null);
+    assert.equal(text(), 'one');
+    code = 'EIO';
+    assert.equal((await replace('two'))?.code, 'io');
+  });
+
   it('follows no planted link', async (t) => {
     const { root, path, journal, append, replace, text } = here(t);
     mkdirSync(root);
