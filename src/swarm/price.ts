@@ -74,5 +74,10 @@ export function priceOf(type: PeerMessage['type'], length: number, pieceCount: n
   if (type === 'extended') return price + Math.min(length, MOST_DICTIONARY);
   if (type === 'hashes') return price + HASH_PRICE * Math.floor(length / HASH_LENGTH);
   const isAboutAll = type === 'bitfield' || type === 'haveAll' || type === 'haveNone';
-  return isAboutAll ? price + Math.ceil(pieceCount / PIECES_A_UNIT) : price;
+  return isAboutAll ? price + recountPrice(pieceCount) : price;
+}
+
+/** The price of counting all pieces of a peer anew. */
+export function recountPrice(pieceCount: number): number {
+  return Math.ceil(pieceCount / PIECES_A_UNIT);
 }
