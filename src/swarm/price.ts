@@ -29,6 +29,8 @@ const MOST_DICTIONARY = 1_024;
 export const HASH_PRICE = 12;
 /** Bytes of a hash. */
 const HASH_LENGTH = 32;
+/** To find a place for an address that a peer names among those that wait. */
+export const ADDRESS_PRICE = 300;
 /** To look at this many pieces of a bitfield costs as much as a keep-alive. */
 const PIECES_A_UNIT = 6;
 

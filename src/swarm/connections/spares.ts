@@ -88,6 +88,11 @@ export class Spares {
     return this.#waiting.size;
   }
 
+  /** Another address has a place only when one of these gives it up. */
+  get isFull(): boolean {
+    return this.#waiting.size >= this.#options.maxSpares;
+  }
+
   /**
    * Keeps an address that `teller` named, unless its share or that of the host is used up. We dial it at `now` at the
    * earliest. `peerId` is the peer that is said to listen there, if it came from outside.
