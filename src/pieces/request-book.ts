@@ -135,18 +135,22 @@ export class RequestBook<Asker extends object> {
   }
 
   /**
-   * Takes a piece on parole away from its holder for `asker`, if `isBetter` says that `asker` is the better of the two,
-   * and begins the piece anew. Returns its first block and how many of its blocks had come; undefined when there is no
-   * such piece. `isBetter` must be a strict order, or a piece would go round without end.
+   * Takes a piece on parole away from its holder for `asker`, if `takes` says so, and begins the piece anew. Returns
+   * its first block and how many of its blocks had come; undefined when there is no such piece. `takes` hears of a
+   * holder and how many blocks of its piece have not come. It must see to it that no piece goes round without end.
    */
-  takeOver(asker: Asker, peerHas: Bitfield, isBetter: (holder: Asker) => boolean): TakenOver | undefined {
+  takeOver(
+    asker: Asker,
+    peerHas: Bitfield,
+    takes: (piece: PieceIndex, holder: Asker, left: number) => boolean,
+  ): TakenOver | undefined {
     for (const piece of this.#parole) {
       const blocks = this.#started.get(piece);
       const holder = blocks?.holder;
       if (blocks === undefined || holder === undefined || holder === asker || blocks.isWhole) continue;
       if (this.#roomless.has(piece)) continue;
       if (!peerHas.has(piece) || !this.#picker.isWanted(piece) || !this.#picker.isDue(piece)) continue;
-      if (!isBetter(holder)) continue;
+      if (!takes(piece, holder, blocks.freeCount + blocks.askedCount)) continue;
       this.#forget(piece);
       this.#room.emptyPiece(piece);
       const anew = this.#blankBlocks(piece);

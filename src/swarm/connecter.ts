@@ -19,12 +19,12 @@ import { FAST_NOT_ANNOUNCED, type FastExtension } from './extensions/fast-extens
 import type { NodePorts } from './extensions/node-ports.js';
 import { HASHES_NOT_ANNOUNCED, type HashMessages } from './hashes/hash-messages.js';
 import { DEFAULT_HAVE_NEWS_OPTIONS, HaveNews, type HaveNewsOptions } from './have-news.js';
-import { FINE, JUNK, type Judgement, refuse } from './judgement.js';
+import { FINE, IDLE, JUNK, type Judgement, refuse } from './judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from './leaky-counter.js';
 import { leastUseful } from './least-useful.js';
 import type { Successor } from './metadata/metadata-peers.js';
 import type { Peer } from './peer.js';
-import { priceOf } from './price.js';
+import { priceOf, recountPrice } from './price.js';
 import { SeedParting } from './seed-parting.js';
 import type { SuperSeeding } from './upload/super-seeding.js';
 import type { Uploader } from './upload/uploader.js';
@@ -275,7 +275,10 @@ export class Connecter implements Successor {
     const peer = this.#peers.get(connection);
     const wasComplete = peer?.download.has.isComplete === true;
     if (peer === undefined || !this.#parts.downloader.gotDontHave(peer.download, piece)) return JUNK;
-    return wasComplete ? this.#countRecount(peer) : this.#countFlap(peer);
+    if (!wasComplete) return this.#countFlap(peer);
+    // The message is short, and there may be no end of such losses, as the peer may say anew that it has everything.
+    connection.charge(recountPrice(this.#parts.layout.pieceCount), true);
+    return this.#countRecount(peer);
   }
 
   /** Tells each peer that lacks the piece. When it was the last piece that we wanted, parts from seeds. */
@@ -331,6 +334,7 @@ export class Connecter implements Successor {
       madeAt: now,
       junk: new LeakyCounter(this.#options.junk, now),
       flaps: new LeakyCounter(this.#options.flaps, now),
+      hasSaidPieces: false,
       replay: null,
     };
     this.#peers.set(connection, peer);
@@ -472,8 +476,12 @@ export class Connecter implements Successor {
     this.#gotMore(peer);
     // What a peer may fetch in spite of our choke is chosen by its address, so others are given the same.
     if (!this.#hides) this.#parts.fast.gotPieces(peer);
+    const judgement = this.#countRecount(peer);
     // BEP 3: "'bitfield' is only ever sent as the first message." But aria2 sends another one instead of many haves.
-    return this.#countRecount(peer);
+    // Its blocks pay for that. Flaps are counted by connection, and a peer that dials again would get new ones.
+    const isFirst = !peer.hasSaidPieces;
+    peer.hasSaidPieces = true;
+    return judgement.kind === 'fine' && !isFirst ? IDLE : judgement;
   }
 
   /** The peer fetches nothing (BEP 21), and we want nothing of it. */

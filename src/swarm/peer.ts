@@ -15,6 +15,8 @@ export interface Peer {
   readonly junk: LeakyCounter;
   /** Counts changes of its state: choke, unchoke, interested, not interested, another bitfield. */
   readonly flaps: LeakyCounter;
+  /** It has said of all pieces at once which it has. */
+  hasSaidPieces: boolean;
   /** Frames that wait, and the task that will read them; null when no frame waits. */
   replay: { readonly frames: Buffer[]; readonly task: Task } | null;
 }

@@ -29,6 +29,8 @@ const MOST_DICTIONARY = 1_024;
 export const HASH_PRICE = 12;
 /** Bytes of a hash. */
 const HASH_LENGTH = 32;
+/** To find a place for an address that a peer names among those that wait. */
+export const ADDRESS_PRICE = 300;
 /** To look at this many pieces of a bitfield costs as much as a keep-alive. */
 const PIECES_A_UNIT = 6;
 
@@ -74,5 +76,10 @@ export function priceOf(type: PeerMessage['type'], length: number, pieceCount: n
   if (type === 'extended') return price + Math.min(length, MOST_DICTIONARY);
   if (type === 'hashes') return price + HASH_PRICE * Math.floor(length / HASH_LENGTH);
   const isAboutAll = type === 'bitfield' || type === 'haveAll' || type === 'haveNone';
-  return isAboutAll ? price + Math.ceil(pieceCount / PIECES_A_UNIT) : price;
+  return isAboutAll ? price + recountPrice(pieceCount) : price;
+}
+
+/** The price of counting all pieces of a peer anew. */
+export function recountPrice(pieceCount: number): number {
+  return Math.ceil(pieceCount / PIECES_A_UNIT);
 }

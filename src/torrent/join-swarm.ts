@@ -162,7 +162,13 @@ export function joinSwarm(parts: SwarmParts): JoinedSwarm {
   });
   // BEP 27: only the tracker decides who takes part in a private torrent.
   const nodePorts = parts.metainfo.private ? null : parts.nodePorts;
-  const fast = new FastExtension(layout, parts.identity.infoHash, store.have, DEFAULT_FAST_EXTENSION_OPTIONS);
+  const fast = new FastExtension(
+    layout,
+    parts.identity.infoHash,
+    store.have,
+    () => context.now(),
+    DEFAULT_FAST_EXTENSION_OPTIONS,
+  );
   const connecter = new Connecter(
     {
       timers: context,

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { encodeMessage, type PeerMessage } from '../../src/wire/message.js';
 import type { FakeTalk } from '../support/fakes/fake-talk.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
-import { HostileWorld } from '../support/worlds/hostile-world.js';
+import { BLOCK, HostileWorld } from '../support/worlds/hostile-world.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -98,5 +98,40 @@ describe('beside an honest seed, a download', () => {
       assert.ok(time < 1.5 * alone, `${time} ms with ${count}, ${alone} alone`);
       assert.deepEqual(world.refusals, [`banned ${count}`]);
     }
+  });
+});
+
+describe('the last piece of a download', () => {
+  it('is not held for long by who has sent all the others, spoils it and drips it, once an honest seed comes', () => {
+    const world = longWorld();
+    world.swarm.network.silence(world.seed.address.host);
+    const last = LONG.layout.pieceCount - 1;
+    // All pieces but the last at once. Of the last, all but one block: somebody else has sent that one, a wrong one.
+    const slow = trickle(world, 55_000, 0);
+    let given = 0;
+    let spoilt = false;
+    const spoiler = world.guest({
+      gotMessage: (talk, message) => {
+        if (message.type !== 'request' || spoilt) return;
+        spoilt = true;
+        talk.sayMessages({ ...message, type: 'piece', block: Buffer.alloc(BLOCK, 1) }, { type: 'choke' });
+      },
+    });
+    spoiler.sayMessages({ type: 'have', piece: last }, { type: 'unchoke' });
+    world.run(500);
+    const holder = world.falseSeed((talk, message) => {
+      const isLast = message.type === 'request' && message.piece === last;
+      if (isLast) given += 1;
+      if (message.type !== 'request' || (isLast && given >= LONG.layout.blockCount(LONG.piece(last))))
+        slow(talk, message);
+      else talk.sayMessages({ ...message, type: 'piece', block: world.bytesFor(message) });
+    });
+    world.run(20_000);
+    assert.deepEqual([world.has(last - 1), world.has(last), holder.lost], [true, false, false]);
+    const seedCame = world.swarm.timeline.now();
+    world.swarm.network.restore(world.seed.address.host);
+    world.untilDone(3_600_000);
+    const wait = world.swarm.timeline.now() - seedCame;
+    assert.ok(wait < 150_000, `done ${wait} ms after the seed came`);
   });
 });

@@ -1,7 +1,10 @@
 /** Peers that make a client work for nothing, and peers that do so while they download. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { encodeBencode } from '../../src/bencode/encode.js';
+import { fullBitfield } from '../../src/wire/bitfield.js';
 import { encodeMessage, type PeerMessage } from '../../src/wire/message.js';
+import { encodeReserved } from '../../src/wire/reserved.js';
 import type { FakeTalk } from '../support/fakes/fake-talk.js';
 import { type SampleTorrent, sampleTorrent } from '../support/sample-torrent.js';
 import { BLOCK, HostileWorld } from '../support/worlds/hostile-world.js';
@@ -100,4 +103,42 @@ describe('a leech that keeps more requests than fit in the queue', () => {
       assert.deepEqual([leech.isDone, world.refusals], [true, []]);
     });
   }
+});
+
+/** A seed of very many pieces, so that it is work to count those of a peer. */
+function worldOfManyPieces(): HostileWorld {
+  return seedingWorld(sampleTorrent([{ path: 'many', length: 20_000 * 16 }], 16), 100e6);
+}
+
+describe('a peer that makes us count all its pieces anew, again and again,', () => {
+  it('is parted from, and gains nothing by dialling again: it has everything, and has lost a piece', () => {
+    const world = worldOfManyPieces();
+    const speaks = encodeBencode(new Map([['m', new Map([['lt_donthave', 7]])]]));
+    // Our ids: metadata, peers, lost pieces.
+    const lost: PeerMessage = { type: 'extended', id: 3, payload: Buffer.alloc(4) };
+    let counted = 0;
+    for (let connection = 1; connection <= 5; connection += 1) {
+      const talk = world.peer({}, '10.77.0.1').dial(world.victim.address);
+      talk.say(talk.handshake(encodeReserved(['extended', 'fast'])));
+      talk.sayMessages({ type: 'extended', id: 0, payload: speaks });
+      world.run(60);
+      for (; !talk.lost && counted < 1_000; counted += 1) {
+        talk.sayMessages({ type: 'haveAll' }, lost);
+        world.run(10);
+      }
+      assert.deepEqual(world.refusals, [`too-much-work ${connection}`]);
+    }
+    assert.ok(counted < 150, `${counted} times`);
+  });
+
+  it('is borne when it is an honest one that says each second which pieces it has by now', () => {
+    const world = worldOfManyPieces();
+    const talk = world.guest();
+    const has = fullBitfield(20_000).toWire();
+    for (let byte = 300; byte > 0; byte -= 1) {
+      talk.sayMessages({ type: 'bitfield', bits: Buffer.concat([Buffer.alloc(byte), has.subarray(byte)]) });
+      world.run(1_000);
+    }
+    assert.deepEqual([talk.lost, world.refusals], [false, []]);
+  });
 });

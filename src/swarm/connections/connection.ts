@@ -72,6 +72,11 @@ export type Beginning =
 type ConnectionOptions = Pick<EncoderOptions, 'connectLimit' | 'handshakeLimit' | 'maxMessageLength'>;
 
 const NOT_KNOWN_YET: Buffer = Buffer.alloc(0);
+/**
+ * In bytes. Blocks wait in other places while there is half of this in the socket, and news of our pieces too. So when
+ * more waits, these are answers to a peer that asks on and takes next to nothing.
+ */
+const MAX_UNSENT = 4 * 1024 * 1024;
 
 /** Makes the socket of a connection, and has the connection hear from it. */
 export type OpenSocket = (handler: PeerDialOwner) => SingleSocket;
@@ -106,6 +111,8 @@ export class Connection implements PeerConnection, PeerDialOwner {
   #completeSince: Millis | null = null;
   #lastSent: Millis;
   #sentLength = 0;
+  /** Too much waits for the peer, and the connection is about to end for that. */
+  #overfull: Task | null = null;
   #lastFrame: Millis;
 
   /** `open` returns the socket, with this connection as its handler. No event may come before `open` returns. */
@@ -208,6 +215,11 @@ export class Connection implements PeerConnection, PeerDialOwner {
 
   send(chunks: readonly Buffer[]): void {
     if (this.#state !== 'complete') return;
+    if (this.#socket.unsentLength > MAX_UNSENT) {
+      // Our caller does not expect the end of the connection.
+      this.#overfull ??= this.#refuseLater({ code: 'takes-nothing' }, 0);
+      return;
+    }
     this.#lastSent = this.#timers.now();
     for (const chunk of chunks) this.#sentLength += chunk.length;
     this.#socket.write(chunks);

@@ -76,6 +76,10 @@ export class Dialling implements Dialler, HostDialler {
   /** Runs when the next spare has waited long enough. */
   #retry: Task | null = null;
   #retryAt: Millis = Number.POSITIVE_INFINITY;
+  /** Addresses were named. Runs when all of them are known. */
+  #soonTask: Task | null = null;
+  /** There was no place for one of them, so what may be dialled was dialled at once. */
+  #hasMadeRoom = false;
   /** Since `refill` began, an address that nobody would name again was passed over, as there was no sense in it now. */
   #hasPassedOver = false;
   #closed = false;
@@ -112,7 +116,7 @@ export class Dialling implements Dialler, HostDialler {
   }
 
   /**
-   * Dials an address that `source` named: at once if there is a place, later if it is worth it, never if it is
+   * Dials an address that `source` named: after this event if there is a place, later if it is worth it, never if it is
    * pointless. Returns false when `source` may not lead us to this address.
    *
    * `peerId` is the id of the peer that is said to be there. It only tells us whether that is ourselves. BEP 3 wants us
@@ -132,8 +136,12 @@ export class Dialling implements Dialler, HostDialler {
     const address = { host: ip.text, port };
     const isSelf = peerId?.equals(this.#owner.identity().myId) === true;
     if (this.#closed || isSelf || !this.#isWanted(address, null)) return true;
+    if (this.#spares.isFull && !this.#hasMadeRoom) {
+      this.#hasMadeRoom = true;
+      this.refill();
+    }
     this.#spares.add(address, teller, found, this.#now());
-    this.refill();
+    this.#refillSoon();
     return true;
   }
 
@@ -200,17 +208,18 @@ export class Dialling implements Dialler, HostDialler {
   close(): void {
     this.#closed = true;
     this.#retry?.cancel();
+    this.#soonTask?.cancel();
     this.#turnover.stop();
     this.#parts.halfOpen.withdraw(this);
     this.#parts.unanswered.withdraw(this);
   }
 
   placeFree(): void {
-    this.#parts.rawServer.addTask(() => this.refill(), 0);
+    this.#refillSoon();
   }
 
   roomAt(): void {
-    this.#parts.rawServer.addTask(() => this.refill(), 0);
+    this.#refillSoon();
   }
 
   giveWay(): void {
@@ -222,6 +231,8 @@ export class Dialling implements Dialler, HostDialler {
 
   /** The one place where connections are dialled. */
   refill(): void {
+    this.#soonTask?.cancel();
+    this.#soonTask = null;
     this.#retry?.cancel();
     this.#retry = null;
     this.#retryAt = Number.POSITIVE_INFINITY;
@@ -295,6 +306,14 @@ export class Dialling implements Dialler, HostDialler {
   #partFrom(peer: PeerConnection): void {
     peer.refuse({ code: 'useless' });
     this.#spares.failed(peer.address, this.#now());
+  }
+
+  /** Sources name hundreds of addresses at a time, and a look at all that wait costs much: it is made once for all. */
+  #refillSoon(): void {
+    this.#soonTask ??= this.#parts.rawServer.addTask(() => {
+      this.#hasMadeRoom = false;
+      this.refill();
+    }, 0);
   }
 
   /** Runs `refill` at the moment `at`. The earliest moment that was named since the last refill counts. */

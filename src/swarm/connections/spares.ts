@@ -88,6 +88,11 @@ export class Spares {
     return this.#waiting.size;
   }
 
+  /** Another address has a place only when one of these gives it up. */
+  get isFull(): boolean {
+    return this.#waiting.size >= this.#options.maxSpares;
+  }
+
   /**
    * Keeps an address that `teller` named, unless its share or that of the host is used up. We dial it at `now` at the
    * earliest. `peerId` is the peer that is said to listen there, if it came from outside.
@@ -287,24 +292,23 @@ export class Spares {
     this.#waiting.set(key, { ...spare, tellers });
   }
 
-  /** Makes room for one more address of a host. The user may name every port of a host. */
+  /**
+   * Makes room for one more address of a host. Kinds of tellers share it first, then the tellers. The user may name
+   * every port of a host.
+   */
   #makeRoomAtHost({ address }: Spare, newcomer: Teller): boolean {
     const host = hostKey(address.host);
     if (newcomer.kind === 'user' || (this.#hosts.get(host) ?? 0) < this.#options.maxSparesPerHost) return true;
-    const counts = new Map<Teller, number>();
     const fellows = [...this.#waiting].filter(([, spare]) => hostKey(spare.address.host) === host);
-    for (const [, { tellers }] of fellows) for (const each of tellers) counts.set(each, (counts.get(each) ?? 0) + 1);
-    let most = (counts.get(newcomer) ?? 0) + 1;
-    let worst: readonly [string, Spare] | undefined;
-    for (const fellow of fellows) {
-      // An address that two tellers have named stays: the share of one of them is no reason to drop it.
-      const [teller, other] = fellow[1].tellers;
-      if (teller === undefined || other !== undefined || teller.kind === 'user') continue;
-      const count = counts.get(teller) ?? 0;
-      if (count <= most) continue;
-      most = count;
-      worst = fellow;
-    }
+    const kindsOf = ({ tellers }: Spare): readonly Teller['kind'][] => [...new Set(tellers.map(({ kind }) => kind))];
+    const worst =
+      worstFellow(fellows, kindsOf, newcomer.kind, (kind) => kind === 'user') ??
+      worstFellow(
+        fellows,
+        ({ tellers }) => tellers,
+        newcomer,
+        ({ kind }) => kind === 'user',
+      );
     if (worst === undefined) return false;
     this.#remove(...worst);
     return true;
@@ -370,6 +374,33 @@ export class Spares {
       if (!areNamedOnce(attempt.tellers)) this.#attempts.delete(key);
     }
   }
+}
+
+/**
+ * Of the addresses of one host, one that only one holder has named, which has named more of them than `newcomer` would
+ * have named then: the most, if there are several such holders. What two have named stays: the share of one of them is
+ * no reason to drop it. What a holder has named that `mayStay` stays too.
+ */
+function worstFellow<Holder>(
+  fellows: readonly (readonly [string, Spare])[],
+  holdersOf: (spare: Spare) => readonly Holder[],
+  newcomer: Holder,
+  mayStay: (holder: Holder) => boolean,
+): readonly [string, Spare] | undefined {
+  const counts = new Map<Holder, number>();
+  for (const [, spare] of fellows)
+    for (const holder of holdersOf(spare)) counts.set(holder, (counts.get(holder) ?? 0) + 1);
+  let most = (counts.get(newcomer) ?? 0) + 1;
+  let worst: readonly [string, Spare] | undefined;
+  for (const fellow of fellows) {
+    const [holder, other] = holdersOf(fellow[1]);
+    if (holder === undefined || other !== undefined || mayStay(holder)) continue;
+    const count = counts.get(holder) ?? 0;
+    if (count <= most) continue;
+    most = count;
+    worst = fellow;
+  }
+  return worst;
 }
 
 /** The key of an address in a map. */

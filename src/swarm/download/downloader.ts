@@ -18,6 +18,7 @@ import type { BlockAsker, BlockSender, OtherSources } from './block-asker.js';
 import type { BlockJudge } from './block-judge.js';
 import { Download, type DownloadOwner, type RequestOptions } from './download.js';
 import { DEFAULT_FAST_DOWNLOAD_OPTIONS, FastDownload } from './fast-download.js';
+import { ParoleWatch } from './parole-watch.js';
 
 /** What the Downloader is joined with. */
 export interface DownloaderParts {
@@ -54,6 +55,7 @@ export class Downloader implements DownloadOwner {
   readonly #banned = new WeakSet<PeerConnection>();
   /** Until when sources are asked for nothing because a reader had to wait for them. */
   readonly #laggards = new WeakMap<BlockAsker, Millis>();
+  readonly #parole = new ParoleWatch<BlockAsker>();
   #idle = new Set<{ requestMore(): void }>();
   /** Sources of blocks besides the peers; null for none. */
   #others: OtherSources | null = null;
@@ -144,6 +146,7 @@ export class Downloader implements DownloadOwner {
     for (const sender of this.#parts.blame.pieceVerified(piece, data))
       this.#ban(sender, { kind: 'wrong-piece', piece });
     this.#parts.judge.pieceVerified(piece);
+    this.#parole.pieceVerified(piece);
     this.#parts.requests.pieceVerified(piece);
     this.#wakeSoon();
   }
@@ -397,17 +400,18 @@ export class Downloader implements DownloadOwner {
   }
 
   /**
-   * A download that finds no other block takes a piece on parole over from a peer that has sent fewer right blocks.
-   * Otherwise a liar could hold the piece as long as it liked, with a block now and then.
+   * A download that finds no other block takes a piece on parole over from a peer that has sent fewer right blocks, or
+   * is very slow. Otherwise a liar could hold the piece as long as it liked, with a block now and then.
    */
   #takeOver(download: Download, askable: Bitfield): BlockSpan | undefined {
     const { requests, blame } = this.#parts;
     const credit = blame.creditOf(download.connection);
-    const isBetter = (holder: BlockAsker): boolean => {
+    const takes = (piece: PieceIndex, holder: BlockAsker, left: number): boolean => {
       const lead = credit - blame.creditOf(holder.sender);
-      return lead > 0 || (lead === 0 && download.total > holder.total);
+      const isBetter = lead > 0 || (lead === 0 && download.total > holder.total);
+      return this.#parole.takes(download, { piece, holder, left }, isBetter, this.now());
     };
-    const taken = requests.takeOver(download, askable, isBetter);
+    const taken = requests.takeOver(download, askable, takes);
     this.#wasted += (taken?.givenUp ?? 0) * BLOCK_LENGTH;
     return taken?.span;
   }
@@ -465,6 +469,7 @@ export class Downloader implements DownloadOwner {
         download.reviewProgress();
         download.reviewInterest();
       }
+      if (this.#parole.isWatching) this.#wakeSoon();
       this.#sweepLater();
     }, this.options.sweepInterval);
   }

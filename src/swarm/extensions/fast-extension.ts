@@ -2,6 +2,7 @@
  * The fast extension (BEP 6) with the peers of one torrent: what is the same for all of them. What it changes for one
  * peer is in the Download and the Upload of that peer.
  */
+import type { Millis } from '../../base/clock.js';
 import type { PieceIndex, PieceLayout } from '../../metainfo/piece-layout.js';
 import { parseIp } from '../../net/ip-address.js';
 import { allowedFastSet } from '../../wire/allowed-fast.js';
@@ -9,6 +10,7 @@ import { Bitfield, fullBitfield } from '../../wire/bitfield.js';
 import { encodeMessage, type PeerMessage } from '../../wire/message.js';
 import { announces } from '../../wire/reserved.js';
 import type { PeerConnection } from '../connections/peer-connection.js';
+import { HostCounters, type HostCountersOptions } from '../host-counters.js';
 import { IDLE, JUNK, type Judgement, refuse } from '../judgement.js';
 import type { Peer } from '../peer.js';
 
@@ -20,12 +22,18 @@ export interface FastExtensionOptions {
   readonly allowedShare: number;
   /** The allowed pieces have at most this many bytes. */
   readonly allowedLength: number;
+  /**
+   * How many beginners of one host are allowed something, over however many connections: else a host could have our
+   * whole upload without a slot. Several may stand behind one address.
+   */
+  readonly beginners: HostCountersOptions;
 }
 
 export const DEFAULT_FAST_EXTENSION_OPTIONS: FastExtensionOptions = {
   allowed: 10,
   allowedShare: 0.1,
   allowedLength: 16 * 1024 * 1024,
+  beginners: { limit: 4, perSecond: 1 / 600, maxHosts: 1_000 },
 };
 
 export type FastMessage = Extract<PeerMessage, { type: 'suggest' | 'reject' | 'allowedFast' }>;
@@ -37,14 +45,18 @@ export class FastExtension {
   readonly #layout: PieceLayout;
   readonly #infoHash: Buffer;
   readonly #have: Bitfield;
+  readonly #now: () => Millis;
   readonly #options: FastExtensionOptions;
+  readonly #beginners: HostCounters;
 
   /** `infoHash` has 20 bytes. `have` is what we have, now and later: its owner goes on changing it. */
-  constructor(layout: PieceLayout, infoHash: Buffer, have: Bitfield, options: FastExtensionOptions) {
+  constructor(layout: PieceLayout, infoHash: Buffer, have: Bitfield, now: () => Millis, options: FastExtensionOptions) {
     this.#layout = layout;
     this.#infoHash = infoHash;
     this.#have = have;
+    this.#now = now;
     this.#options = options;
+    this.#beginners = new HostCounters(options.beginners);
   }
 
   /** The first message to a peer, which says what we have, or hides it; null when we send none. */
@@ -61,6 +73,7 @@ export class FastExtension {
     const ip = parseIp(connection.address.host);
     // BEP 6: "We currently have no provisions for IPv6."
     if (download.fast === null || ip?.family !== 4 || download.has.count >= this.#options.allowed) return;
+    if (upload.isAllowedSome) return;
     const { pieceCount, pieceLength } = this.#layout;
     const { allowed, allowedShare, allowedLength } = this.#options;
     const count = Math.floor(Math.min(allowed, pieceCount * allowedShare, allowedLength / pieceLength));
@@ -68,6 +81,8 @@ export class FastExtension {
       const piece = this.#layout.pieceIndex(at);
       return piece === undefined || download.has.has(piece) ? [] : [piece];
     });
+    const now = this.#now();
+    if (pieces.length === 0 || !this.#beginners.of(connection.hostKey, now).addIfAllowed(now)) return;
     const length = pieces.reduce((sum, piece) => sum + this.#layout.servedLengthOf(piece), 0);
     upload.allowFast(pieces, length);
   }

@@ -14,8 +14,10 @@ import type { PeerAddress } from '../../net/raw-server.js';
 import { type AddressSource, mayLead, NO_OWN_NETWORKS } from '../../net/reach-rule.js';
 import type { PeerConnection } from '../connections/peer-connection.js';
 import { addressKey } from '../connections/spares.js';
+import { HostCounters, type HostCountersOptions } from '../host-counters.js';
 import { FINE, JUNK, type Judgement, refuse } from '../judgement.js';
 import { LeakyCounter, type LeakyCounterOptions } from '../leaky-counter.js';
+import { ADDRESS_PRICE } from '../price.js';
 import type { ExtendedPeer, Extension } from './extensions.js';
 
 export interface PeerExchangeOptions {
@@ -28,6 +30,11 @@ export interface PeerExchangeOptions {
   readonly maxPeers: number;
   /** How many messages we read from one peer. Not exactly one a minute: its minutes may begin at other times. */
   readonly messages: LeakyCounterOptions;
+  /**
+   * The same for all peers of a host together, over however many connections. It is enough for as many peers behind one
+   * address as may be connected at once.
+   */
+  readonly messagesOfHost: HostCountersOptions;
 }
 
 export const DEFAULT_PEER_EXCHANGE_OPTIONS: PeerExchangeOptions = {
@@ -35,6 +42,7 @@ export const DEFAULT_PEER_EXCHANGE_OPTIONS: PeerExchangeOptions = {
   firstDelay: 3_000,
   maxPeers: 50,
   messages: { limit: 3, perSecond: 1 / 45 },
+  messagesOfHost: { limit: 20, perSecond: 16 / 45, maxHosts: 1_000 },
 };
 
 export interface PeerExchangeParts {
@@ -78,10 +86,12 @@ export class PeerExchange implements Extension {
   readonly #parts: PeerExchangeParts;
   readonly #options: PeerExchangeOptions;
   readonly #partners = new Map<PeerConnection, Partner>();
+  readonly #hosts: HostCounters;
 
   constructor(parts: PeerExchangeParts, options: PeerExchangeOptions) {
     this.#parts = parts;
     this.#options = options;
+    this.#hosts = new HostCounters(options.messagesOfHost);
   }
 
   gotHandshake(peer: ExtendedPeer): void {
@@ -98,10 +108,14 @@ export class PeerExchange implements Extension {
 
   gotMessage({ connection }: ExtendedPeer, payload: Buffer): Judgement {
     const partner = this.#partners.get(connection);
-    if (partner === undefined || partner.messages.add(this.#parts.timers.now())) return JUNK;
+    const now = this.#parts.timers.now();
+    if (partner === undefined || partner.messages.add(now)) return JUNK;
+    // Else a peer that dials again and again could have us dial any number of addresses.
+    if (!this.#hosts.of(connection.hostKey, now).addIfAllowed(now)) return JUNK;
     const message = decodePexMessage(payload);
     if (message === undefined) return refuse({ code: 'malformed-extension', name: UT_PEX, length: payload.length });
     const source = { kind: 'pex', teller: connection.address.host } as const;
+    connection.charge(ADDRESS_PRICE * message.added.length, false);
     for (const peer of message.added) this.#parts.startConnection(peer, source);
     return FINE;
   }

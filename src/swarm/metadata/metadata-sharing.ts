@@ -11,10 +11,9 @@ import {
   METADATA_PIECE_LENGTH,
   UT_METADATA,
 } from '../../wire/metadata-message.js';
-import type { PeerConnection } from '../connections/peer-connection.js';
 import type { ExtendedPeer, Extension } from '../extensions/extensions.js';
+import { HostCounters } from '../host-counters.js';
 import { FINE, JUNK, type Judgement, refuse } from '../judgement.js';
-import { LeakyCounter } from '../leaky-counter.js';
 
 export interface MetadataSharingOptions {
   /**
@@ -46,8 +45,8 @@ export class MetadataSharing implements Extension {
   readonly #pieceCount: number;
   readonly #now: () => Millis;
   readonly #options: MetadataSharingOptions;
-  /** What each host has got, by `hostKey`. The host that asked longest ago comes first. */
-  readonly #hosts = new Map<string, LeakyCounter>();
+  /** What each host has got. */
+  readonly #hosts: HostCounters;
 
   /** `info` is the info dictionary. It must not change. */
   constructor(info: Buffer, now: () => Millis, options: MetadataSharingOptions) {
@@ -55,6 +54,9 @@ export class MetadataSharing implements Extension {
     this.#pieceCount = Math.ceil(info.length / METADATA_PIECE_LENGTH);
     this.#now = now;
     this.#options = options;
+    const { copies, morePieces, copyTime, maxHosts } = options;
+    const limit = copies * this.#pieceCount + morePieces;
+    this.#hosts = new HostCounters({ limit, perSecond: (this.#pieceCount * 1000) / copyTime, maxHosts });
   }
 
   gotHandshake(_peer: ExtendedPeer): void {
@@ -74,10 +76,11 @@ export class MetadataSharing implements Extension {
 
   #gotRequest(peer: ExtendedPeer, piece: number): Judgement {
     const { connection } = peer;
+    const now = this.#now();
     const isServed =
       piece < this.#pieceCount &&
       connection.unsentLength <= this.#options.maxUnsent &&
-      this.#shareOf(connection).addIfAllowed(this.#now());
+      this.#hosts.of(connection.hostKey, now).addIfAllowed(now);
     if (!isServed) {
       peer.send(UT_METADATA, encodeMetadataMessage({ type: 'reject', piece }));
       return JUNK;
@@ -85,18 +88,5 @@ export class MetadataSharing implements Extension {
     const data = this.#info.subarray(piece * METADATA_PIECE_LENGTH, (piece + 1) * METADATA_PIECE_LENGTH);
     peer.send(UT_METADATA, [encodeDataHead(piece, this.#info.length), data]);
     return FINE;
-  }
-
-  #shareOf({ hostKey }: PeerConnection): LeakyCounter {
-    const { copies, morePieces, copyTime, maxHosts } = this.#options;
-    const limit = copies * this.#pieceCount + morePieces;
-    const share =
-      this.#hosts.get(hostKey) ??
-      new LeakyCounter({ limit, perSecond: (this.#pieceCount * 1000) / copyTime }, this.#now());
-    this.#hosts.delete(hostKey);
-    this.#hosts.set(hostKey, share);
-    const [oldest] = this.#hosts.keys();
-    if (this.#hosts.size > maxHosts && oldest !== undefined) this.#hosts.delete(oldest);
-    return share;
   }
 }

@@ -25,9 +25,13 @@ export class FastUpload {
     this.#later = later;
   }
 
+  get isAllowedSome(): boolean {
+    return this.#allowed.size > 0;
+  }
+
   /** Tells the peer that it may have `pieces`, of `length` bytes in all. Only the first call has an effect. */
   allow(pieces: readonly PieceIndex[], length: number): void {
-    if (this.#allowed.size > 0 || pieces.length === 0) return;
+    if (this.isAllowedSome || pieces.length === 0) return;
     this.#allowed = new Set(pieces);
     this.#bytesLeft = length;
     this.#connection.send([Buffer.concat(pieces.map((piece) => encodeMessage({ type: 'allowedFast', piece })))]);

@@ -249,6 +249,11 @@ export class Upload implements RateWaiter {
     return true;
   }
 
+  /** The peer may have some pieces in spite of a choke. */
+  get isAllowedSome(): boolean {
+    return this.#fast?.isAllowedSome === true;
+  }
+
   /** If the peer speaks the fast extension, it may have these pieces, of `length` bytes in all, in spite of a choke. */
   allowFast(pieces: readonly PieceIndex[], length: number): void {
     this.#fast?.allow(pieces, length);

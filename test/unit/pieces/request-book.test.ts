@@ -65,7 +65,7 @@ class Scene {
 
   /** Takes a piece on parole over from one of `worse`. Returns its first block, and how many blocks were given up. */
   takeOver(peer: TestPeer, ...worse: TestPeer[]): string {
-    const taken = this.book.takeOver(peer, peer.has, (holder) => worse.includes(holder));
+    const taken = this.book.takeOver(peer, peer.has, (_piece, holder) => worse.includes(holder));
     this.book.check();
     if (taken === undefined) return '-';
     return `${taken.span.piece}.${taken.span.begin / BLOCK_LENGTH} for ${taken.givenUp}`;

@@ -106,6 +106,32 @@ describe('a connection', () => {
     }));
   });
 
+  it('is refused when very much waits for its peer, who takes a little now and then', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a');
+    const talk = world.fake(B, 'b').dial(at(A));
+    talk.say(HANDSHAKE);
+    world.run(1_000);
+    talk.socket.pauseReading();
+    const [connection] = client.connections;
+    let most = 0;
+    for (let second = 0; second < 250 && client.refused.length === 0; second += 1) {
+      if (second % 100 === 99) {
+        talk.socket.resumeReading();
+        world.run(1);
+        talk.socket.pauseReading();
+      }
+      for (let answer = 0; answer < 10; answer += 1) connection?.send([Buffer.alloc(16 * 1024)]);
+      world.run(1_000);
+      most = Math.max(most, connection?.unsentLength ?? 0);
+    }
+    assert.deepEqual(
+      client.refused.map(({ why }) => why),
+      ['takes-nothing'],
+    );
+    assert.ok(most > 2 * 1024 * 1024 && most < 5 * 1024 * 1024, `${most} bytes waited`);
+  });
+
   it('is refused for a protocol, an info-hash and an id that are wrong, at the first part that shows it', () => {
     const wrongName = Buffer.from('\x13bittorrent protocol', 'latin1');
     const wrongHash = encodeHandshake(idOf('x'), idOf('b'), encodeReserved([])).subarray(0, 48);

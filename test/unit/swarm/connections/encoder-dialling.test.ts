@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { DEFAULT_ENCODER_OPTIONS } from '../../../../src/swarm/connections/encoder-options.js';
 import { HalfOpen } from '../../../../src/swarm/connections/half-open.js';
+import { Spares } from '../../../../src/swarm/connections/spares.js';
+import { countCalls } from '../../../support/counted-steps.js';
 import { RecordedConnection } from '../../../support/fakes/recorded-connection.js';
 import { at, type Client, EncoderWorld, idOf, PORT, TRACKER, USER } from '../../../support/worlds/encoder-world.js';
 
@@ -41,11 +44,28 @@ describe('dialling', () => {
     for (const named of [host(0), `::ffff:${host(0)}`, `::ffff:${host(1)}`, '224.0.0.1', '0.0.0.0', 'localhost', '']) {
       client.encoder.startConnection(at(named), USER, null);
     }
+    world.run(0);
     assert.equal(client.encoder.reach.waiting, 0);
     world.run(5 * MINUTE);
     assert.deepEqual([b?.knocks.length, c?.knocks.length, client.peers], [1, 0, 'b']);
     const { reach } = client.encoder;
     assert.deepEqual(reach, { waiting: 0, dialled: 1, answered: 1, refused: 0, silent: 0, turnedAway: 0 });
+  });
+
+  it('looks at the addresses that wait once for all that are named at a time, whether there is a place or not', () => {
+    const world = new EncoderWorld();
+    const client = world.client(A, 'a');
+    const nameMany = (): number =>
+      countCalls(Spares.prototype, ['next'], () => {
+        for (let port = 1; port <= 200; port += 1)
+          client.encoder.startConnection(at(`10.8.${port}.1`), { kind: 'pex', teller: `10.9.0.${port}` }, null);
+        world.run(0);
+      });
+    const { maxInitiate } = DEFAULT_ENCODER_OPTIONS;
+    const first = nameMany();
+    assert.ok(first <= maxInitiate + 2, `${first} looks, and ${maxInitiate} dials`);
+    const second = nameMany();
+    assert.ok(second <= 2, `${second} looks`);
   });
 
   it('does not dial an address again while its peer is connected from outside', () => {

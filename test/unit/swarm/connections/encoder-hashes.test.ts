@@ -176,6 +176,7 @@ describe('a peer that we dial', () => {
     world.silence('10.0.0.9');
     client.encoder.startConnection(at('10.0.0.9'), USER, null);
     for (const found of ['v1', 'v2', 'v1'] as const) client.encoder.startConnection(at(B), USER, null, found);
+    world.run(0);
     assert.equal(client.encoder.reach.waiting, 1);
     world.run(20_000);
     for (const found of ['v1', 'v2'] as const) client.encoder.startConnection(at(B), USER, null, found);

@@ -341,6 +341,20 @@ describe('the spares', () => {
     assert.deepEqual(dialAll(book, 0).sort(), [2, 3, 9]);
   });
 
+  it('of one host that many tellers of one kind name make room for another kind, for what a link named too', () => {
+    for (const source of [TRACKER, { kind: 'link' }] as const) {
+      const book = new Book({ maxSpares: 100, maxSparesPerHost: 8 });
+      book.name(at(1), 0, source);
+      assert.deepEqual(dialAll(book, 0), [1]);
+      // Each by itself, and all of them by two.
+      for (let port = 11; port <= 18; port += 1) book.name(at(port), 0, { kind: 'pex', teller: `9.0.0.${port}` });
+      for (let port = 11; port <= 18; port += 1) book.name(at(port), 0, { kind: 'pex', teller: '9.0.1.1' });
+      book.failed(at(1), 0);
+      assert.equal(book.count, 8);
+      assert.equal(dialAll(book, MINUTE).includes(1), true, source.kind);
+    }
+  });
+
   it('remember eight tellers of an address, and of a flood of attempts the latest', () => {
     const book = spares();
     for (let each = 0; each < 20; each += 1) book.name(at(1), 0, { kind: 'pex', teller: `9.0.0.${each}` });

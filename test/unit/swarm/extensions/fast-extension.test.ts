@@ -144,6 +144,22 @@ describe('to a peer with the fast extension', () => {
     assert.equal(allowed(poor), 4);
   });
 
+  it('we allow four beginners of one host something, however often they dial, and one more in ten minutes', () => {
+    const scene = new Scene('seed');
+    const allowed = (): number => {
+      let count = 0;
+      for (let visit = 0; visit < 20; visit += 1) {
+        const peer = scene.peer('peer', HAVE_NONE, HAVE_NONE);
+        if (words(peer.heard()).some((word) => word.startsWith('allowedFast'))) count += 1;
+        scene.member.connecter.connectionLost(peer.connection);
+      }
+      return count;
+    };
+    assert.deepEqual([allowed(), allowed()], [4, 0]);
+    scene.run(10 * 60_000);
+    assert.equal(allowed(), 1);
+  });
+
   it('we refuse it when it asks without end and takes no answer', () => {
     const scene = new Scene('seed');
     const peer = scene.peer('peer', HAVE_NONE);

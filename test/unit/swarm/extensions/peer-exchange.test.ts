@@ -15,6 +15,7 @@ import {
   type PexPeer,
 } from '../../../../src/swarm/extensions/peer-exchange.js';
 import { FINE, JUNK } from '../../../../src/swarm/judgement.js';
+import { DEFAULT_WORK_OPTIONS } from '../../../../src/swarm/work-budget.js';
 import { SILENT_HANDSHAKE } from '../../../../src/wire/extended.js';
 import { RecordedConnection } from '../../../support/fakes/recorded-connection.js';
 import { Timeline } from '../../../support/simulation/timeline.js';
@@ -128,6 +129,37 @@ test('the messages of a peer that sends more than one a minute are junk', () => 
   assert.equal(dialled.length, 3);
   timeline.run(3 * MINUTE);
   assert.equal(exchange.gotMessage(partner, encodePexMessage({ added: [], dropped: [] })), FINE);
+});
+
+test('peers of one host that dial again and again name no more than as many as may be there at once', () => {
+  const { timeline, dialled, exchange } = setUp();
+  const added = Array.from({ length: 100 }, (_, index) => known(`8.0.0.${index}`));
+  const payload = encodePexMessage({ added, dropped: [] });
+  const named = (): number => {
+    const before = dialled.length;
+    for (let connection = 0; connection < 100; connection += 1) {
+      const partner = new Partner('9.0.0.1');
+      exchange.gotHandshake(partner);
+      for (let message = 0; message < 3; message += 1) exchange.gotMessage(partner, payload);
+      exchange.peerLeft(partner);
+    }
+    return (dialled.length - before) / 100;
+  };
+  const { limit } = DEFAULT_PEER_EXCHANGE_OPTIONS.messagesOfHost;
+  assert.equal(named(), limit);
+  timeline.run(MINUTE);
+  const later = named();
+  assert.ok(later >= 16 && later <= limit + 1, `${later} a minute later`);
+});
+
+test('a message makes work for each address that it names', () => {
+  const { exchange } = setUp();
+  const partner = new Partner('9.0.0.1');
+  exchange.gotHandshake(partner);
+  const added = Array.from({ length: 100 }, (_, index) => known(`8.0.0.${index}`));
+  exchange.gotMessage(partner, encodePexMessage({ added, dropped: [] }));
+  assert.ok(partner.connection.work >= DEFAULT_WORK_OPTIONS.ofOneRead);
+  assert.equal(partner.connection.idleWork, 0);
 });
 
 test('a message that is malformed or cuts an address in two ends the connection', () => {
