@@ -296,6 +296,27 @@ test('wrong usage gives one line and exit code 28, with a suggestion when there 
   }
 });
 
+test('a message is one line, whatever the arguments hold', async () => {
+  const rows: readonly (readonly [lines: number, args: readonly string[]])[] = [
+    [1, ['x\ny']],
+    [1, ['show', 'x\ny']],
+    [1, ['verify', 'x\ny']],
+    [1, ['create', 'x\ny']],
+    [1, ['cat', 'x\ny']],
+    [1, ['download', 'x\ny', '--peer', 'x\ny']],
+    [1, ['tracker', '--allowed', 'x\ny', '--bind', '127.0.0.1']],
+    [1, ['tracker', '--bind', 'x\ny']],
+    [1, ['completion', 'x\ny']],
+    [2, ['download', 'x\ny', 'z', '--bind', '127.0.0.1']],
+  ];
+  for (const [lines, args] of rows) {
+    const { code, err } = await btget(...args);
+    assert.notEqual(code, 0);
+    assert.deepEqual({ args, lines: err.split('\n').length }, { args, lines: lines + 1 });
+    assert.match(err, /x\\x0ay/);
+  }
+});
+
 test('a message shows the beginning and the end of an argument of 100 kB', async () => {
   const long = `b${'x y'.repeat(33_000)}e`;
   for (const [argv, code] of [

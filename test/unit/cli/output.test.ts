@@ -233,6 +233,24 @@ test('a log gets one plain line for each event that matters', async () => {
   assert.deepEqual((await show({}, { columns: 80, rows: 24 }, { TERM: 'dumb' })).stderr.lines, NORMAL);
 });
 
+test('a failure is one line, and the summary tells all of it', async () => {
+  const io = new FakeIo();
+  const output = await chooseOutput(PLAIN, io);
+  const message = 'no such file: a\nb';
+  output.tell({ type: 'error', about, input: 'a\nb', code: 'source-not-found', message });
+  const torrents = [
+    { ...result, result: 'ok' },
+    { ...result, name: 'a\nb', result: 'source-not-found', message, wanted: 0, path: null },
+  ];
+  output.tell({ type: 'summary', exitCode: 3, torrents });
+  output.close();
+  assert.deepEqual(io.stderr.lines, [
+    `btget: ${EVIL}: no such file: a\\x0ab`,
+    'OK   1 KiB  512 B/s  out/a',
+    'ERR  a\\x0ab  no such file: a\\x0ab',
+  ]);
+});
+
 test('a terminal gets each reason of a stall in a row of its own, and below it what to do', async () => {
   const { stderr } = await show({}, { columns: 80, rows: 24 });
   const at = stderr.lines.indexOf(`${EVIL}: stalled`);
