@@ -233,6 +233,31 @@ test('a log gets one plain line for each event that matters', async () => {
   assert.deepEqual((await show({}, { columns: 80, rows: 24 }, { TERM: 'dumb' })).stderr.lines, NORMAL);
 });
 
+test('what stdout brings to a terminal does not stand among rows that are redrawn', async () => {
+  const choices: readonly Partial<OutputChoices>[] = [{ json: true }, { printPaths: true }, { print0: true }, {}];
+  for (const choice of choices) {
+    for (const isTTY of [true, false]) {
+      const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
+      Object.assign(io.stdout, { isTTY });
+      const output = await chooseOutput({ ...PLAIN, ...choice }, io);
+      for (const event of EVENTS) output.tell(event);
+      output.close();
+      const isPlain = isTTY && Object.keys(choice).length > 0;
+      assert.equal(io.stderr.text.includes('\x1b'), !isPlain, JSON.stringify({ choice, isTTY }));
+      if (isPlain) assert.deepEqual(io.stderr.lines, NORMAL);
+    }
+  }
+});
+
+test('a terminal on which no row was drawn keeps the line at which the cursor stands', async () => {
+  const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
+  const output = await chooseOutput(PLAIN, io);
+  output.tell({ type: 'note', message: 'a note' });
+  output.close();
+  assert.equal(io.stderr.text, 'a note\n');
+  assert.equal(io.timers.pending, 0);
+});
+
 test('a failure is one line, and the summary tells all of it', async () => {
   const io = new FakeIo();
   const output = await chooseOutput(PLAIN, io);
