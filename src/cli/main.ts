@@ -130,6 +130,7 @@ function reportFailure(error: unknown, wantsEvents: boolean, io: CliIo): void {
   io.stderr.write(`btget: ${failureLines(code, message).join('\n')}\n`);
   if (!wantsEvents) return;
   const time = io.today().toISOString();
-  io.stdout.write(`${jsonLine({ type: 'error', time, code, message })}\n`);
+  // A signal is no error: the summary says it.
+  if (code !== 'interrupted') io.stdout.write(`${jsonLine({ type: 'error', time, code, message })}\n`);
   io.stdout.write(`${jsonLine({ type: 'summary', time, exitCode: exitCodeOf(error), torrents: [] })}\n`);
 }
