@@ -172,6 +172,20 @@ export const readText: Reader<string> = (text, option) => {
   return text;
 };
 
+/** As `read`, for a text that goes into a torrent. U+FFFD stands for bytes of the command line that are not UTF-8. */
+function written(read: Reader<string>): Reader<string> {
+  return (text, option) => {
+    if (text.includes('\ufffd')) throw new BtgetError('usage', `${option}: '${text}' is not UTF-8`);
+    return read(text, option);
+  };
+}
+
+/** A name for the content of a new torrent. */
+export const readNewName = written(readName);
+
+/** A sentence that a new torrent holds. */
+export const readPhrase = written(readText);
+
 /** The last date that a .torrent can say: 10^11 seconds after 1970. */
 const MAX_SECONDS = 100_000_000_000;
 const DATE = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d:\d\d)?)?$/i;

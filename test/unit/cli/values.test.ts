@@ -40,6 +40,8 @@ const READ: readonly [Reader, string, unknown][] = [
   [values.readRate, '0MiB/s', null],
   [values.readPieceLength, '256k', 262_144],
   [values.readName, 'a b…', 'a b…'],
+  [values.readNewName, 'a b…', 'a b…'],
+  [values.readPhrase, 'Größe 漢字', 'Größe 漢字'],
   [values.readRatio, '1.5', 1.5],
   [values.readRatio, '0', Number.POSITIVE_INFINITY],
   [values.readRatio, '0.0', Number.POSITIVE_INFINITY],
@@ -103,6 +105,8 @@ const WRONG: readonly [Reader, readonly string[]][] = [
   [values.readName, ['', '.', '..', 'a/b', 'a\\b', 'a\nb', 'x'.repeat(241)]],
   [values.readWhole(1, 9), ['0', '10', '1.5', '-1', '', 'x']],
   [values.readText, ['', 'a\0b']],
+  [values.readNewName, ['', 'a/b', 'Gr\ufffd\ufffde']],
+  [values.readPhrase, ['', 'a\0b', 'Gr\ufffd\ufffde']],
 ];
 
 test('a wrong value is a usage failure that names the option', () => {
