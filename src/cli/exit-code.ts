@@ -3,7 +3,7 @@ import { BtgetError, type FailureCode } from '../base/failure.js';
 import { redactText } from '../base/redaction.js';
 import { machineFailure } from './machine-failure.js';
 import { mappedTrace } from './mapped-trace.js';
-import { abridged } from './output/escape.js';
+import { abridged, printable } from './output/escape.js';
 
 const EXIT_CODES: Readonly<Record<FailureCode, number>> = {
   failed: 1,
@@ -52,6 +52,14 @@ export function failureMessage(failure: unknown): string {
   if (known !== null) return abridged(known.message);
   const trace = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure);
   return `this is a bug in btget, please report it with the following lines\n${redactText(mappedTrace(trace))}`;
+}
+
+/**
+ * The message of a failure for people: one line, whatever it quotes. That of a bug alone has a line for each frame of
+ * the stack.
+ */
+export function failureLines(code: string, message: string): string[] {
+  return (code === 'bug' ? message.split('\n') : [message]).map(printable);
 }
 
 function knownFailure(failure: unknown): BtgetError | null {

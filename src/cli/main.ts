@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs';
 import { BtgetError } from '../base/failure.js';
 import type { FileDisk } from '../disk/files/file-disk.js';
 import type { CliCommand } from './commands/command.js';
-import { exitCodeOf, failureCode, failureMessage } from './exit-code.js';
+import { exitCodeOf, failureCode, failureLines, failureMessage } from './exit-code.js';
 import { type CommandName, exitCodesText, mapText } from './help.js';
 import type { CliIo } from './io.js';
 import { nearestWord } from './nearest-word.js';
-import { jsonLine, printable } from './output/escape.js';
+import { jsonLine } from './output/escape.js';
 import { helpWidth } from './output/help-layout.js';
 import { canRedraw, SHOW_CURSOR } from './output/terminal.js';
 import { classifySource } from './source/recognise.js';
@@ -127,10 +127,10 @@ async function help([topic, ...more]: readonly string[], io: CliIo): Promise<num
 /** Reports a failure that ends a command before the command has an output of its own. */
 function reportFailure(error: unknown, wantsEvents: boolean, io: CliIo): void {
   const [code, message] = [failureCode(error), failureMessage(error)];
-  const lines = message.split('\n').map(printable);
-  io.stderr.write(`btget: ${lines.join('\n')}\n`);
+  io.stderr.write(`btget: ${failureLines(code, message).join('\n')}\n`);
   if (!wantsEvents) return;
   const time = io.today().toISOString();
-  io.stdout.write(`${jsonLine({ type: 'error', time, code, message })}\n`);
+  // A signal is no error: the summary says it.
+  if (code !== 'interrupted') io.stdout.write(`${jsonLine({ type: 'error', time, code, message })}\n`);
   io.stdout.write(`${jsonLine({ type: 'summary', time, exitCode: exitCodeOf(error), torrents: [] })}\n`);
 }

@@ -5,6 +5,7 @@
 import { BtgetError } from '../base/failure.js';
 import { redactUrl } from '../base/redaction.js';
 import { urlOf } from '../base/url.js';
+import { isTrackerUrl, isWebSeedUrl } from '../metainfo/parse-sources.js';
 import { type IpNetwork, parseNetwork } from '../net/ip-address.js';
 import { parseProxy } from '../net/proxy/proxy-server.js';
 import type { PeerAddress } from '../net/raw-server.js';
@@ -136,20 +137,25 @@ export const readPeer: Reader<PeerAddress> = (text, option) => {
   return { host, port };
 };
 
-/** The URL of a tracker: `http:`, `https:` or `udp:`. */
+/**
+ * The URL of a tracker (`http:`, `https:` or `udp:`) as a torrent may spell it: `create` writes it into one, and
+ * clients take neither blanks around it nor all that a browser would mend.
+ */
 export const readTrackerUrl: Reader<string> = (text, option) => {
-  const url = urlOf(text);
-  if (url === undefined || !['http:', 'https:', 'udp:'].includes(url.protocol))
+  const bare = text.trim();
+  const url = urlOf(bare);
+  if (url === undefined || !['http:', 'https:', 'udp:'].includes(url.protocol) || !isTrackerUrl(bare))
     throw wrong(option, redactUrl(text), 'the URL of a tracker (http, https or udp)');
-  return text;
+  if (url.protocol === 'udp:' && Number(url.port) === 0)
+    throw wrong(option, redactUrl(text), 'the URL of a tracker: over udp it has a port');
+  return bare;
 };
 
-/** A URL with `http:` or `https:`. */
+/** A URL with `http:` or `https:`, as a torrent may spell it. */
 export const readWebUrl: Reader<string> = (text, option) => {
-  const url = urlOf(text);
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol))
-    throw wrong(option, redactUrl(text), 'an http or https URL');
-  return text;
+  const bare = text.trim();
+  if (urlOf(bare) === undefined || !isWebSeedUrl(bare)) throw wrong(option, redactUrl(text), 'an http or https URL');
+  return bare;
 };
 
 /** `ADDRESS/BITS`, or an address alone. */
@@ -165,6 +171,20 @@ export const readText: Reader<string> = (text, option) => {
   if (text.includes('\0')) throw new BtgetError('usage', `${option}: '${text}' holds a NUL character`);
   return text;
 };
+
+/** As `read`, for a text that goes into a torrent. U+FFFD stands for bytes of the command line that are not UTF-8. */
+function written(read: Reader<string>): Reader<string> {
+  return (text, option) => {
+    if (text.includes('\ufffd')) throw new BtgetError('usage', `${option}: '${text}' is not UTF-8`);
+    return read(text, option);
+  };
+}
+
+/** A name for the content of a new torrent. */
+export const readNewName = written(readName);
+
+/** A sentence that a new torrent holds. */
+export const readPhrase = written(readText);
 
 /** The last date that a .torrent can say: 10^11 seconds after 1970. */
 const MAX_SECONDS = 100_000_000_000;

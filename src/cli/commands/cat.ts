@@ -5,7 +5,7 @@ import type { SelectionRequest } from '../../metainfo/selection.js';
 import { chosenFile } from '../content/chosen-file.js';
 import type { OutputStream } from '../io.js';
 import { CAT_OPTIONS } from '../options.js';
-import { Deadline } from '../run/deadline.js';
+import { Deadline, untilInterrupted } from '../run/deadline.js';
 import type { ReadableTorrent, RunReader } from '../run/reading-run.js';
 import { defineCommand } from './command.js';
 import { nodeReadingDeps } from './node-deps.js';
@@ -53,7 +53,7 @@ export const cat = defineCommand(
       },
       values,
       io,
-      await deadline.within(nodeReadingDeps(io, values), values.caCertificate),
+      await untilInterrupted(deadline, io, () => deadline.within(nodeReadingDeps(io, values), values.caCertificate)),
     );
   },
 );

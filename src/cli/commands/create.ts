@@ -21,6 +21,7 @@ import { abridged, printable } from '../output/escape.js';
 import { formatCount, formatSize } from '../output/format.js';
 import { shellPath, shellWord } from '../output/shell-word.js';
 import { createTaskProgress } from '../output/task-progress.js';
+import { Deadline, untilInterrupted } from '../run/deadline.js';
 import { isName, readDate } from '../values.js';
 import { version } from '../version.js';
 import { type CliCommand, defineCommand } from './command.js';
@@ -43,51 +44,62 @@ export const create = (disk: FileDisk): CliCommand =>
       ],
       options: CREATE_OPTIONS,
     },
-    async (paths, values, io) => {
-      const createdAt = values.date ?? dateOfEnvironment(io);
-      const target = await targetOf(paths, values);
-      const listing = await list(paths, values, target);
-      await mustBeFree(target, values.force);
-      const torrent = torrentOf(paths.join(', '), listing, {
-        metaVersion: values.metaVersion,
-        name: values.name,
-        pieceLength: values.pieceLength,
-        trackers: values.trackers.map((url) => [url]),
-        webSeeds: values.webSeeds,
-        private: values.private,
-        source: values.source,
-        comment: values.comment,
-        createdBy: `btget ${version()}`,
-        createdAt,
-      });
-      const { pieceLength } = torrent;
-      const length = listing.files.reduce((sum, file) => sum + file.length, 0);
-      const outcome = await hash(listing.files, length, pieceLength, values, disk, io);
-      if (!outcome.ok) throw outcome.failure;
-      await mustBeUnchanged(listing.files);
-      const bytes = createMetainfo({ ...torrent, pieces: outcome.pieces, pieceRoots: outcome.pieceRoots });
-      // We must be able to read what we write: a torrent beyond the limits is refused here, not by a user who gets it.
-      const metainfo = parseMetainfo(bytes);
-      const { infoHashV1, infoHashV2, pieceCount } = metainfo;
-      await writeTorrent(target, bytes, values.force, io.stdout);
-      if (values.quiet) return 0;
-      if (values.private && values.trackers.length === 0)
-        io.stderr.write('warning: a private torrent without a tracker finds no peers (--tracker names one)\n');
-      const changed = changedNames(metainfo);
-      if (changed.length > 0) io.stderr.write(`${printable(changedSentence(changed))}\n`);
-      for (const glob of listing.unused) io.stderr.write(`warning: --exclude ${printable(glob)} means no file\n`);
-      for (const reason of listing.leftOut) io.stderr.write(`left out: ${printable(reason)}\n`);
-      io.stderr.write(
-        `${printable(target.kind === 'stdout' ? 'stdout' : target.path)}: ` +
-          `${formatSize(length)} in ${formatCount(listing.files.length, 'file')}, ` +
-          `${formatCount(pieceCount, 'piece')} of ${formatSize(pieceLength)}, ${hashesText(infoHashV1, infoHashV2)}\n`,
-      );
-      const next =
-        io.stderr.isTTY === true && target.kind === 'file' ? nextSentence(paths, torrent.name, target.path) : null;
-      if (next !== null) io.stderr.write(`${next}\n`);
-      return 0;
+    (paths, values, io) => {
+      const deadline = new Deadline(null, io.timers);
+      return untilInterrupted(deadline, io, () => createTorrent(paths, values, disk, io, deadline));
     },
   );
+
+async function createTorrent(
+  paths: readonly string[],
+  values: CreateValues,
+  disk: FileDisk,
+  io: CliIo,
+  deadline: Deadline,
+): Promise<number> {
+  const createdAt = values.date ?? dateOfEnvironment(io);
+  const target = await targetOf(paths, values);
+  const listing = await deadline.within(list(paths, values, target), null);
+  await mustBeFree(target, values.force);
+  const torrent = torrentOf(paths.join(', '), listing, {
+    metaVersion: values.metaVersion,
+    name: values.name,
+    pieceLength: values.pieceLength,
+    trackers: values.trackers.map((url) => [url]),
+    webSeeds: values.webSeeds,
+    private: values.private,
+    source: values.source,
+    comment: values.comment,
+    createdBy: `btget ${version()}`,
+    createdAt,
+  });
+  const { pieceLength } = torrent;
+  const length = listing.files.reduce((sum, file) => sum + file.length, 0);
+  const outcome = await hash(listing.files, length, pieceLength, values, disk, io);
+  if (!outcome.ok) throw outcome.failure;
+  await deadline.within(mustBeUnchanged(listing.files), null);
+  const bytes = createMetainfo({ ...torrent, pieces: outcome.pieces, pieceRoots: outcome.pieceRoots });
+  // We must be able to read what we write: a torrent beyond the limits is refused here, not by a user who gets it.
+  const metainfo = parseMetainfo(bytes);
+  const { infoHashV1, infoHashV2, pieceCount } = metainfo;
+  await writeTorrent(target, bytes, values.force, io.stdout, deadline);
+  if (values.quiet) return 0;
+  if (values.private && values.trackers.length === 0)
+    io.stderr.write('warning: a private torrent without a tracker finds no peers (--tracker names one)\n');
+  const changed = changedNames(metainfo);
+  if (changed.length > 0) io.stderr.write(`${printable(changedSentence(changed))}\n`);
+  for (const glob of listing.unused) io.stderr.write(`warning: --exclude ${printable(glob)} means no file\n`);
+  for (const reason of listing.leftOut) io.stderr.write(`left out: ${printable(reason)}\n`);
+  io.stderr.write(
+    `${printable(target.kind === 'stdout' ? 'stdout' : target.path)}: ` +
+      `${formatSize(length)} in ${formatCount(listing.files.length, 'file')}, ` +
+      `${formatCount(pieceCount, 'piece')} of ${formatSize(pieceLength)}, ${hashesText(infoHashV1, infoHashV2)}\n`,
+  );
+  const next =
+    io.stderr.isTTY === true && target.kind === 'file' ? nextSentence(paths, torrent.name, target.path) : null;
+  if (next !== null) io.stderr.write(`${next}\n`);
+  return 0;
+}
 
 function hashesText(v1: Buffer | null, v2: Buffer | null): string {
   const [first, ...others] = [v1, v2].filter((hash) => hash !== null).map(toHex);

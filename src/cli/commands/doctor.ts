@@ -35,6 +35,7 @@ import { type CliIo, onInterrupt } from '../io.js';
 import { machineFailure } from '../machine-failure.js';
 import { DOCTOR_OPTIONS, type Values } from '../options.js';
 import { dhtNews } from '../output/stall-reasons.js';
+import { Deadline, untilInterrupted } from '../run/deadline.js';
 import { type LoadedMagnet, type LoadedTorrent, loadSource } from '../source/load-source.js';
 import { resolvePeers } from '../source/resolve-peers.js';
 import { readWayOut } from '../way-out.js';
@@ -60,9 +61,13 @@ export const doctor = defineCommand(
   async ([input], values, io) => {
     if (input === undefined && values.peers.length > 0)
       throw new BtgetError('usage', '--peer names a peer of a torrent: name the torrent too');
-    const wayOut = await readWayOut(values, io.env);
-    // Nothing is examined without its list.
-    const blocklist = await readBlocklistOf(values.blocklists, wayOut);
+    const deadline = new Deadline(null, io.timers);
+    const read = async (): Promise<readonly [WayOutOptions, ReadBlocklist | null]> => {
+      const wayOut = await readWayOut(values, io.env);
+      // Nothing is examined without its list.
+      return [wayOut, await readBlocklistOf(values.blocklists, wayOut)];
+    };
+    const [wayOut, blocklist] = await untilInterrupted(deadline, io, () => deadline.within(read(), null));
     const examination = new Examination(values, wayOut, blocklist, io);
     const over = new AbortController();
     const forget = onInterrupt(

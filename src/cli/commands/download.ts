@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { BtgetError } from '../../base/failure.js';
 import { OPTIONS } from '../options.js';
-import { Deadline } from '../run/deadline.js';
+import { Deadline, untilInterrupted } from '../run/deadline.js';
 import { defineCommand } from './command.js';
 import { nodeDeps } from './node-deps.js';
 import { runTorrents } from './run-torrents.js';
@@ -28,7 +28,9 @@ export const download = defineCommand(
   async (args, values, io) => {
     const deadline = new Deadline(values.timeout, io.timers);
     for (const dir of values.reuse) refuseUnlessFolder(dir);
-    const deps = await deadline.within(nodeDeps(io, values), values.caCertificate);
+    const deps = await untilInterrupted(deadline, io, () =>
+      deadline.within(nodeDeps(io, values), values.caCertificate),
+    );
     return runTorrents('download', args, values, io, deps, deadline);
   },
 );

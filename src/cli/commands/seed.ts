@@ -1,5 +1,5 @@
 import { OPTIONS, SEED_OPTIONS } from '../options.js';
-import { Deadline } from '../run/deadline.js';
+import { Deadline, untilInterrupted } from '../run/deadline.js';
 import { defineCommand } from './command.js';
 import { nodeDeps } from './node-deps.js';
 import { runTorrents } from './run-torrents.js';
@@ -37,7 +37,9 @@ export const seed = defineCommand(
   },
   async (args, values, io) => {
     const deadline = new Deadline(values.timeout, io.timers);
-    const deps = await deadline.within(nodeDeps(io, values), values.caCertificate);
+    const deps = await untilInterrupted(deadline, io, () =>
+      deadline.within(nodeDeps(io, values), values.caCertificate),
+    );
     return runTorrents('seed', args, { ...INITIAL, ...values }, io, deps, deadline);
   },
 );

@@ -4,7 +4,7 @@ import type { Metainfo } from '../../metainfo/metainfo.js';
 import { selectFiles } from '../../metainfo/selection.js';
 import type { OutputStream } from '../io.js';
 import { SERVE_OPTIONS } from '../options.js';
-import { Deadline } from '../run/deadline.js';
+import { Deadline, untilInterrupted } from '../run/deadline.js';
 import type { ReadableTorrent, RunReader } from '../run/reading-run.js';
 import { ContentServer, type ServedFile } from '../serve/content-server.js';
 import { defineCommand } from './command.js';
@@ -35,19 +35,20 @@ export const serve = defineCommand(
   async (args, values, io) => {
     const [input = ''] = args;
     const { select, exclude, httpPort } = values;
+    const deadline = new Deadline(null, io.timers);
     return runReading(
       {
         input,
         select,
         onDemand: { window: AHEAD, kept: KEPT },
-        deadline: new Deadline(null, io.timers),
+        deadline,
         stopTimeout: null,
         createReader: (end) => new Served({ select, exclude, port: httpPort, stdout: io.stdout, end }),
         mayBeInterrupted: true,
       },
       values,
       io,
-      await nodeReadingDeps(io, values),
+      await untilInterrupted(deadline, io, () => deadline.within(nodeReadingDeps(io, values), null)),
     );
   },
 );

@@ -70,7 +70,7 @@ async function showAll(args: readonly string[], values: ShowValues, io: CliIo, d
     if (output !== null) {
       const target = await torrentTarget(output, `${metainfo.name}.torrent`);
       await mustBeFree(target, force);
-      await writeTorrent(target, encodeTorrent(metainfo), force, io.stdout);
+      await writeTorrent(target, encodeTorrent(metainfo), force, io.stdout, deadline);
       // Any other text on stdout would spoil the .torrent.
       if (target.kind === 'stdout') continue;
     }

@@ -13,7 +13,7 @@ import type { TrackerFace } from '../../tracker/tracker-standing.js';
 import { TrustedProxies } from '../../tracker/trusted-proxies.js';
 import { UdpHandler } from '../../tracker/udp-handler.js';
 import { AllowedTorrents } from '../content/allowed-torrents.js';
-import { exitCodeOf, failureMessage } from '../exit-code.js';
+import { exitCodeOf, failureCode, failureLines, failureMessage } from '../exit-code.js';
 import { onInterrupt } from '../io.js';
 import { TRACKER_OPTIONS, type Values } from '../options.js';
 import { printable } from '../output/escape.js';
@@ -47,7 +47,7 @@ export const tracker = defineCommand(
     let failure: unknown = null;
     const fail = (error: unknown): void => {
       failure ??= error;
-      for (const line of failureMessage(error).split('\n')) say(`btget: ${line}`);
+      for (const line of failureLines(failureCode(error), failureMessage(error))) say(`btget: ${line}`);
     };
     let stop: () => void = () => undefined;
     const ended = new Promise<void>((resolve) => {

@@ -54,7 +54,7 @@ async function verifyAll(
   const inputs = await listSourcesWithin(deadline, args, values.inputFile, io.stdin);
   if (values.output !== null && inputs.length > 1)
     throw new BtgetError('usage', '--output names one torrent, but several sources are given');
-  const readers = sourceReaders(io, await readWayOut(values, io.env));
+  const readers = sourceReaders(io, await deadline.within(readWayOut(values, io.env), values.caCertificate));
   const failures: unknown[] = [];
   const fail = (input: string, failure: BtgetError): void => {
     failures.push(failure);

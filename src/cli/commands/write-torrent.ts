@@ -1,12 +1,14 @@
 /** Writes a .torrent where the user wants it, and replaces no file by accident. */
 import type { Stats } from 'node:fs';
-import { constants, link, lstat, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { link, lstat, open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { toHex } from '../../base/bytes.js';
 import { BtgetError, systemCode } from '../../base/failure.js';
+import { writeGivenFile } from '../../base/system-given-file.js';
 import { systemRandom } from '../../base/system-random.js';
 import { idOf } from '../../disk/list-files.js';
 import { invalid, MAX_TORRENT_LENGTH } from '../../metainfo/metainfo.js';
+import type { Deadline } from '../run/deadline.js';
 
 /** Where a .torrent goes. */
 export type TorrentTarget =
@@ -83,9 +85,21 @@ async function beginsAsTorrent(path: string): Promise<boolean> {
 
 /**
  * Never leaves a part of a .torrent under the target's name. Rejects with a `BtgetError`: with 'torrent-invalid' when
- * the .torrent is so long that we would not read it. Peers may tell the piece layers of such a one.
+ * the .torrent is so long that we would not read it. Peers may tell the piece layers of such a one. A pipe may have no
+ * reader, and is given up when `deadline` ends.
  */
-export async function writeTorrent(
+export function writeTorrent(
+  target: TorrentTarget,
+  bytes: Buffer,
+  force: boolean,
+  stdout: NodeJS.WritableStream,
+  deadline: Deadline,
+): Promise<void> {
+  const writing = write(target, bytes, force, stdout);
+  return target.kind === 'stream' ? deadline.within(writing, target.path) : writing;
+}
+
+async function write(
   target: TorrentTarget,
   bytes: Buffer,
   force: boolean,
@@ -99,8 +113,7 @@ export async function writeTorrent(
   }
   const { kind, path } = target;
   try {
-    // Without O_CREAT, so that no file is made when the pipe is removed meanwhile.
-    if (kind === 'stream') await writeFile(path, bytes, { flag: constants.O_WRONLY });
+    if (kind === 'stream') await writeGivenFile(path, bytes);
     else if (force) {
       // It may have appeared during the long work.
       await mustBeFree(target, force);

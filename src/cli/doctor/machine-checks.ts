@@ -1,5 +1,5 @@
 /** What this machine gives a download: room on the disk, and descriptors. */
-import { access, constants, readFile, statfs } from 'node:fs/promises';
+import { access, constants, lstat, readFile, stat, statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { systemCode } from '../../base/failure.js';
 import { formatCount, formatSize } from '../output/format.js';
@@ -10,13 +10,14 @@ export async function checkDisk(dir: string, needed: number | null): Promise<Fin
   let folder = resolve(dir);
   for (;;) {
     try {
+      if (!(await stat(folder)).isDirectory()) return unfit(`${folder} is no folder`);
       await access(folder, constants.W_OK | constants.X_OK);
       break;
     } catch (error) {
       const code = systemCode(error) ?? String(error);
+      if (code !== 'ENOENT' || dirname(folder) === folder) return unfit(`cannot write in ${folder}: ${code}`);
+      if (await isLink(folder)) return unfit(`${folder} is a link that leads nowhere`);
       // A download makes the missing folders, in the first folder above them that exists.
-      if (code !== 'ENOENT' || dirname(folder) === folder)
-        return failed('disk', `cannot write in ${folder}: ${code}`, 'choose another folder with --dir', 'cannot-open');
       folder = dirname(folder);
     }
   }
@@ -32,6 +33,18 @@ export async function checkDisk(dir: string, needed: number | null): Promise<Fin
       'disk-full',
     );
   return fine('disk', `${message}, the source holds ${formatSize(needed)}`);
+}
+
+function unfit(message: string): Finding {
+  return failed('disk', message, 'choose another folder with --dir', 'cannot-open');
+}
+
+async function isLink(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isSymbolicLink();
+  } catch {
+    return false;
+  }
 }
 
 /** For the pool of open files, a connection for each peer, and what every process has open. */

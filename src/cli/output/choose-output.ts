@@ -29,7 +29,9 @@ export async function chooseOutput(choices: OutputChoices, io: CliIo): Promise<O
   if (choices.print0) outputs.push(createPathOutput(toStdout, '\0', shown));
   else if (choices.printPaths) outputs.push(createPathOutput(toStdout, '\n', shown));
   const verbosity: Verbosity = choices.quiet ? 'quiet' : choices.verbose ? 'verbose' : 'normal';
-  if (canRedraw(io) && !choices.quiet) {
+  // What stdout brings to the same terminal would stand among the rows, and be removed with them.
+  const isShared = outputs.length > 0 && io.stdout.isTTY === true;
+  if (canRedraw(io) && !choices.quiet && !isShared) {
     const { ProgressBars } = await import('./progress-bars.js');
     outputs.push(new ProgressBars(io, verbosity));
   } else {

@@ -68,8 +68,10 @@ export class ProgressBars implements Output {
     this.#closed = true;
     this.#stream.off('resize', this.#resized);
     this.#forgetSuspend();
+    // Where no bar was drawn, the line at the cursor is not ours: it may be the end of what `cat` has written.
+    if (!this.#isUp) return;
     // The last lines may wait for a redraw, and `stop` does not wait for one.
-    if (this.#isUp) this.#bars.update();
+    this.#bars.update();
     this.#bars.stop();
   }
 

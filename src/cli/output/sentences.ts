@@ -1,5 +1,6 @@
 /** Makes lines for people of the events that matter. */
 import { BtgetError, type FailureCode } from '../../base/failure.js';
+import { failureLines } from '../exit-code.js';
 import { machineFailure } from '../machine-failure.js';
 import { abridged, printable } from './escape.js';
 import type { RunEvent, SourceResult } from './events.js';
@@ -14,7 +15,7 @@ export type Layout = 'line' | 'rows';
 
 /** The lines for `event`, none when it does not matter. No line holds a line break. */
 export function sentencesFor(event: RunEvent, verbosity: Verbosity, layout: Layout = 'line'): readonly string[] {
-  if (event.type === 'error') return errorLines(event.about?.name ?? null, event.message);
+  if (event.type === 'error') return errorLines(event);
   if (verbosity === 'quiet') return [];
   switch (event.type) {
     case 'listening':
@@ -69,10 +70,9 @@ export function sentencesFor(event: RunEvent, verbosity: Verbosity, layout: Layo
   }
 }
 
-// The message of a bug has a line for each frame of the stack. Other messages are one line.
-function errorLines(name: string | null, message: string): string[] {
-  const about = name === null ? '' : `${printable(name)}: `;
-  return message.split('\n').map((line, index) => `${index === 0 ? `btget: ${about}` : ''}${printable(line)}`);
+function errorLines({ about, code, message }: RunEvent & { type: 'warning' | 'error' }): string[] {
+  const name = about === null ? '' : `${printable(about.name)}: `;
+  return failureLines(code, message).map((line, index) => `${index === 0 ? `btget: ${name}` : ''}${line}`);
 }
 
 function placeOf(host: string | null, port: number): string {
@@ -121,7 +121,7 @@ function summaryLines(torrents: readonly SourceResult[]): string[] {
     if (isOne && wasTold && torrent.have === 0) return [];
     const have =
       torrent.wanted === 0 ? [] : [`${formatPercent(torrent.have, torrent.wanted)} of ${formatSize(torrent.wanted)}`];
-    const why = isOne && wasTold ? [] : [printable(torrent.message?.split('\n')[0] ?? torrent.result)];
+    const why = isOne && wasTold ? [] : failureLines(torrent.result, torrent.message ?? torrent.result).slice(0, 1);
     return [['ERR', ...have, name, ...why].join('  ')];
   });
 }

@@ -118,15 +118,19 @@ export function runHook(
   });
 }
 
-function variablesOf(result: HookResult, json: string): Readonly<Record<string, string>> {
+/**
+ * A variable that says nothing of this torrent is undefined: where the program of another btget has begun ours, it
+ * would tell of the torrent of that one.
+ */
+function variablesOf(result: HookResult, json: string): Readonly<Record<string, string | undefined>> {
   const { name, infoHash, infoHashV2, dir, path } = result;
   return {
     BTGET_NAME: name,
     BTGET_INFO_HASH: infoHash,
-    ...(infoHashV2 === null ? {} : { BTGET_INFO_HASH_V2: infoHashV2 }),
+    BTGET_INFO_HASH_V2: infoHashV2 ?? undefined,
     BTGET_DIR: dir,
     // Node can hand on no other bytes than UTF-8, and another name would lead nowhere.
-    ...(typeof systemPath(path) === 'string' ? { BTGET_PATH: path } : {}),
-    ...(Buffer.byteLength(json) <= MAX_VARIABLE ? { BTGET_RESULT: json } : {}),
+    BTGET_PATH: typeof systemPath(path) === 'string' ? path : undefined,
+    BTGET_RESULT: Buffer.byteLength(json) <= MAX_VARIABLE ? json : undefined,
   };
 }

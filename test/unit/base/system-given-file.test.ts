@@ -1,10 +1,22 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { readGivenFile } from '../../../src/base/system-given-file.js';
+import { readGivenFile, writeGivenFile } from '../../../src/base/system-given-file.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'btget-given-file-'));
 after(() => rmSync(dir, { recursive: true }));
@@ -80,3 +92,52 @@ test('an abort ends what waits for a pipe', POSIX, async () => {
   const waiting = readGivenFile(path, AbortSignal.timeout(1)).next();
   await assert.rejects(waiting, { name: /^(Abort|Timeout)Error$/ });
 });
+
+test(
+  'a pipe is written, by pauses, as fast as a program reads from it, and before that one has opened it',
+  POSIX,
+  async () => {
+    const path = makeFifo('written');
+    const bytes = Buffer.alloc(300_000, 'a pipe takes some of it at a time;');
+    const room = Buffer.alloc(bytes.length);
+    let [pauses, reader, length] = [0, -1, 0];
+    const read = (): void => {
+      for (let some = 1; some > 0; length += some) some = readSync(reader, room, length, room.length - length, null);
+    };
+    await writeGivenFile(path, bytes, async () => {
+      pauses += 1;
+      if (pauses === 3) reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+      // A pipe that is empty says EAGAIN.
+      if (pauses > 3) assert.throws(read, { code: 'EAGAIN' });
+    });
+    read();
+    closeSync(reader);
+    assert.ok(room.equals(bytes));
+    assert.ok(pauses > 3);
+  },
+);
+
+test(
+  'what writes into a pipe hears that its reader has gone, makes no file, and waits for no socket',
+  POSIX,
+  async () => {
+    const path = makeFifo('left');
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    await assert.rejects(
+      writeGivenFile(path, Buffer.alloc(300_000), async () => closeSync(reader)),
+      { code: 'EPIPE' },
+    );
+    await assert.rejects(writeGivenFile(join(dir, 'none'), Buffer.alloc(1), assert.fail), { code: 'ENOENT' });
+    assert.equal(existsSync(join(dir, 'none')), false);
+    const end = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const own = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    closeSync(end);
+    if (existsSync('/proc/self/fd'))
+      await assert.rejects(writeGivenFile(`/proc/self/fd/${own}`, Buffer.alloc(1), assert.fail), { code: 'ENXIO' });
+    closeSync(own);
+    const server = createServer().listen(join(dir, 'socket'));
+    await once(server, 'listening');
+    await assert.rejects(writeGivenFile(join(dir, 'socket'), Buffer.alloc(1), assert.fail), { code: 'ENXIO' });
+    server.close();
+  },
+);

@@ -27,13 +27,13 @@ const result = {
   length: 5,
 };
 
-async function run(script: string, more: Partial<typeof result> = {}) {
+async function run(script: string, more: Partial<typeof result> = {}, env: Readonly<Record<string, string>> = {}) {
   const said: string[] = [];
   const failure = await new Promise<string | null>((resolve) =>
     runHook(
       [process.execPath, '-e', script],
       { ...result, ...more },
-      {},
+      env,
       new Timeline(),
       (line) => said.push(line),
       resolve,
@@ -78,6 +78,18 @@ test('a path that is not UTF-8 is in the JSON alone', async () => {
     process.stdin.on('data', (d) => console.log(process.env.BTGET_PATH, JSON.parse(d).path === './\\udcff.txt'));
   `;
   assert.deepEqual(await run(script, { path: './\udcff.txt' }), { said: ['undefined true'], failure: null });
+});
+
+test('a program learns nothing of the torrent whose program has begun btget', async () => {
+  const names = ['NAME', 'INFO_HASH', 'INFO_HASH_V2', 'DIR', 'PATH', 'RESULT'].map((name) => `BTGET_${name}`);
+  const env = Object.fromEntries(names.map((name) => [name, 'of another']));
+  const script = `
+    const told = Object.entries(process.env).filter(([name]) => name.startsWith('BTGET_'));
+    console.log(told.map(([name]) => name).sort().join(), told.some(([, value]) => value === 'of another'));
+  `;
+  const paths = Array.from({ length: 20_000 }, (_, index) => `./x/${index}`);
+  const { said } = await run(script, { path: './\udcff.txt', paths }, env);
+  assert.deepEqual(said, ['BTGET_DIR,BTGET_INFO_HASH,BTGET_NAME false']);
 });
 
 test('a program that the system refuses to start in any other way gives a sentence too, later', async () => {

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import {
   closeSync,
+  constants,
   mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
   truncateSync,
@@ -18,6 +21,7 @@ import { main } from '../../../src/cli/main.js';
 import { nodeIo } from '../../../src/cli/node-io.js';
 import { describe } from '../../../src/metainfo/describe.js';
 import { parseMetainfo } from '../../../src/metainfo/parse-metainfo.js';
+import { HANGS_AFTER } from '../../support/hang.js';
 import { FakeIo } from './support/fake-io.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'btget-main-'));
@@ -32,6 +36,8 @@ function writeAt(path: string, position: number): void {
 }
 
 const { timers } = nodeIo();
+/** A process that nothing ends after 3 s: the machine may be slower. */
+const UNLIMITED = { timers, exitWithin: () => undefined };
 
 /** Runs a command to its end. Hashing takes real time. */
 async function btget(...argv: readonly string[]) {
@@ -296,6 +302,27 @@ test('wrong usage gives one line and exit code 28, with a suggestion when there 
   }
 });
 
+test('a message is one line, whatever the arguments hold', async () => {
+  const rows: readonly (readonly [lines: number, args: readonly string[]])[] = [
+    [1, ['x\ny']],
+    [1, ['show', 'x\ny']],
+    [1, ['verify', 'x\ny']],
+    [1, ['create', 'x\ny']],
+    [1, ['cat', 'x\ny']],
+    [1, ['download', 'x\ny', '--peer', 'x\ny']],
+    [1, ['tracker', '--allowed', 'x\ny', '--bind', '127.0.0.1']],
+    [1, ['tracker', '--bind', 'x\ny']],
+    [1, ['completion', 'x\ny']],
+    [2, ['download', 'x\ny', 'z', '--bind', '127.0.0.1']],
+  ];
+  for (const [lines, args] of rows) {
+    const { code, err } = await btget(...args);
+    assert.notEqual(code, 0);
+    assert.deepEqual({ args, lines: err.split('\n').length }, { args, lines: lines + 1 });
+    assert.match(err, /x\\x0ay/);
+  }
+});
+
 test('a message shows the beginning and the end of an argument of 100 kB', async () => {
   const long = `b${'x y'.repeat(33_000)}e`;
   for (const [argv, code] of [
@@ -323,13 +350,48 @@ test('a command whose source is given up ends the process, but not before what i
     ['show', '-i', '-'],
   ]) {
     const io = Object.defineProperty(new FakeIo(), 'stdin', { value: never });
-    const ended = main(args, Object.assign(io, { timers }));
+    const ended = main(args, Object.assign(io, UNLIMITED));
     while (!io.isListeningForCtrlC) await new Promise((resolve) => setImmediate(resolve));
     io.pressCtrlC();
     assert.deepEqual({ args, code: await ended }, { args, code: 7 });
     assert.deepEqual([io.exits, io.patientExits], [[], [7]]);
   }
 });
+
+test('a command ends at Ctrl-C while a pipe takes no more of its .torrent', {
+  timeout: HANGS_AFTER,
+  skip: process.platform === 'win32',
+}, async () => {
+  // More than a pipe holds.
+  const long = ['--comment', 'x'.repeat(200_000)];
+  assert.equal((await btget('create', at('data'), ...long, '-o', at('long.torrent'))).code, 0);
+  for (const args of [
+    ['create', at('data'), ...long],
+    ['show', at('long.torrent')],
+  ]) {
+    const pipe = at(`${args[0]}.pipe`);
+    assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+    const io = Object.assign(new FakeIo(), UNLIMITED);
+    const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+    const ended = main([...args, '-o', pipe], io);
+    while (!holdsBytes(reader)) await new Promise((resolve) => setImmediate(resolve));
+    io.pressCtrlC();
+    const code = await ended;
+    // What the process would lose at its end hears here that nobody reads any more.
+    closeSync(reader);
+    assert.deepEqual([args[0], code, io.exits, io.patientExits], [args[0], 7, [], [7]]);
+    assert.match(io.stderr.text, /^btget: interrupted before it was done$/m);
+  }
+});
+
+/** Whether a pipe has something for its reader. */
+function holdsBytes(reader: number): boolean {
+  try {
+    return readSync(reader, Buffer.alloc(1)) > 0;
+  } catch {
+    return false;
+  }
+}
 
 test('what ends a command before it begins is told in JSON to whom the options, the variable or the file promise events', async () => {
   writeFileSync(at('json.json'), '{"json":true}');

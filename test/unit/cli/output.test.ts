@@ -233,6 +233,49 @@ test('a log gets one plain line for each event that matters', async () => {
   assert.deepEqual((await show({}, { columns: 80, rows: 24 }, { TERM: 'dumb' })).stderr.lines, NORMAL);
 });
 
+test('what stdout brings to a terminal does not stand among rows that are redrawn', async () => {
+  const choices: readonly Partial<OutputChoices>[] = [{ json: true }, { printPaths: true }, { print0: true }, {}];
+  for (const choice of choices) {
+    for (const isTTY of [true, false]) {
+      const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
+      Object.assign(io.stdout, { isTTY });
+      const output = await chooseOutput({ ...PLAIN, ...choice }, io);
+      for (const event of EVENTS) output.tell(event);
+      output.close();
+      const isPlain = isTTY && Object.keys(choice).length > 0;
+      assert.equal(io.stderr.text.includes('\x1b'), !isPlain, JSON.stringify({ choice, isTTY }));
+      if (isPlain) assert.deepEqual(io.stderr.lines, NORMAL);
+    }
+  }
+});
+
+test('a terminal on which no row was drawn keeps the line at which the cursor stands', async () => {
+  const io = new FakeIo({ terminal: { columns: 80, rows: 24 } });
+  const output = await chooseOutput(PLAIN, io);
+  output.tell({ type: 'note', message: 'a note' });
+  output.close();
+  assert.equal(io.stderr.text, 'a note\n');
+  assert.equal(io.timers.pending, 0);
+});
+
+test('a failure is one line, and the summary tells all of it', async () => {
+  const io = new FakeIo();
+  const output = await chooseOutput(PLAIN, io);
+  const message = 'no such file: a\nb';
+  output.tell({ type: 'error', about, input: 'a\nb', code: 'source-not-found', message });
+  const torrents = [
+    { ...result, result: 'ok' },
+    { ...result, name: 'a\nb', result: 'source-not-found', message, wanted: 0, path: null },
+  ];
+  output.tell({ type: 'summary', exitCode: 3, torrents });
+  output.close();
+  assert.deepEqual(io.stderr.lines, [
+    `btget: ${EVIL}: no such file: a\\x0ab`,
+    'OK   1 KiB  512 B/s  out/a',
+    'ERR  a\\x0ab  no such file: a\\x0ab',
+  ]);
+});
+
 test('a terminal gets each reason of a stall in a row of its own, and below it what to do', async () => {
   const { stderr } = await show({}, { columns: 80, rows: 24 });
   const at = stderr.lines.indexOf(`${EVIL}: stalled`);

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import {
   chmodSync,
   closeSync,
+  constants,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -17,6 +18,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { decodeUdpAnswer } from '../../../src/wire/udp-tracker-answer.js';
 import { encodeUdpRequest, type UdpTrackerRequest } from '../../../src/wire/udp-tracker-request.js';
@@ -105,6 +107,39 @@ test('Ctrl-C ends a download with exit code 7 and a summary, and nothing keeps t
   assert.deepEqual([last.type, last.exitCode], ['summary', 7]);
   assert.ok(!/[^\n\P{Cc}]/u.test(child.out + child.err), 'no control character outside a terminal');
 });
+
+test('a command ends at Ctrl-C while its certificates come by a pipe, with a summary for whom it tells events', {
+  timeout: HANGS_AFTER,
+  skip: process.platform === 'win32',
+}, async (t) => {
+  const pipe = join(dir, 'certificates.pipe');
+  assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+  const isTold = new Set(['download', 'seed']);
+  for (const command of ['download', 'seed', 'show', 'verify', 'cat', 'serve', 'doctor']) {
+    const json = isTold.has(command) ? ['--json'] : [];
+    const child = new Child(t, command, TORRENT, '--bind', '127.0.0.1', '--ca-certificate', pipe, ...json);
+    const writer = await openOnceRead(pipe);
+    child.process.kill('SIGINT');
+    assert.deepEqual([command, await child.ended], [command, 7]);
+    assert.equal(child.err, 'btget: interrupted before it was done\n');
+    const events = child.out.split('\n').filter((line) => line !== '');
+    const told = events.map((line) => JSON.parse(line)).map(({ type, exitCode }) => [type, exitCode]);
+    assert.deepEqual(told, isTold.has(command) ? [['summary', 7]] : []);
+    closeSync(writer);
+  }
+});
+
+/** Opens a pipe to write once a program has opened it to read. */
+async function openOnceRead(pipe: string): Promise<number> {
+  for (;;) {
+    try {
+      return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENXIO')) throw error;
+      await setImmediate();
+    }
+  }
+}
 
 test('a port that is in use gives exit code 6', async (t) => {
   const first = new Child(t, TORRENT, ...LOOPBACK, '-v', '-d', 'out2');

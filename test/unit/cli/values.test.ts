@@ -40,6 +40,8 @@ const READ: readonly [Reader, string, unknown][] = [
   [values.readRate, '0MiB/s', null],
   [values.readPieceLength, '256k', 262_144],
   [values.readName, 'a b…', 'a b…'],
+  [values.readNewName, 'a b…', 'a b…'],
+  [values.readPhrase, 'Größe 漢字', 'Größe 漢字'],
   [values.readRatio, '1.5', 1.5],
   [values.readRatio, '0', Number.POSITIVE_INFINITY],
   [values.readRatio, '0.0', Number.POSITIVE_INFINITY],
@@ -51,6 +53,9 @@ const READ: readonly [Reader, string, unknown][] = [
   [values.readPeer, 'seed.example:6881', { host: 'seed.example', port: 6881 }],
   [values.readTrackerUrl, 'udp://t.example:80', 'udp://t.example:80'],
   [values.readTrackerUrl, 'http://t.example/announce?x=1', 'http://t.example/announce?x=1'],
+  [values.readTrackerUrl, ' https://t.example/announce\r\n', 'https://t.example/announce'],
+  [values.readTrackerUrl, 'udp://[2001:db8::1]:80/announce', 'udp://[2001:db8::1]:80/announce'],
+  [values.readWebUrl, 'http://w.example/a b\n', 'http://w.example/a b'],
   [values.readDate, '1700000000', 1_700_000_000],
   [values.readDate, '2024-02-29', 1_709_164_800],
   [values.readDate, '100000000000', 100_000_000_000],
@@ -76,7 +81,9 @@ const WRONG: readonly [Reader, readonly string[]][] = [
   [values.readPorts, ['', '65536', '2-1', '-1', '1-', '1-2-3', 'http']],
   [values.readPeer, ['', '10.0.0.1', '10.0.0.1:0', '10.0.0.1:65536', '::1:80', 'a b:1', '[x]:1', 'h:1 ']],
   [values.readTrackerUrl, ['', 'tracker', 'ftp://x', 'wss://x/announce', 'javascript:1']],
-  [values.readWebUrl, ['udp://x', 'x']],
+  [values.readTrackerUrl, ['http:/x', 'http:x/announce', 'http:///x', 'http://x/a\nb', 'http://x/\tb']],
+  [values.readTrackerUrl, ['udp://x', 'udp://x/announce', 'udp://x:0', `http://x/${'a/'.repeat(2048)}`]],
+  [values.readWebUrl, ['udp://x', 'x', 'http:/x', 'http:x', 'http:///x', 'http://x/a\rb']],
   [
     values.readDate,
     [
@@ -98,6 +105,8 @@ const WRONG: readonly [Reader, readonly string[]][] = [
   [values.readName, ['', '.', '..', 'a/b', 'a\\b', 'a\nb', 'x'.repeat(241)]],
   [values.readWhole(1, 9), ['0', '10', '1.5', '-1', '', 'x']],
   [values.readText, ['', 'a\0b']],
+  [values.readNewName, ['', 'a/b', 'Gr\ufffd\ufffde']],
+  [values.readPhrase, ['', 'a\0b', 'Gr\ufffd\ufffde']],
 ];
 
 test('a wrong value is a usage failure that names the option', () => {

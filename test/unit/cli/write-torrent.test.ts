@@ -15,11 +15,15 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { mustBeFree, torrentTarget, writeTorrent } from '../../../src/cli/commands/write-torrent.js';
+import { Deadline } from '../../../src/cli/run/deadline.js';
 import { META_VERSIONS } from '../../../src/metainfo/create-metainfo.js';
 import { MAX_TORRENT_LENGTH } from '../../../src/metainfo/metainfo.js';
 import { BtgetProcess } from '../../support/btget-process.js';
 import { scratch } from '../../support/disk/scratch.js';
 import { HANGS_AFTER } from '../../support/hang.js';
+import { Timeline } from '../../support/simulation/timeline.js';
+
+const FOREVER = new Deadline(null, new Timeline());
 
 /** Long enough that the writing of it takes some milliseconds. */
 const LENGTH = 32 * 1024 * 1024;
@@ -31,7 +35,7 @@ async function startWriter(t: TestContext, path: string, force: boolean) {
     import { writeTorrent } from ${JSON.stringify(MODULE)};
     const bytes = Buffer.alloc(${LENGTH}, 1);
     process.stdout.write('begin', () =>
-      writeTorrent({ kind: 'file', path: ${JSON.stringify(path)} }, bytes, ${force}, process.stdout));
+      writeTorrent({ kind: 'file', path: ${JSON.stringify(path)} }, bytes, ${force}, process.stdout, null));
   `;
   const child = spawn(process.execPath, ['--input-type=module', '-e', code]);
   t.after(() => child.kill('SIGKILL'));
@@ -80,9 +84,11 @@ test('a .torrent replaces no file that has appeared meanwhile, and leaves nothin
   const path = join(dir, 'new.torrent');
   const target = await torrentTarget(path, null);
   writeFileSync(path, 'd7:another');
-  await assert.rejects(writeTorrent(target, Buffer.from('mine'), false, process.stdout), { code: 'foreign-file' });
+  await assert.rejects(writeTorrent(target, Buffer.from('mine'), false, process.stdout, FOREVER), {
+    code: 'foreign-file',
+  });
   assert.deepEqual([readdirSync(dir), readFileSync(path, 'latin1')], [['new.torrent'], 'd7:another']);
-  await writeTorrent(target, Buffer.from('mine'), true, process.stdout);
+  await writeTorrent(target, Buffer.from('mine'), true, process.stdout, FOREVER);
   assert.deepEqual([readdirSync(dir), readFileSync(path, 'latin1')], [['new.torrent'], 'mine']);
 });
 
@@ -94,7 +100,7 @@ test('what a killed process of the same number left behind does not keep a .torr
   writeFileSync(join(dir, left), 'half');
   for (const force of [false, true]) {
     const target = await torrentTarget(path, null);
-    await writeTorrent(target, Buffer.from(`d5:force${force}`), force, process.stdout);
+    await writeTorrent(target, Buffer.from(`d5:force${force}`), force, process.stdout, FOREVER);
     assert.deepEqual(
       [readdirSync(dir).sort(), readFileSync(path, 'latin1')],
       [[left, 'new.torrent'], `d5:force${force}`],
@@ -107,8 +113,8 @@ test('a .torrent that is too long to be read again is written nowhere', async (t
   const target = await torrentTarget(join(dir, 'new.torrent'), null);
   const long = Buffer.alloc(MAX_TORRENT_LENGTH + 1);
   const refused = { code: 'torrent-invalid', message: /the file would have 33554433 bytes, 33554432 is the most/ };
-  await assert.rejects(writeTorrent(target, long, false, process.stdout), refused);
-  await assert.rejects(writeTorrent({ kind: 'stdout' }, long, false, process.stdout), refused);
+  await assert.rejects(writeTorrent(target, long, false, process.stdout, FOREVER), refused);
+  await assert.rejects(writeTorrent({ kind: 'stdout' }, long, false, process.stdout, FOREVER), refused);
   assert.deepEqual(readdirSync(dir), []);
 });
 
@@ -130,7 +136,7 @@ test('--force replaces a .torrent or an empty file, also behind a link, and noth
       const target = await torrentTarget(name, null);
       for (const attempt of [
         () => mustBeFree(target, true),
-        () => writeTorrent(target, Buffer.from('d3:newe'), true, process.stdout),
+        () => writeTorrent(target, Buffer.from('d3:newe'), true, process.stdout, FOREVER),
       ])
         if (isReplaced) await attempt();
         else await assert.rejects(attempt, { code: 'foreign-file', message: /is no \.torrent; -o writes elsewhere$/ });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -60,8 +60,12 @@ test('a missing folder is checked by the first existing one above it, and the fr
     const full = await checkDisk(below, Number.MAX_SAFE_INTEGER);
     assert.deepEqual([full.state, failureOf(full)?.code], ['failed', 'disk-full']);
     writeFileSync(join(dir, 'file'), '');
-    const blocked = await checkDisk(join(dir, 'file', 'below'), null);
-    assert.deepEqual([blocked.state, failureOf(blocked)?.code], ['failed', 'cannot-open']);
+    writeFileSync(join(dir, 'program'), '', { mode: 0o755 });
+    symlinkSync(join(dir, 'nowhere'), join(dir, 'link'));
+    for (const path of ['file/below', 'file', 'program', 'program/below', 'link', 'link/below']) {
+      const blocked = await checkDisk(join(dir, path), null);
+      assert.deepEqual([path, blocked.state, failureOf(blocked)?.code], [path, 'failed', 'cannot-open']);
+    }
   } finally {
     rmSync(dir, { recursive: true });
   }
