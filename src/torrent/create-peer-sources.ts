@@ -104,8 +104,9 @@ function createRerequester(parts: PeerSourcesParts, swarm: Swarm, infoHash: Info
       everIncoming: () => encoder.everIncoming,
       totals: () => announceSource.totals(),
       startConnection: (address, source, peerId) => parts.trackerNamed(address, source, peerId, swarm),
+      // Whoever has one address may have any number of names, so trackers vote by their addresses as peers do.
+      seenAt: (host, teller) => parts.ownAddresses.vote(teller, host),
       trackerAnswered: (report) => {
-        if (report.externalIp !== null) parts.ownAddresses.vote(new URL(report.url).hostname, report.externalIp);
         const isHybrid = swarmsOf(encoder.identity).size > 1;
         announceSource.trackerAnswered({ ...report, swarm: isHybrid ? swarm : null });
       },

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { encodeBencode } from '../../src/bencode/encode.js';
 import { decodeAnnounceResponse } from '../../src/discovery/trackers/announce-response.js';
 import type { TrackerClient } from '../../src/discovery/trackers/tracker-client.js';
+import { encodeCompact } from '../../src/net/ip-address.js';
 import { fullBitfield } from '../../src/wire/bitfield.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
 import { seededRandom } from '../support/simulation/seeded-random.js';
@@ -74,6 +75,23 @@ describe('a tracker', () => {
       const isAnAnswer = decodeAnnounceResponse(body()).ok;
       assert.deepEqual([leech.failure, leech.done], [null, !isAnAnswer], `answer ${index}`);
       assert.equal(leech.torrent.status().peers, 0);
+    }
+  });
+
+  it('that says how it sees us does no harm, however its URL is spelled', () => {
+    const swarm = new SimulatedSwarm(SAMPLE, 1);
+    const seed = swarm.start({ seed: true, torrent: { trackers: [] } });
+    const peers = encodeCompact(seed.address) as Buffer;
+    const body = encodeBencode(new Map([...Object.entries({ 'external ip': Buffer.from([8, 8, 8, 8]), peers })]));
+    const trackerClient: TrackerClient = {
+      announce: (_, answered) => swarm.timeline.addTask(() => answered(fromNear(decodeAnnounceResponse(body))), 50),
+    };
+    // A URL has no such characters once it is parsed, but we show it as it is spelled.
+    const trackers = ['http://127.0.0\u00ad.1/announce', 'http://track\u200ber.test/announce'];
+    for (const tracker of trackers) {
+      const leech = swarm.start({ trackerClient, torrent: { trackers: [tracker] } });
+      swarm.timeline.run(MINUTE);
+      assert.deepEqual([leech.failure, leech.done], [null, true], tracker);
     }
   });
 

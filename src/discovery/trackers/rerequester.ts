@@ -64,6 +64,8 @@ export interface RerequesterParts {
   /** Bytes that this session has sent and received, and bytes that are left to fetch. */
   totals(): { readonly uploaded: number; readonly downloaded: number; readonly left: number };
   startConnection(address: PeerAddress, source: AddressSource, peerId: Buffer | null): void;
+  /** The tracker that answered from `teller`, an IP literal or behind a proxy a name, sees us at `host`. */
+  seenAt(host: string, teller: string): void;
   trackerAnswered(answer: AnnounceReport): void;
 }
 
@@ -267,6 +269,7 @@ export class Rerequester {
       this.#startEventRound();
     } else this.#schedule(Math.min(interval, Math.max(minInterval, this.#options.rerequestInterval)));
     this.#report(tracker, { ok: true, response, from }, this.#nextFor(tracker, response.peers.length));
+    if (response.externalIp !== null && from !== null) this.#parts.seenAt(response.externalIp, from);
     const source = { kind: 'tracker', teller: from ?? tracker.url.toString() } as const;
     for (const { host, port, peerId } of response.peers) {
       if (this.#stage !== 'running') return;

@@ -37,6 +37,7 @@ function setUp(setting: Setting) {
   const log: string[] = [];
   const peers: string[] = [];
   const sources: AddressSource[] = [];
+  const seen: string[] = [];
   const answers: AnnounceReport[] = [];
   const behave = setting.behave ?? (() => answer());
   const trackers = new FakeTrackers(
@@ -66,6 +67,7 @@ function setUp(setting: Setting) {
         sources.push(source);
         peers.push(`${address.host}:${address.port} ${peerId?.toString('latin1') ?? '-'}`);
       },
+      seenAt: (host, teller) => seen.push(`${host} by ${teller}`),
       trackerAnswered: (given) => {
         answers.push(given);
         setting.answered?.(given);
@@ -73,7 +75,7 @@ function setUp(setting: Setting) {
     },
     DEFAULT_REREQUESTER_OPTIONS,
   );
-  return { timeline, trackers, rerequester, log, peers, sources, answers };
+  return { timeline, trackers, rerequester, log, peers, sources, seen, answers };
 }
 
 test('started is said once, then plain announces at the tracker’s interval', () => {
@@ -111,6 +113,15 @@ test('the teller of an answer’s peers is the address that the answer came from
   rerequester.begin();
   timeline.run(SECOND);
   assert.deepEqual(sources, [{ kind: 'tracker', teller: '10.0.0.9' }]);
+});
+
+test('how a tracker sees us is told with the address that the answer came from, and not at all without one', () => {
+  const { timeline, rerequester, seen } = setUp({
+    behave: (_, now) => answer({ interval: 1000, externalIp: `8.8.8.${now / SECOND}` }, now === 0 ? '10.0.0.9' : null),
+  });
+  rerequester.begin();
+  timeline.run(1500 * SECOND);
+  assert.deepEqual(seen, ['8.8.8.0 by 10.0.0.9']);
 });
 
 test('the peers of an answer are handed on, and the answer is reported', () => {
