@@ -92,11 +92,13 @@ export class SessionDht implements OwnNode, DatagramHandler {
     if (this.#stage === 'unused') this.#enter(port);
   }
 
-  /** What the node announces for a torrent; null when it announces nothing. */
+  /**
+   * What the node announces for a torrent; null when it announces nothing. Peers dial us over TCP, so the port from
+   * which our datagrams come does not count: a gateway may choose another one for UDP alone, whatever port it lets in.
+   */
   placeOf(torrent: SeekingTorrent): { port: number; impliedPort: boolean; isSeed: () => boolean } | null {
     if (!this.#parts.listens) return null;
-    const impliedPort = [...this.#sockets.values()].every(({ local }) => local.port === torrent.port);
-    return { port: torrent.port, impliedPort, isSeed: () => torrent.isComplete() };
+    return { port: torrent.port, impliedPort: false, isSeed: () => torrent.isComplete() };
   }
 
   portFor(host: string): number | null {

@@ -316,6 +316,36 @@ test('a UDP port that is taken is no obstacle, and peers are still named the por
   swarm.stop();
 });
 
+test('peers are named the port where we listen, also when the gateway gives our node another one outside', () => {
+  const { swarm, start } = dhtSwarm();
+  const host = swarm.network.host('10.0.0.99');
+  const world = { timers: host, random: seededRandom(1), ownNetworks: NO_OWN_NETWORKS };
+  const parts = { ...world, verify: verifyEd25519, resolve: (): void => assert.fail('it has no router') };
+  const node = new DhtNode(parts, { ...DEFAULT_DHT_OPTIONS, routers: [] }, null);
+  // As this node sees it, a gateway stands before the client.
+  const seenAt = (port: number): number => port + 10_000;
+  const handler = {
+    datagramCameIn: (_: unknown, data: Buffer, { host, port }: PeerAddress) =>
+      node.datagramCameIn(data, { host, port: seenAt(port) }),
+    sendFailed: () => undefined,
+  };
+  host.openDatagram({ family: 4, port: 6881 }, handler, (outcome) => {
+    if (!outcome.ok) return;
+    const { socket } = outcome;
+    node.open(4, { send: (packet, to) => socket.send(packet, { host: to.host, port: to.port - seenAt(0) }) });
+  });
+  const seed = start(['10.0.0.99'], { seed: true });
+  swarm.timeline.run(MINUTE);
+  const found: PeerAddress[] = [];
+  node.announce(SAMPLE.metainfo.infoHash, null, (peers) =>
+    found.push(...peers.map(({ host, port }) => ({ host, port }))),
+  );
+  swarm.timeline.run(MINUTE);
+  assert.deepEqual(found, [seed.address]);
+  node.stop();
+  swarm.stop();
+});
+
 test('who does not listen looks for others, and announces nothing', () => {
   const { swarm, start } = dhtSwarm();
   const seed = start([], { seed: true });
