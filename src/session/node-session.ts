@@ -27,7 +27,7 @@ import type { BindAddresses } from '../net/fence.js';
 import { parseIp } from '../net/ip-address.js';
 import { behindGate } from '../net/listed-gate.js';
 import { findGateways } from '../net/node-gateways.js';
-import { findOwnNetworks, multicastPlaces } from '../net/node-interfaces.js';
+import { CurrentOwnNetworks, findOwnNetworks, multicastPlaces } from '../net/node-interfaces.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../net/node-raw-server.js';
 import { behindProxy } from '../net/proxy/proxied-loop.js';
 import type { RawServer } from '../net/raw-server.js';
@@ -225,7 +225,7 @@ export function createNodeSession(given: Partial<NodeSessionOptions> = {}): Node
       parse: nodeParseMetainfo,
       trackerClient: trackers.client,
       fetchRange: (request, timers, events) => files.fetch(request, timers, events),
-      ownNetworks: { ...findOwnNetworks(bind), ...(blocklist === null ? {} : { blocklist }) },
+      ownNetworks: new CurrentOwnNetworks(rawServer, () => findOwnNetworks(bind), blocklist),
       makeKeyPair: diffieHellmanGroup(PRIME),
       client: userAgent,
       dht: options.useDht ? nodeDhtAdapters({ timers: rawServer, bind, noted }, options) : null,
