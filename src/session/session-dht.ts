@@ -109,6 +109,11 @@ export class SessionDht implements OwnNode, DatagramHandler {
     this.#node?.addNode(address, { kind: 'incoming', teller: address.host });
   }
 
+  /** The machine may be in another network. Torrents hear of it themselves. */
+  networkChanged(): void {
+    this.#node?.networkChanged();
+  }
+
   /** Forgets the nodes that are on the blocklist now. */
   partFromListed(): void {
     this.#node?.partFromListed();
@@ -241,6 +246,8 @@ class DhtSource implements PeerSource {
   readonly #announces: boolean;
   #announced: Announcement | null = null;
   #again: Task | null = null;
+  /** Null while it has not begun. */
+  #node: DhtNode | null = null;
   #stopped = false;
 
   constructor(dht: SessionDht, torrent: SeekingTorrent, nodes: readonly string[], announces: boolean) {
@@ -262,12 +269,20 @@ class DhtSource implements PeerSource {
       };
       const place = this.#announces ? this.#dht.placeOf(this.#torrent) : null;
       this.#announced = node.announce(infoHash, place, found, timers);
+      this.#node = node;
       this.#lookAgain(node, FIRST_LOOK_AGAIN);
     });
   }
 
   completed(): void {
     // Each announce asks the torrent whether we are a seed, so the next one tells it.
+  }
+
+  networkChanged(): void {
+    if (this.#stopped || this.#node === null) return;
+    this.#announced?.again();
+    this.#again?.cancel();
+    this.#lookAgain(this.#node, FIRST_LOOK_AGAIN);
   }
 
   /** BEP 5 has no good-bye: the nodes forget an announce after a while. */

@@ -5,6 +5,7 @@ import { decodeAnnounceResponse } from '../../src/discovery/trackers/announce-re
 import type { TrackerClient } from '../../src/discovery/trackers/tracker-client.js';
 import { encodeCompact } from '../../src/net/ip-address.js';
 import { fullBitfield } from '../../src/wire/bitfield.js';
+import { DOWN } from '../support/fakes/fake-tracker.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
 import { seededRandom } from '../support/simulation/seeded-random.js';
 import { SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
@@ -178,6 +179,42 @@ describe('a machine that sleeps', () => {
         assert.equal(world.refusalsFor('banned'), 0);
       });
     }
+  }
+});
+
+describe('a machine that comes to another network', () => {
+  for (const outage of [10 * MINUTE, 40 * MINUTE, 3 * HOUR]) {
+    it(`after ${outage / MINUTE} min without one goes on at once`, () => {
+      let tell: () => void = () => assert.fail('it does not watch the network');
+      const networkWatch = {
+        begin: (changed: () => void) => {
+          tell = changed;
+        },
+        stop: () => undefined,
+      };
+      let isAway = false;
+      const swarm = new SimulatedSwarm(LONG, 1);
+      swarm.start({ seed: true, ...LINE });
+      swarm.timeline.run(1_000);
+      const near = swarm.tracker.client('10.0.0.2');
+      const trackerClient: TrackerClient = {
+        announce: (request, answered) =>
+          isAway ? swarm.timeline.addTask(() => answered(DOWN), 50) : near.announce(request, answered),
+      };
+      const leech = swarm.start({ trackerClient, networkWatch });
+      swarm.timeline.run(20_000);
+      isAway = true;
+      swarm.network.silence(leech.address.host);
+      swarm.timeline.run(outage);
+      assert.deepEqual([leech.done, leech.torrent.status().peers], [false, 0]);
+      isAway = false;
+      swarm.network.restore(leech.address.host);
+      tell();
+      swarm.timeline.runUntil(() => leech.torrent.status().peers > 0, 5_000);
+      swarm.timeline.runUntil(() => leech.done, MINUTE);
+      swarm.stop();
+      assert.equal(swarm.timeline.pending, 0);
+    });
   }
 });
 

@@ -381,6 +381,71 @@ test('completed that is due during a failing started is not said: started is sai
   assert.deepEqual(log, ['0 a started', '55 a started']);
 });
 
+test('in another network the trackers that failed are asked at once, and those that answered hear where we are', () => {
+  const down = setUp({
+    tiers: [['a'], ['b']],
+    behave: (_, now) => (now < 3 * HOUR ? DOWN : answer()),
+    random: NO_JITTER,
+  });
+  down.rerequester.begin();
+  down.timeline.run(3 * HOUR);
+  down.log.length = 0;
+  down.rerequester.networkChanged();
+  down.timeline.run(SECOND);
+  assert.deepEqual(down.log, ['10800 a started']);
+
+  const up = setUp({ tiers: [['a'], ['b']] });
+  up.rerequester.begin();
+  up.timeline.run(900 * SECOND);
+  up.rerequester.networkChanged();
+  up.timeline.run(2000 * SECOND);
+  assert.deepEqual(up.log, ['0 a started', '900 a -', '2700 a -']);
+});
+
+test('in another network no tracker is asked before its time, nor a later one for that reason', () => {
+  const healthy = setUp({ tiers: [['a'], ['b']], connections: 0, behave: () => answer({ minInterval: 900 }) });
+  const refusing = setUp({ behave: (_, now) => (now === 0 ? refused({ interval: 7200 }) : answer()) });
+  const silenced = setUp({
+    tiers: [['a'], ['b']],
+    behave: ({ url }, now) => (url.whole === 'a' && now === 0 ? refused({ retryAfter: 3000 }) : answer()),
+  });
+  const failing = setUp({ behave: (_, now) => (now === 0 ? answer({ interval: 60 }) : DOWN), random: NO_JITTER });
+  for (const { rerequester, timeline } of [healthy, refusing, silenced, failing]) {
+    rerequester.networkChanged();
+    rerequester.begin();
+    for (let minute = 0; minute < 5; minute += 1) {
+      timeline.run(20 * SECOND);
+      rerequester.networkChanged();
+      timeline.run(40 * SECOND);
+    }
+  }
+  const eachMinute = (tracker: string) => [60, 120, 180, 240, 300].map((time) => `${time} ${tracker} -`);
+  assert.deepEqual(healthy.log, ['0 a started']);
+  assert.deepEqual(refusing.log, ['0 a started']);
+  assert.deepEqual(silenced.log, ['0 a started', '0 b started', ...eachMinute('b')]);
+  assert.deepEqual(failing.log, ['0 a started', ...eachMinute('a')]);
+  healthy.timeline.run(700 * SECOND);
+  refusing.timeline.run(7000 * SECOND);
+  assert.deepEqual(healthy.log, ['0 a started', '900 a -']);
+  assert.deepEqual(refusing.log, ['0 a started', '7200 a started']);
+});
+
+test('in another network an announce that is under way is waited for, and sent again soon when it fails', () => {
+  const { timeline, rerequester, log } = setUp({ behave: () => DOWN, delay: 30 * SECOND, random: NO_JITTER });
+  rerequester.begin();
+  timeline.run(3 * HOUR);
+  const count = log.length;
+  timeline.runUntil(() => log.length > count, HOUR);
+  const asked = timeline.now() / SECOND;
+  rerequester.networkChanged();
+  timeline.run(100 * SECOND);
+  assert.deepEqual(log.slice(count), [`${asked} a started`, `${asked + 80} a started`]);
+  rerequester.stop(() => undefined);
+  rerequester.networkChanged();
+  timeline.run(HOUR);
+  assert.equal(timeline.pending, 0);
+});
+
 test('Retry-After is waited for, even by started', () => {
   const { timeline, rerequester, log } = setUp({
     behave: (_, now) => (now === 0 ? { ok: false, code: 'bad-answer', message: '503', retryAfter: 500 } : answer()),
