@@ -193,6 +193,7 @@ export class Torrent implements HandoverTarget {
       if (this.#stage === 'stopping' || this.#stage === 'ended') return;
       this.#sources.networkChanged();
       this.#swarm.encoder.networkChanged();
+      this.#swarm.webSeeds.networkChanged();
     }, 0);
   }
 
