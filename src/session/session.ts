@@ -42,6 +42,8 @@ import type { SessionOptions } from './session-options.js';
 /** Has the gateway open our port. */
 export interface OpensPort {
   begin(port: number): void;
+  /** The machine may be in another network, or have slept. */
+  networkChanged(): void;
   state(): readonly PortMapping[];
   /** Has the gateway close the port again. Answers once, later, within a bounded time. */
   stop(answered: () => void): void;
@@ -275,6 +277,7 @@ export class Session {
 
   #networkChanged(): void {
     this.#dht?.networkChanged();
+    this.#parts.portMapper?.networkChanged();
     // In a task for each torrent, as in `stop`.
     for (const torrent of new Set(this.#torrents.values()))
       this.#parts.rawServer.addTask(() => torrent.networkChanged(), 0);
