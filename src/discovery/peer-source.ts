@@ -29,6 +29,10 @@ export interface PeerSource {
   begin(): void;
   /** The torrent has just become complete. */
   completed(): void;
+  /**
+   * The machine may be in another network. Failures of before say nothing any more, and our address may be another one.
+   */
+  networkChanged(): void;
   /** Says good-bye if the source has a way to do so. Calls `answered` once, within a bounded time, never at once. */
   stop(answered: () => void): void;
 }
@@ -51,6 +55,10 @@ export class PeerSources implements PeerSource {
 
   completed(): void {
     for (const source of this.#sources) source.completed();
+  }
+
+  networkChanged(): void {
+    for (const source of this.#sources) source.networkChanged();
   }
 
   stop(answered: () => void): void {

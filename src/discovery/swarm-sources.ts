@@ -48,6 +48,10 @@ export class SwarmSources implements PeerSource {
     for (const { source } of this.#sources.values()) source.completed();
   }
 
+  networkChanged(): void {
+    for (const { source } of this.#sources.values()) source.networkChanged();
+  }
+
   stop(answered: () => void): void {
     this.#stage = 'stopped';
     this.#whenLeft = answered;

@@ -2,7 +2,9 @@
  * What the interfaces of this machine say: what `--bind` means, where groups are heard, and which networks are ours.
  */
 import { networkInterfaces } from 'node:os';
+import type { Millis, Timers } from '../base/clock.js';
 import { BtgetError } from '../base/failure.js';
+import type { Blocklist } from './blocklist.js';
 import type { BindAddresses } from './fence.js';
 import {
   type IpAddress,
@@ -145,5 +147,46 @@ function namedBy(bound: IpAddress, attached: readonly IpNetwork[]): IpNetwork[] 
     case 'public':
     case 'nowhere':
       return [];
+  }
+}
+
+/** How long the networks of this machine count as they were found. To find them takes some 0.1 ms. */
+const FOUND_FOR: Millis = 10_000;
+
+/**
+ * The networks of this machine as they are by now. A process may begin before the machine has its addresses, and a
+ * machine moves from one network to another: no stranger may lead us into the new one either.
+ */
+export class CurrentOwnNetworks implements OwnNetworks {
+  readonly blocklist?: Blocklist;
+  readonly #clock: Pick<Timers, 'now'>;
+  readonly #find: () => OwnNetworks;
+  #found: OwnNetworks;
+  #foundAt: Millis;
+
+  /** `find` finds the networks that there are. `blocklist`: null for no list. */
+  constructor(clock: Pick<Timers, 'now'>, find: () => OwnNetworks, blocklist: Blocklist | null) {
+    this.#clock = clock;
+    this.#find = find;
+    this.#found = find();
+    this.#foundAt = clock.now();
+    if (blocklist !== null) this.blocklist = blocklist;
+  }
+
+  get attached(): readonly IpNetwork[] {
+    return this.#current().attached;
+  }
+
+  get named(): readonly IpNetwork[] {
+    return this.#current().named;
+  }
+
+  #current(): OwnNetworks {
+    const now = this.#clock.now();
+    if (now - this.#foundAt >= FOUND_FOR) {
+      this.#found = this.#find();
+      this.#foundAt = now;
+    }
+    return this.#found;
   }
 }

@@ -6,6 +6,30 @@ const MAX_DELAY: Millis = 2 ** 31 - 1;
 /** When the tasks of one turn have taken this long, the other tasks wait until sockets have had their turn. */
 const SLICE: Millis = 10;
 
+/** The time of day in milliseconds. It goes on while the machine sleeps, and may be set. */
+export function timeOfDay(): Millis {
+  return Date.now();
+}
+
+/** Tasks of the loop `timers` that do not keep the process alive until they are due. */
+export function restingTimers(timers: Timers): Timers {
+  return {
+    now: () => timers.now(),
+    addTask: (task, delay) => {
+      let due: Task | null = null;
+      const rest = setTimeout(() => {
+        due = timers.addTask(task, 0);
+      }, delay).unref();
+      return {
+        cancel: () => {
+          clearTimeout(rest);
+          due?.cancel();
+        },
+      };
+    },
+  };
+}
+
 /**
  * The tasks of a loop, over one timer of Node. With a timer for each task, Node would run two tasks that are due
  * together in the order of their delays; here they run in the order in which they were added. There is a timer only

@@ -141,6 +141,11 @@ export class MagnetTorrent {
     return this.#current.life === 'content' && this.#current.torrent.isAwaited;
   }
 
+  /** As `Torrent.networkChanged`. */
+  networkChanged(): void {
+    this.#current.torrent.networkChanged();
+  }
+
   /** Stops the present life. Answers as that torrent does. */
   stop(answered: () => void): void {
     this.#stopped = true;

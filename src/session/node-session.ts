@@ -26,9 +26,11 @@ import { nodeParseMetainfo } from '../metainfo/node-parse-metainfo.js';
 import { type BindAddresses, isLoopbackFence } from '../net/fence.js';
 import { parseIp } from '../net/ip-address.js';
 import { behindGate } from '../net/listed-gate.js';
+import { NetworkWatch } from '../net/network-watch.js';
 import { findGateways } from '../net/node-gateways.js';
-import { findOwnNetworks, multicastPlaces } from '../net/node-interfaces.js';
+import { CurrentOwnNetworks, findOwnNetworks, multicastPlaces } from '../net/node-interfaces.js';
 import { DEFAULT_NODE_RAW_SERVER_OPTIONS, NodeRawServer } from '../net/node-raw-server.js';
+import { restingTimers, timeOfDay } from '../net/node-timers.js';
 import { behindProxy } from '../net/proxy/proxied-loop.js';
 import type { RawServer } from '../net/raw-server.js';
 import type { UrlStep } from '../net/url-rule.js';
@@ -225,10 +227,15 @@ export function createNodeSession(given: Partial<NodeSessionOptions> = {}): Node
       parse: nodeParseMetainfo,
       trackerClient: trackers.client,
       fetchRange: (request, timers, events) => files.fetch(request, timers, events),
-      ownNetworks: { ...findOwnNetworks(bind), ...(blocklist === null ? {} : { blocklist }) },
+      ownNetworks: new CurrentOwnNetworks(rawServer, () => findOwnNetworks(bind), blocklist),
       makeKeyPair: diffieHellmanGroup(PRIME),
       client: userAgent,
       dht: options.useDht ? nodeDhtAdapters({ timers: rawServer, bind, noted }, options) : null,
+      networkWatch: new NetworkWatch({
+        timers: restingTimers(rawServer),
+        addresses: () => multicastPlaces(bind).map(({ host }) => host),
+        timeOfDay,
+      }),
       portMapper: options.usePortMapping && options.listen && proxy === null ? portMapper : null,
       peerSources: options.useLsd && options.listen && proxy === null ? [lsd.createSource] : [],
       close: (answered) =>

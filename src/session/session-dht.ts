@@ -91,11 +91,13 @@ export class SessionDht implements OwnNode, DatagramHandler {
     if (this.#stage === 'unused') this.#enter(port);
   }
 
-  /** What the node announces for a torrent; null when it announces nothing. */
+  /**
+   * What the node announces for a torrent; null when it announces nothing. Peers dial us over TCP, so the port from
+   * which our datagrams come does not count: a gateway may choose another one for UDP alone, whatever port it lets in.
+   */
   placeOf(torrent: SeekingTorrent): { port: number; impliedPort: boolean; isSeed: () => boolean } | null {
     if (!this.#parts.listens) return null;
-    const impliedPort = [...this.#sockets.values()].every(({ local }) => local.port === torrent.port);
-    return { port: torrent.port, impliedPort, isSeed: () => torrent.isComplete() };
+    return { port: torrent.port, impliedPort: false, isSeed: () => torrent.isComplete() };
   }
 
   portFor(host: string): number | null {
@@ -104,6 +106,11 @@ export class SessionDht implements OwnNode, DatagramHandler {
 
   addNode(address: PeerAddress): void {
     this.#node?.addNode(address, { kind: 'incoming', teller: address.host });
+  }
+
+  /** The machine may be in another network. Torrents hear of it themselves. */
+  networkChanged(): void {
+    this.#node?.networkChanged();
   }
 
   /** Forgets the nodes that are on the blocklist now. */
@@ -238,6 +245,8 @@ class DhtSource implements PeerSource {
   readonly #announces: boolean;
   #announced: Announcement | null = null;
   #again: Task | null = null;
+  /** Null while it has not begun. */
+  #node: DhtNode | null = null;
   #stopped = false;
 
   constructor(dht: SessionDht, torrent: SeekingTorrent, nodes: readonly string[], announces: boolean) {
@@ -259,12 +268,20 @@ class DhtSource implements PeerSource {
       };
       const place = this.#announces ? this.#dht.placeOf(this.#torrent) : null;
       this.#announced = node.announce(infoHash, place, found, timers);
+      this.#node = node;
       this.#lookAgain(node, FIRST_LOOK_AGAIN);
     });
   }
 
   completed(): void {
     // Each announce asks the torrent whether we are a seed, so the next one tells it.
+  }
+
+  networkChanged(): void {
+    if (this.#stopped || this.#node === null) return;
+    this.#announced?.again();
+    this.#again?.cancel();
+    this.#lookAgain(this.#node, FIRST_LOOK_AGAIN);
   }
 
   /** BEP 5 has no good-bye: the nodes forget an announce after a while. */

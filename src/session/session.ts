@@ -13,6 +13,7 @@ import { linkOf, type MagnetLink, nameOfLink } from '../metainfo/magnet.js';
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { selectFiles } from '../metainfo/selection.js';
 import type { Blocklist } from '../net/blocklist.js';
+import type { NetworkWatch } from '../net/network-watch.js';
 import { KeptMetadata } from '../resume/kept-metadata.js';
 import { chooseMethod, DialWays, type EncryptionPolicy } from '../swarm/connections/dial-ways.js';
 import type { Encoder } from '../swarm/connections/encoder.js';
@@ -41,6 +42,8 @@ import type { SessionOptions } from './session-options.js';
 /** Has the gateway open our port. */
 export interface OpensPort {
   begin(port: number): void;
+  /** The machine may be in another network, or have slept. */
+  networkChanged(): void;
   state(): readonly PortMapping[];
   /** Has the gateway close the port again. Answers once, later, within a bounded time. */
   stop(answered: () => void): void;
@@ -52,6 +55,8 @@ export interface SessionParts extends WorldParts {
   readonly dht: DhtAdapters | null;
   /** Null when the session asks no gateway. */
   readonly portMapper: OpensPort | null;
+  /** Tells when the machine may be in another network; null when nobody does. It is begun with the first torrent. */
+  readonly networkWatch: Pick<NetworkWatch, 'begin' | 'stop'> | null;
   /** Ends the workers and the loop. Called when every torrent has ended. */
   readonly close: (answered: () => void) => void;
 }
@@ -84,6 +89,7 @@ interface Subject extends Pick<Metainfo, 'name' | 'nodes' | 'private'> {
 interface SessionTorrent {
   readonly encoder: (Taker & Pick<Encoder, 'partFromListed'>) | undefined;
   start(): void;
+  networkChanged(): void;
   stop(answered: () => void): void;
 }
 
@@ -252,6 +258,7 @@ export class Session {
   stop(answered: () => void): void {
     this.#portListener.close();
     this.#forgetBlocklist();
+    this.#parts.networkWatch?.stop();
     const { portMapper } = this.#parts;
     const torrents = new Set(this.#torrents.values());
     let running = torrents.size + 2;
@@ -265,6 +272,14 @@ export class Session {
     else portMapper.stop(oneStopped);
     // Each torrent stops in a task of its own: to stop a thousand torrents at once would hold the loop too long.
     for (const torrent of torrents) this.#parts.rawServer.addTask(() => torrent.stop(oneStopped), 0);
+  }
+
+  #networkChanged(): void {
+    this.#dht?.networkChanged();
+    this.#parts.portMapper?.networkChanged();
+    // In a task for each torrent, as in `stop`.
+    for (const torrent of new Set(this.#torrents.values()))
+      this.#parts.rawServer.addTask(() => torrent.networkChanged(), 0);
   }
 
   /** Ends what holds a connection, or a place in a table, for an address that is on the blocklist now. */
@@ -342,6 +357,7 @@ export class Session {
     });
     this.#register(torrent, hashes);
     torrent.start();
+    this.#parts.networkWatch?.begin(() => this.#networkChanged());
     return torrent;
   }
 }

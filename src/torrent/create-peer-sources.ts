@@ -1,5 +1,4 @@
 import type { Timers } from '../base/clock.js';
-import { urlOf } from '../base/url.js';
 import { type CreatePeerSource, type PeerSource, PeerSources, type SeekingTorrent } from '../discovery/peer-source.js';
 import { SwarmSources } from '../discovery/swarm-sources.js';
 import { DEFAULT_REREQUESTER_OPTIONS, Rerequester } from '../discovery/trackers/rerequester.js';
@@ -105,10 +104,9 @@ function createRerequester(parts: PeerSourcesParts, swarm: Swarm, infoHash: Info
       everIncoming: () => encoder.everIncoming,
       totals: () => announceSource.totals(),
       startConnection: (address, source, peerId) => parts.trackerNamed(address, source, peerId, swarm),
+      // Whoever has one address may have any number of names, so trackers vote by their addresses as peers do.
+      seenAt: (host, teller) => parts.ownAddresses.vote(teller, host),
       trackerAnswered: (report) => {
-        // A host name that is a key is shortened in the report, which then is no URL: all of its text is the teller.
-        const teller = urlOf(report.url)?.hostname ?? report.url;
-        if (report.externalIp !== null) parts.ownAddresses.vote(teller, report.externalIp);
         const isHybrid = swarmsOf(encoder.identity).size > 1;
         announceSource.trackerAnswered({ ...report, swarm: isHybrid ? swarm : null });
       },

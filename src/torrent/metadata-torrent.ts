@@ -218,6 +218,15 @@ export class MetadataTorrent {
     else this.#context.addTask(() => this.#end(), 0);
   }
 
+  /** As `Torrent.networkChanged`. */
+  networkChanged(): void {
+    this.#context.addTask(() => {
+      if (this.#stage !== 'running') return;
+      this.#sources().networkChanged();
+      this.#encoder.networkChanged();
+    }, 0);
+  }
+
   /**
    * The torrent has these info-hashes from now on: the metadata has shown a second one, or the torrent goes on as
    * version 1 alone. Peers may come under each of them, and the sources of peers are at work under each of them. Peers

@@ -187,6 +187,16 @@ export class Torrent implements HandoverTarget {
     this.#close();
   }
 
+  /** The machine may be in another network. */
+  networkChanged(): void {
+    this.#context.addTask(() => {
+      if (this.#stage === 'stopping' || this.#stage === 'ended') return;
+      this.#sources.networkChanged();
+      this.#swarm.encoder.networkChanged();
+      this.#swarm.webSeeds.networkChanged();
+    }, 0);
+  }
+
   status(): TorrentStatus {
     const { store, downloader, uploader, connecter, webSeeds } = this.#swarm;
     const { have, wanted, length } = this.#progress;

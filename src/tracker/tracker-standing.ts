@@ -48,15 +48,23 @@ export interface ListedTorrent {
 /** At most so many torrents are looked at for each one that may be listed, because most may be private. */
 const LOOKED_AT = 10;
 
-/** The torrents that may be listed, at most `count`, in the order in which they came. */
-export function listTorrents(table: TorrentTable, face: TrackerFace, count: number): ListedTorrent[] {
+/**
+ * The torrents that may be listed, at most `count`, in the order in which they came. Of one that the tracker serves no
+ * more, nobody can say whether it is private.
+ */
+export function listTorrents(
+  table: TorrentTable,
+  face: TrackerFace,
+  isServed: (infoHash: Buffer) => boolean,
+  count: number,
+): ListedTorrent[] {
   const listed: ListedTorrent[] = [];
   let left = count * LOOKED_AT;
   for (const [infoHash, { seedCount, leechCount, downloaded }] of table.all()) {
     if (listed.length >= count || left <= 0) break;
     left -= 1;
     const known = face.known(infoHash);
-    if (known?.private === true) continue;
+    if (known?.private === true || !isServed(infoHash)) continue;
     const about = { infoHash: infoHash.toString('hex'), name: known?.name ?? null, length: known?.length ?? null };
     listed.push({ ...about, seeds: seedCount, leeches: leechCount, downloaded });
   }

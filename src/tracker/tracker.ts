@@ -200,7 +200,9 @@ export class Tracker {
   }
 
   #listed(count = Number.POSITIVE_INFINITY): ListedTorrent[] {
-    return listTorrents(this.#table, this.#parts.face, Math.min(count, this.#options.maxListed));
+    const { face } = this.#parts;
+    const isServed = (infoHash: Buffer): boolean => this.#parts.isAllowed(infoHash);
+    return listTorrents(this.#table, face, isServed, Math.min(count, this.#options.maxListed));
   }
 
   /** Puts the peer into its torrent as its youngest peer, and returns that torrent. */

@@ -218,6 +218,7 @@ test('a hybrid is announced in our own network under both hashes in one message,
     const createSource: CreatePeerSource = (torrent) => ({
       begin: () => discoveryOf(index).createSource(torrent).begin(),
       completed: () => undefined,
+      networkChanged: () => undefined,
       stop: (answered) => discoveryOf(index).createSource(torrent).stop(answered),
     });
     swarm.start({ ...options, torrent: { trackers: [] }, peerSources: [createSource] });

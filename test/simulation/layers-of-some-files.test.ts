@@ -195,6 +195,7 @@ describe('a private torrent of which a link tells the metadata', () => {
         this.open += 1;
       },
       completed: () => undefined,
+      networkChanged: () => undefined,
       stop: (answered: () => void) => {
         this.open -= 1;
         timers.addTask(answered, 0);

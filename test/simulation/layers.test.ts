@@ -189,6 +189,7 @@ describe('the piece layers of a link of version 2', () => {
         torrent.startConnection(addressOf('10.2.0.1'), { kind: 'lsd', teller: '10.2.0.1' });
       },
       completed: () => undefined,
+      networkChanged: () => undefined,
       stop: (answered: () => void) => {
         torrent.timers.addTask(answered, 0);
       },
@@ -223,6 +224,7 @@ describe('the piece layers of a link of version 2', () => {
         torrent.startConnection(addressOf('9.2.0.2'), { kind: 'dht', teller: '9.2.0.2' });
       },
       completed: () => undefined,
+      networkChanged: () => undefined,
       stop: (answered: () => void) => {
         torrent.timers.addTask(answered, 0);
       },

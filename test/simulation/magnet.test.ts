@@ -23,6 +23,9 @@ function notingSource(log: string[], address: () => { host: string; port: number
     completed: () => {
       log.push('completed');
     },
+    networkChanged: () => {
+      log.push('network changed');
+    },
     stop: (answered: () => void) => {
       log.push('stop');
       torrent.timers.addTask(answered, 0);
@@ -195,6 +198,40 @@ describe('a magnet link', () => {
     assert.deepEqual(log, ['begin', 'completed']);
     swarm.stop();
     assert.deepEqual(log, ['begin', 'completed', 'stop']);
+  });
+
+  test('finds its peers again in either life when the machine comes to another network', () => {
+    const log: string[] = [];
+    const swarm = new SimulatedSwarm(SAMPLE, 1);
+    const seed = swarm.start({ seed: true, host: { upload: 20_000 }, torrent: { trackers: [] } });
+    let tell: () => void = () => assert.fail('it does not watch the network');
+    const networkWatch = {
+      begin: (changed: () => void) => {
+        tell = changed;
+      },
+      stop: () => log.push('unwatched'),
+    };
+    const peers = [seed.address];
+    const client = swarm.startMagnet(LINK, {
+      networkWatch,
+      peerSources: [notingSource(log)],
+      torrent: { trackers: [], peers },
+    });
+    const isBack = (): boolean => client.torrent.status().peers > 0;
+    for (const life of ['metadata', 'content']) {
+      swarm.network.silence(client.address.host);
+      swarm.timeline.run(40 * 60_000);
+      assert.deepEqual([client.torrent.current.life, isBack()], [life, false]);
+      swarm.network.restore(client.address.host);
+      tell();
+      swarm.timeline.runUntil(isBack, 2_000);
+      if (life === 'metadata') swarm.timeline.runUntil(() => client.metadataAt !== null, 10_000);
+    }
+    assert.deepEqual(log, ['begin', 'network changed', 'network changed']);
+    swarm.untilAllDone(60_000);
+    swarm.stop();
+    assert.deepEqual(log.slice(3), ['completed', 'unwatched', 'stop']);
+    assert.equal(swarm.timeline.pending, 0);
   });
 
   test('of a private torrent leaves at once whom no tracker named', () => {

@@ -3,8 +3,9 @@ import { describe, it } from 'node:test';
 import { encodeBencode } from '../../src/bencode/encode.js';
 import { decodeAnnounceResponse } from '../../src/discovery/trackers/announce-response.js';
 import type { TrackerClient } from '../../src/discovery/trackers/tracker-client.js';
+import { encodeCompact } from '../../src/net/ip-address.js';
 import { fullBitfield } from '../../src/wire/bitfield.js';
-import { answer, FakeTrackers } from '../support/fakes/fake-tracker.js';
+import { answer, DOWN, FakeTrackers } from '../support/fakes/fake-tracker.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
 import { seededRandom } from '../support/simulation/seeded-random.js';
 import { SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
@@ -90,6 +91,23 @@ describe('a tracker', () => {
     assert.deepEqual([leech.failure, leech.done], [null, true]);
   });
 
+  it('that says how it sees us does no harm, however its URL is spelled', () => {
+    const swarm = new SimulatedSwarm(SAMPLE, 1);
+    const seed = swarm.start({ seed: true, torrent: { trackers: [] } });
+    const peers = encodeCompact(seed.address) as Buffer;
+    const body = encodeBencode(new Map([...Object.entries({ 'external ip': Buffer.from([8, 8, 8, 8]), peers })]));
+    const trackerClient: TrackerClient = {
+      announce: (_, answered) => swarm.timeline.addTask(() => answered(fromNear(decodeAnnounceResponse(body))), 50),
+    };
+    // A URL has no such characters once it is parsed, but we show it as it is spelled.
+    const trackers = ['http://127.0.0\u00ad.1/announce', 'http://track\u200ber.test/announce'];
+    for (const tracker of trackers) {
+      const leech = swarm.start({ trackerClient, torrent: { trackers: [tracker] } });
+      swarm.timeline.run(MINUTE);
+      assert.deepEqual([leech.failure, leech.done], [null, true], tracker);
+    }
+  });
+
   it('that names two hundred addresses where nobody answers does not hide the one who does', () => {
     const dead = Array.from({ length: 199 }, (_, number) => ({
       host: `10.5.0.${number + 1}`,
@@ -173,6 +191,42 @@ describe('a machine that sleeps', () => {
         assert.equal(world.refusalsFor('banned'), 0);
       });
     }
+  }
+});
+
+describe('a machine that comes to another network', () => {
+  for (const outage of [10 * MINUTE, 40 * MINUTE, 3 * HOUR]) {
+    it(`after ${outage / MINUTE} min without one goes on at once`, () => {
+      let tell: () => void = () => assert.fail('it does not watch the network');
+      const networkWatch = {
+        begin: (changed: () => void) => {
+          tell = changed;
+        },
+        stop: () => undefined,
+      };
+      let isAway = false;
+      const swarm = new SimulatedSwarm(LONG, 1);
+      swarm.start({ seed: true, ...LINE });
+      swarm.timeline.run(1_000);
+      const near = swarm.tracker.client('10.0.0.2');
+      const trackerClient: TrackerClient = {
+        announce: (request, answered) =>
+          isAway ? swarm.timeline.addTask(() => answered(DOWN), 50) : near.announce(request, answered),
+      };
+      const leech = swarm.start({ trackerClient, networkWatch });
+      swarm.timeline.run(20_000);
+      isAway = true;
+      swarm.network.silence(leech.address.host);
+      swarm.timeline.run(outage);
+      assert.deepEqual([leech.done, leech.torrent.status().peers], [false, 0]);
+      isAway = false;
+      swarm.network.restore(leech.address.host);
+      tell();
+      swarm.timeline.runUntil(() => leech.torrent.status().peers > 0, 5_000);
+      swarm.timeline.runUntil(() => leech.done, MINUTE);
+      swarm.stop();
+      assert.equal(swarm.timeline.pending, 0);
+    });
   }
 });
 

@@ -116,6 +116,65 @@ test('of two that come together each looks before the other has announced; who n
   assert.equal(swarm.timeline.pending, 0);
 });
 
+test('a machine that has long had no network enters the DHT and finds peers as soon as it has one', () => {
+  const { swarm, start } = dhtSwarm();
+  start([], { seed: true });
+  let tell: () => void = () => assert.fail('it does not watch the network');
+  const networkWatch = {
+    begin: (changed: () => void) => {
+      tell = changed;
+    },
+    stop: () => undefined,
+  };
+  const leech = start(['10.0.0.1'], { networkWatch });
+  const { host } = leech.address;
+  swarm.network.silence(host);
+  swarm.timeline.run(100 * MINUTE);
+  assert.deepEqual([goodNodes(leech), leech.done], [0, false]);
+  swarm.network.restore(host);
+  tell();
+  swarm.untilAllDone(30_000);
+  assert.equal(goodNodes(leech), 1);
+  swarm.stop();
+  assert.equal(swarm.timeline.pending, 0);
+});
+
+test('a machine that comes to another network tells the DHT at once where its peer is now', () => {
+  const { swarm, start } = dhtSwarm();
+  let announces = 0;
+  const router = start([], { seed: true });
+  const host = swarm.network.host('10.0.0.99');
+  const world = { timers: host, random: seededRandom(1), ownNetworks: NO_OWN_NETWORKS };
+  const parts = { ...world, verify: verifyEd25519, resolve: (): void => assert.fail('it has no router') };
+  const node = new DhtNode(parts, { ...DEFAULT_DHT_OPTIONS, routers: [] }, null);
+  const handler = {
+    datagramCameIn: (_: unknown, data: Buffer, from: PeerAddress) => {
+      if (data.includes('announce_peer') && from.host === '10.0.0.2') announces += 1;
+      node.datagramCameIn(data, from);
+    },
+    sendFailed: () => undefined,
+  };
+  host.openDatagram({ family: 4, port: 6881 }, handler, (outcome) => {
+    if (outcome.ok) node.open(4, outcome.socket);
+  });
+  let tell: () => void = () => assert.fail('it does not watch the network');
+  const networkWatch = {
+    begin: (changed: () => void) => {
+      tell = changed;
+    },
+    stop: () => undefined,
+  };
+  const seed = start([router.address.host, '10.0.0.99'], { seed: true, networkWatch });
+  assert.equal(seed.address.host, '10.0.0.2');
+  swarm.timeline.run(5 * MINUTE);
+  assert.equal(announces, 1);
+  tell();
+  swarm.timeline.run(MINUTE);
+  assert.equal(announces, 2);
+  node.stop();
+  swarm.stop();
+});
+
 test('the nodes that the torrent names are enough to enter', () => {
   const { swarm, start } = dhtSwarm({ ...SAMPLE, metainfo: { ...SAMPLE.metainfo, nodes: ['10.0.0.1:6881'] } });
   start([], { seed: true });
@@ -172,6 +231,7 @@ test('who only looks for the peers of a torrent asks the DHT and the own network
     return {
       begin: () => undefined,
       completed: () => undefined,
+      networkChanged: () => undefined,
       stop: (answered) => swarm.timeline.addTask(answered, 0),
     };
   };
@@ -313,6 +373,36 @@ test('a UDP port that is taken is no obstacle, and peers are still named the por
   swarm.untilAllDone(10 * MINUTE);
   assert.equal(seed.address.port, 6881);
   assertAllEqual(swarm);
+  swarm.stop();
+});
+
+test('peers are named the port where we listen, also when the gateway gives our node another one outside', () => {
+  const { swarm, start } = dhtSwarm();
+  const host = swarm.network.host('10.0.0.99');
+  const world = { timers: host, random: seededRandom(1), ownNetworks: NO_OWN_NETWORKS };
+  const parts = { ...world, verify: verifyEd25519, resolve: (): void => assert.fail('it has no router') };
+  const node = new DhtNode(parts, { ...DEFAULT_DHT_OPTIONS, routers: [] }, null);
+  // As this node sees it, a gateway stands before the client.
+  const seenAt = (port: number): number => port + 10_000;
+  const handler = {
+    datagramCameIn: (_: unknown, data: Buffer, { host, port }: PeerAddress) =>
+      node.datagramCameIn(data, { host, port: seenAt(port) }),
+    sendFailed: () => undefined,
+  };
+  host.openDatagram({ family: 4, port: 6881 }, handler, (outcome) => {
+    if (!outcome.ok) return;
+    const { socket } = outcome;
+    node.open(4, { send: (packet, to) => socket.send(packet, { host: to.host, port: to.port - seenAt(0) }) });
+  });
+  const seed = start(['10.0.0.99'], { seed: true });
+  swarm.timeline.run(MINUTE);
+  const found: PeerAddress[] = [];
+  node.announce(SAMPLE.metainfo.infoHash, null, (peers) =>
+    found.push(...peers.map(({ host, port }) => ({ host, port }))),
+  );
+  swarm.timeline.run(MINUTE);
+  assert.deepEqual(found, [seed.address]);
+  node.stop();
   swarm.stop();
 });
 

@@ -85,6 +85,7 @@ function naming(sourceOf: (number: number) => AddressSource): CreatePeerSource {
       for (let number = 0; number < PITS; number += 1) torrent.startConnection(pit(number), sourceOf(number));
     },
     completed: () => undefined,
+    networkChanged: () => undefined,
     stop: (answered) => torrent.timers.addTask(answered, 0),
   });
 }

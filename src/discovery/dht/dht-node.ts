@@ -191,6 +191,11 @@ export class DhtNode {
     };
   }
 
+  /** We may be in another network: enters the DHT anew. */
+  networkChanged(): void {
+    for (const { upkeep } of this.#members.values()) upkeep.networkChanged();
+  }
+
   /** The blocklist has been read again. Forgets the nodes that are on it now, so that we name them to no one. */
   partFromListed(): void {
     for (const { node } of this.#members.values())

@@ -15,8 +15,8 @@ export interface AnnouncedPlace {
   /** 1 to 65535. */
   readonly port: number;
   /**
-   * BEP 5: the port from which our packets come counts instead of `port`. It is for a client that listens for peers on
-   * the port of the DHT, behind a NAT.
+   * BEP 5: the port from which our packets come counts instead of `port`. It is for a client behind a NAT that takes
+   * peers over UDP (uTP) at the port of its node.
    */
   readonly impliedPort: boolean;
   /** Whether we seed (BEP 33). Called at each announce. */

@@ -56,6 +56,12 @@ export class Upkeep {
     else this.#resolveRouters();
   }
 
+  /** We may be in another network. Failures of before say nothing any more, and the nodes near us should hear of us. */
+  networkChanged(): void {
+    this.#failures = 0;
+    this.enter();
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#tick?.cancel();

@@ -91,6 +91,8 @@ export class LocalDiscovery implements DatagramHandler {
         this.#waitForNext();
       },
       completed: () => undefined,
+      // Each announce looks which networks there are.
+      networkChanged: () => undefined,
       // The protocol has no message for the end.
       stop: (answered) => {
         this.#torrents.delete(key);

@@ -34,7 +34,8 @@ export class GatewayMapper {
   #state: PortMappingState = { state: 'asking' };
   /** The protocol that we used last. */
   #asked: MappingProtocol | null = null;
-  #next: Task | null = null;
+  /** What we ask next. Null while the gateway is being asked. */
+  #next: { readonly task: Task; readonly ask: () => void } | null = null;
   #stopping = false;
 
   constructor(timers: Timers, protocols: readonly MappingProtocol[], port: number, options: PortMappingOptions) {
@@ -52,10 +53,19 @@ export class GatewayMapper {
     this.#try(this.#protocols, []);
   }
 
+  /** Asks now what is due later: the gateway may have forgotten the mapping, or may make one by now. */
+  askAgain(): void {
+    const next = this.#next;
+    if (next === null || this.#stopping) return;
+    next.task.cancel();
+    this.#next = null;
+    next.ask();
+  }
+
   /** Removes the mappings. Calls `answered` once, later, within `stopLimit`. */
   stop(answered: () => void): void {
     this.#stopping = true;
-    this.#next?.cancel();
+    this.#next?.task.cancel();
     let waiting = 2;
     const end = (): void => {
       limit.cancel();
@@ -129,7 +139,11 @@ export class GatewayMapper {
     return `it gives port ${outcome.externalPort} instead of ${this.#port}`;
   }
 
-  #after(delay: number, task: () => void): void {
-    this.#next = this.#timers.addTask(task, delay);
+  #after(delay: number, ask: () => void): void {
+    const task = this.#timers.addTask(() => {
+      this.#next = null;
+      ask();
+    }, delay);
+    this.#next = { task, ask };
   }
 }

@@ -65,6 +65,11 @@ export class PortMapper {
     this.#lookUp = rawServer.addTask(() => this.begin(port), options.lookUpEvery);
   }
 
+  /** The machine may have slept for longer than a mapping lasts. */
+  networkChanged(): void {
+    for (const { mapper } of this.#mapped.values()) mapper.askAgain();
+  }
+
   /** One entry for each family that has a gateway. */
   state(): readonly PortMapping[] {
     return [...this.#mapped].map(([family, { mapper }]) => ({ family, ...mapper.state }));

@@ -40,8 +40,9 @@ export interface AnnounceReport {
   /** Our address as the tracker sees it, an IP literal; null when it does not tell. */
   readonly externalIp: string | null;
   /**
-   * Seconds until we ask this tracker again, unless a tracker before it in the list answers first. Null when we never
-   * do. Also null while we wait for another tracker, because it depends on that tracker's answer.
+   * Seconds until we ask this tracker again, unless a tracker before it in the list answers first, or the machine comes
+   * to another network. Null when we never do. Also null while we wait for another tracker, because it depends on that
+   * tracker's answer.
    */
   readonly next: number | null;
 }
@@ -64,6 +65,8 @@ export interface RerequesterParts {
   /** Bytes that this session has sent and received, and bytes that are left to fetch. */
   totals(): { readonly uploaded: number; readonly downloaded: number; readonly left: number };
   startConnection(address: PeerAddress, source: AddressSource, peerId: Buffer | null): void;
+  /** The tracker that answered from `teller`, an IP literal or behind a proxy a name, sees us at `host`. */
+  seenAt(host: string, teller: string): void;
   trackerAnswered(answer: AnnounceReport): void;
 }
 
@@ -208,6 +211,26 @@ export class Rerequester {
     }
   }
 
+  /**
+   * The machine may be in another network: trackers that failed there may answer here, and those that know us should
+   * hear where we are now. Asks as soon as the first tracker of the list may be asked that does not want us to wait.
+   */
+  networkChanged(): void {
+    if (this.#stage !== 'running') return;
+    const trackers = this.#tiers.inOrder();
+    for (const tracker of trackers) {
+      if (tracker.failures === 0) continue;
+      tracker.failures = 0;
+      tracker.notBefore = tracker.spareUntil;
+    }
+    const now = this.#parts.timers.now();
+    const first = trackers.find(({ retryAt }) => retryAt <= now);
+    // What is under way fails soon if it was sent in the old network. Then it is sent again soon.
+    if (first === undefined || this.#underWay !== null) return;
+    this.#regularAt = Number.NEGATIVE_INFINITY;
+    this.#schedule(Math.max(0, Math.min(first.notBefore, this.#considersAt) - now));
+  }
+
   #startRound(): void {
     this.#tryNext(this.#tiers.inOrder());
   }
@@ -267,6 +290,7 @@ export class Rerequester {
       this.#startEventRound();
     } else this.#schedule(Math.min(interval, Math.max(minInterval, this.#options.rerequestInterval)));
     this.#report(tracker, { ok: true, response, from }, this.#nextFor(tracker, response.peers.length));
+    if (response.externalIp !== null && from !== null) this.#parts.seenAt(response.externalIp, from);
     const source = { kind: 'tracker', teller: from ?? tracker.url.toString() } as const;
     for (const { host, port, peerId } of response.peers) {
       if (this.#stage !== 'running') return;
@@ -283,6 +307,7 @@ export class Rerequester {
     const now = this.#parts.timers.now();
     const least = Math.max(event === null ? this.#options.minAnnounceInterval : 0, (outcome.interval ?? 0) * 1000);
     tracker.notBefore = now + Math.max(least, this.#backOff(tracker));
+    tracker.spareUntil = now + least;
     tracker.retryAt = now + (outcome.retryAfter ?? 0) * 1000;
     // It will hear `started` again, with nothing left to fetch. After that a `completed` would be wrong.
     if (event === 'started') tracker.owedCompleted = false;

@@ -16,6 +16,8 @@ export interface KnownTracker extends SourcedUrl {
   failures: number;
   /** After an answer or a failure we send it no announce before this time, except an event that it has not heard of. */
   notBefore: Millis;
+  /** What `notBefore` is without our back-off. */
+  spareUntil: Millis;
   /** It wants no announce at all before this time (Retry-After, `retry in`). Infinite: it never wants one again. */
   retryAt: Millis;
 }
@@ -43,6 +45,7 @@ export class TrackerTiers {
           trackerId: null,
           failures: 0,
           notBefore: Number.NEGATIVE_INFINITY,
+          spareUntil: Number.NEGATIVE_INFINITY,
           retryAt: Number.NEGATIVE_INFINITY,
         });
       }

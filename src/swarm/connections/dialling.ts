@@ -163,6 +163,12 @@ export class Dialling implements Dialler, HostDialler {
     return true;
   }
 
+  /** We may be in another network, where those may be reached that could not be until now. */
+  networkChanged(): void {
+    this.#spares.forgive(this.#now());
+    this.refill();
+  }
+
   /** We part from a peer that we dialled, only to dial it again. */
   again(address: PeerAddress): void {
     this.#spares.again(address, this.#now());

@@ -177,6 +177,11 @@ export class Encoder implements ConnectionOwner {
     return this.#bans.all;
   }
 
+  /** As `Dialling.networkChanged`. */
+  networkChanged(): void {
+    this.#dialling.networkChanged();
+  }
+
   /** As `Dialling.makeWay`. */
   makeWay(): boolean {
     return this.#dialling.makeWay();

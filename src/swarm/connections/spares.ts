@@ -211,6 +211,18 @@ export class Spares {
     this.#amend(address, { worthRetrying: false });
   }
 
+  /** What failed until now may not fail any more: no address waits for longer than one that has failed once. */
+  forgive(now: Millis): void {
+    const { retryInterval } = this.#options;
+    for (const [key, attempt] of this.#attempts)
+      if (attempt.failures > 0) this.#attempts.set(key, { ...attempt, failures: 0 });
+    for (const [key, spare] of this.#waiting) {
+      if (spare.failures === 0) continue;
+      const soonest = Math.max(now, (this.#attempts.get(key)?.at ?? now) + retryInterval);
+      this.#waiting.set(key, { ...spare, failures: 0, notBefore: Math.min(spare.notBefore, soonest) });
+    }
+  }
+
   /** We have parted from a peer that listens at `address`, because it had everything, as we had. */
   partedComplete(address: PeerAddress, peerId: Buffer, now: Millis): void {
     const key = addressKey(address);

@@ -61,6 +61,8 @@ export class WebSeed implements OtherSender {
   #failures = 0;
   #filesMissing = 0;
   #restsUntil: Millis = Number.NEGATIVE_INFINITY;
+  /** Until when it has asked to be left alone itself. */
+  #wishesUntil: Millis = Number.NEGATIVE_INFINITY;
   #rate: number | null = null;
   /** How often in a row it had to make way for being slow, and until when it does. */
   #slownesses = 0;
@@ -210,6 +212,16 @@ export class WebSeed implements OtherSender {
     this.#failures += 1;
     const wait = fault.of === 'seed' ? waitOf(fault, this.#failures) : waitOf(DOUBLING, this.#failures);
     this.#restsUntil = Math.max(this.#restsUntil, now + wait);
+    // Only a server that has answered wishes for a time of its own.
+    if (fault.of === 'seed' && fault.host !== null && fault.wait !== 'doubling')
+      this.#wishesUntil = Math.max(this.#wishesUntil, now + wait);
+  }
+
+  /** We may be in another network: what kept us from the server says nothing any more. */
+  networkChanged(): void {
+    if (this.#restsUntil === Number.POSITIVE_INFINITY) return;
+    this.#failures = 0;
+    this.#restsUntil = Math.min(this.#restsUntil, this.#wishesUntil);
   }
 
   /**

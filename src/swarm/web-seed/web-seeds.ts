@@ -148,6 +148,12 @@ export class WebSeeds implements OtherSources {
     for (const run of [...this.#runs]) run.end();
   }
 
+  /** We may be in another network, where those may be reached that could not be until now. */
+  networkChanged(): void {
+    for (const seed of this.#seeds) seed.networkChanged();
+    this.requestMore();
+  }
+
   requestMore(): void {
     if (!this.#isRunning) return;
     for (const run of [...this.#runs]) run.roomAgain();

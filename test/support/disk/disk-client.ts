@@ -52,6 +52,7 @@ export class DiskClient {
         peerSources: [],
         dht: null,
         portMapper: null,
+        networkWatch: null,
         client: 'btget',
         close: (answered) => {
           rawServer.addTask(answered, 0);

@@ -16,7 +16,7 @@ import type { PeerAddress } from '../../../src/net/raw-server.js';
 import { NO_OWN_NETWORKS, type OwnNetworks } from '../../../src/net/reach-rule.js';
 import { metadataTarget } from '../../../src/resume/kept-metadata.js';
 import { MagnetTorrent } from '../../../src/session/magnet-torrent.js';
-import { Session } from '../../../src/session/session.js';
+import { Session, type SessionParts } from '../../../src/session/session.js';
 import type { DhtAdapters } from '../../../src/session/session-dht.js';
 import { DEFAULT_SESSION_OPTIONS, type SessionOptions } from '../../../src/session/session-options.js';
 import type { FetchRange } from '../../../src/swarm/web-seed/fetch-range.js';
@@ -74,6 +74,8 @@ export interface ClientOptions {
   readonly ownNetworks: OwnNetworks;
   /** The addresses that the client has nothing to do with. */
   readonly blocklist: Blocklist | null;
+  /** Tells it that it may be in another network. */
+  readonly networkWatch: SessionParts['networkWatch'];
   /** What its connections and datagrams go by. Then it does not listen. Announces to the tracker are no packets here. */
   readonly proxy: ProxyAccess | null;
 }
@@ -100,6 +102,7 @@ const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
   dht: null,
   ownNetworks: NO_OWN_NETWORKS,
   blocklist: null,
+  networkWatch: null,
   proxy: null,
 };
 
@@ -284,6 +287,7 @@ export class SimulatedSwarm {
         peerSources: all.peerSources,
         dht: all.dht,
         portMapper: null,
+        networkWatch: all.networkWatch,
         client: 'btget',
         close: (answered) => {
           rawServer.addTask(answered, 0);

@@ -21,6 +21,7 @@ function setUp(swarms: Swarms) {
     return {
       begin: () => log.push(`${name} begins`),
       completed: () => log.push(`${name} complete`),
+      networkChanged: () => log.push(`${name} elsewhere`),
       stop: (answered) => {
         log.push(`${name} stops`);
         goodByes.set(name, answered);
@@ -40,6 +41,8 @@ describe('the sources of both swarms of a hybrid', () => {
     sources.begin();
     sources.completed();
     assert.equal(told(), 'v1:1 begins, v2:2 begins, v1:1 complete, v2:2 complete');
+    sources.networkChanged();
+    assert.equal(told(), 'v1:1 elsewhere, v2:2 elsewhere');
     sources.stop(() => log.push('all stopped'));
     goodByes.get('v2:2')?.();
     assert.equal(told(), 'v1:1 stops, v2:2 stops');

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { BindAddresses } from '../../../src/net/fence.js';
-import { findOwnNetworks } from '../../../src/net/node-interfaces.js';
+import { parseIp } from '../../../src/net/ip-address.js';
+import { CurrentOwnNetworks, findOwnNetworks } from '../../../src/net/node-interfaces.js';
+import { mayLead } from '../../../src/net/reach-rule.js';
 
 const INTERFACES = {
   lo: [{ cidr: '127.0.0.1/8' }, { cidr: '::1/128' }],
@@ -28,6 +30,28 @@ describe('the networks of this host', () => {
     assert.deepEqual(found({ ipv6: '::1' }).named, ['::1/128']);
     assert.deepEqual(found({ ipv4: '192.168.1.5' }).named, ['192.168.1.5/24']);
     assert.deepEqual(found({ ipv4: '9.1.2.3', ipv6: '2a00::5' }).named, []);
+  });
+
+  it('are those that the machine has by now: no stranger leads into one that it joins after the start', () => {
+    let now = 0;
+    let looks = 0;
+    let interfaces: Parameters<typeof findOwnNetworks>[1] = {};
+    const find = () => {
+      looks += 1;
+      return findOwnNetworks({ ipv4: '192.168.1.5' }, interfaces);
+    };
+    const own = new CurrentOwnNetworks({ now: () => now }, find, null);
+    const ip = parseIp('2a00::77') ?? assert.fail();
+    const isLedThere = () => mayLead({ kind: 'pex', teller: '203.0.113.1' }, ip, 8080, own);
+    assert.equal(isLedThere(), true);
+    interfaces = INTERFACES;
+    now = 10_000;
+    assert.equal(isLedThere(), false);
+    assert.deepEqual([own.attached.length, own.named.length], [7, 1]);
+    interfaces = {};
+    now = 20_000;
+    assert.deepEqual([isLedThere(), own.attached.length, own.named.length], [true, 0, 0]);
+    assert.equal(looks, 3);
   });
 
   it('are read from the system', () => {

@@ -46,6 +46,7 @@ function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = ()
       peerSources: [],
       dht: null,
       portMapper: null,
+      networkWatch: null,
       client: 'btget',
       close: (answered) => rawServer.addTask(answered, 0),
     },

@@ -582,6 +582,24 @@ test('a private torrent is counted, and listed nowhere; whoever names it is told
   assert.equal(Object.keys(set.ask('/scrape', `info_hash=${escapeBytes(TORRENT)}`)['files'] as Answer).length, 1);
 });
 
+test('a private torrent whose .torrent has gone is listed nowhere, though it has peers and was fetched', () => {
+  let isThere = true;
+  const about = { name: 'secret', length: 5, private: true };
+  const set = setUp(
+    {},
+    (hash) => isThere || hash.equals(OTHER),
+    (hash) => (isThere && !hash.equals(OTHER) ? about : null),
+  );
+  set.announce('a', { event: 'completed', left: 0 });
+  set.announce('b', infoHash(OTHER));
+  isThere = false;
+  const [page = '', stats = '', metrics = '', scrape = ''] = shownBy(set);
+  for (const text of [page, stats, metrics, scrape])
+    assert.ok(!text.includes(TORRENT.toString('hex')) && !text.includes(TORRENT.toString('latin1')));
+  assert.deepEqual([JSON.parse(stats).torrentCount, JSON.parse(stats).torrents.length], [2, 1]);
+  assert.equal(reason(set.announce('c')), 'this tracker does not serve that torrent');
+});
+
 test('what is shown to all names no peer, no host and no key', () => {
   const set = setUp();
   set.announce('peeridpeeridpeeridxy', { key: 'secretkey', port: 51_413 }, '8.7.6.5');

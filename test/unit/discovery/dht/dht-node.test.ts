@@ -84,6 +84,18 @@ test('a node that begins before its router tries again until the router is there
   assert.equal(router.node.status().families[0]?.stored.peers, 1);
 });
 
+test('a node that has tried in vain for long enters at once when it may be in another network', () => {
+  const { world, router, late } = lateNode();
+  world.datagrams.detach(router.address);
+  world.timeline.run(100 * MINUTE);
+  world.datagrams.attach(router.address, (packet, from) => router.node.datagramCameIn(packet, from));
+  late.node.networkChanged();
+  world.timeline.run(5_000);
+  assert.deepEqual([good(late), router.node.status().families[0]?.stored.peers], [1, 1]);
+  late.node.stop();
+  late.node.networkChanged();
+});
+
 test('as soon as a first node answers, torrents that no node has answered are announced', () => {
   const { world, router, late } = lateNode();
   late.node.addNode(router.address, { kind: 'user' });

@@ -77,6 +77,35 @@ for (const { protocol, within } of [
   });
 }
 
+test('after a sleep a mapping is made again that has ended, and a gateway that did not answer is asked', () => {
+  const { timeline, gateway, mapper, stop } = setUp();
+  mapper.networkChanged();
+  mapper.begin(6881);
+  mapper.networkChanged();
+  timeline.run(10 * SECOND);
+  gateway.letsIn.clear();
+  mapper.networkChanged();
+  timeline.run(SECOND);
+  assert.deepEqual([...gateway.letsIn], BOTH);
+  assert.deepEqual(gateway.log, [
+    '0 PCP tcp 6881 3600',
+    '0 PCP udp 6881 3600',
+    '10 PCP tcp 6881 3600',
+    '10 PCP udp 6881 3600',
+  ]);
+  gateway.options = { ...gateway.options, speaks: [] };
+  mapper.networkChanged();
+  timeline.run(MINUTE);
+  assert.equal(mapper.state()[0]?.state, 'failed');
+  gateway.options = { ...gateway.options, speaks: ['NAT-PMP'] };
+  mapper.networkChanged();
+  timeline.run(10 * SECOND);
+  assert.deepEqual(mapper.state(), mapped('NAT-PMP'));
+  stop();
+  mapper.networkChanged();
+  assert.equal(timeline.pending, 0);
+});
+
 test('a gateway that speaks all three protocols is asked by one of them', () => {
   const { timeline, gateway, mapper } = setUp();
   mapper.begin(6881);

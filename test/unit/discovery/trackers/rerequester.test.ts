@@ -37,6 +37,7 @@ function setUp(setting: Setting) {
   const log: string[] = [];
   const peers: string[] = [];
   const sources: AddressSource[] = [];
+  const seen: string[] = [];
   const answers: AnnounceReport[] = [];
   const behave = setting.behave ?? (() => answer());
   const trackers = new FakeTrackers(
@@ -66,6 +67,7 @@ function setUp(setting: Setting) {
         sources.push(source);
         peers.push(`${address.host}:${address.port} ${peerId?.toString('latin1') ?? '-'}`);
       },
+      seenAt: (host, teller) => seen.push(`${host} by ${teller}`),
       trackerAnswered: (given) => {
         answers.push(given);
         setting.answered?.(given);
@@ -73,7 +75,7 @@ function setUp(setting: Setting) {
     },
     DEFAULT_REREQUESTER_OPTIONS,
   );
-  return { timeline, trackers, rerequester, log, peers, sources, answers };
+  return { timeline, trackers, rerequester, log, peers, sources, seen, answers };
 }
 
 test('started is said once, then plain announces at the tracker’s interval', () => {
@@ -111,6 +113,15 @@ test('the teller of an answer’s peers is the address that the answer came from
   rerequester.begin();
   timeline.run(SECOND);
   assert.deepEqual(sources, [{ kind: 'tracker', teller: '10.0.0.9' }]);
+});
+
+test('how a tracker sees us is told with the address that the answer came from, and not at all without one', () => {
+  const { timeline, rerequester, seen } = setUp({
+    behave: (_, now) => answer({ interval: 1000, externalIp: `8.8.8.${now / SECOND}` }, now === 0 ? '10.0.0.9' : null),
+  });
+  rerequester.begin();
+  timeline.run(1500 * SECOND);
+  assert.deepEqual(seen, ['8.8.8.0 by 10.0.0.9']);
 });
 
 test('the peers of an answer are handed on, and the answer is reported', () => {
@@ -368,6 +379,71 @@ test('completed that is due during a failing started is not said: started is sai
   rerequester.completed();
   timeline.run(1000 * SECOND);
   assert.deepEqual(log, ['0 a started', '55 a started']);
+});
+
+test('in another network the trackers that failed are asked at once, and those that answered hear where we are', () => {
+  const down = setUp({
+    tiers: [['a'], ['b']],
+    behave: (_, now) => (now < 3 * HOUR ? DOWN : answer()),
+    random: NO_JITTER,
+  });
+  down.rerequester.begin();
+  down.timeline.run(3 * HOUR);
+  down.log.length = 0;
+  down.rerequester.networkChanged();
+  down.timeline.run(SECOND);
+  assert.deepEqual(down.log, ['10800 a started']);
+
+  const up = setUp({ tiers: [['a'], ['b']] });
+  up.rerequester.begin();
+  up.timeline.run(900 * SECOND);
+  up.rerequester.networkChanged();
+  up.timeline.run(2000 * SECOND);
+  assert.deepEqual(up.log, ['0 a started', '900 a -', '2700 a -']);
+});
+
+test('in another network no tracker is asked before its time, nor a later one for that reason', () => {
+  const healthy = setUp({ tiers: [['a'], ['b']], connections: 0, behave: () => answer({ minInterval: 900 }) });
+  const refusing = setUp({ behave: (_, now) => (now === 0 ? refused({ interval: 7200 }) : answer()) });
+  const silenced = setUp({
+    tiers: [['a'], ['b']],
+    behave: ({ url }, now) => (url.whole === 'a' && now === 0 ? refused({ retryAfter: 3000 }) : answer()),
+  });
+  const failing = setUp({ behave: (_, now) => (now === 0 ? answer({ interval: 60 }) : DOWN), random: NO_JITTER });
+  for (const { rerequester, timeline } of [healthy, refusing, silenced, failing]) {
+    rerequester.networkChanged();
+    rerequester.begin();
+    for (let minute = 0; minute < 5; minute += 1) {
+      timeline.run(20 * SECOND);
+      rerequester.networkChanged();
+      timeline.run(40 * SECOND);
+    }
+  }
+  const eachMinute = (tracker: string) => [60, 120, 180, 240, 300].map((time) => `${time} ${tracker} -`);
+  assert.deepEqual(healthy.log, ['0 a started']);
+  assert.deepEqual(refusing.log, ['0 a started']);
+  assert.deepEqual(silenced.log, ['0 a started', '0 b started', ...eachMinute('b')]);
+  assert.deepEqual(failing.log, ['0 a started', ...eachMinute('a')]);
+  healthy.timeline.run(700 * SECOND);
+  refusing.timeline.run(7000 * SECOND);
+  assert.deepEqual(healthy.log, ['0 a started', '900 a -']);
+  assert.deepEqual(refusing.log, ['0 a started', '7200 a started']);
+});
+
+test('in another network an announce that is under way is waited for, and sent again soon when it fails', () => {
+  const { timeline, rerequester, log } = setUp({ behave: () => DOWN, delay: 30 * SECOND, random: NO_JITTER });
+  rerequester.begin();
+  timeline.run(3 * HOUR);
+  const count = log.length;
+  timeline.runUntil(() => log.length > count, HOUR);
+  const asked = timeline.now() / SECOND;
+  rerequester.networkChanged();
+  timeline.run(100 * SECOND);
+  assert.deepEqual(log.slice(count), [`${asked} a started`, `${asked + 80} a started`]);
+  rerequester.stop(() => undefined);
+  rerequester.networkChanged();
+  timeline.run(HOUR);
+  assert.equal(timeline.pending, 0);
 });
 
 test('Retry-After is waited for, even by started', () => {

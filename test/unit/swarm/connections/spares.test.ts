@@ -200,6 +200,24 @@ describe('the spares', () => {
     assert.equal(book.nextReadyAt(now), now + 8 * MINUTE);
   });
 
+  it('wait no longer than after a first failure when they are forgiven, those that were dropped too', () => {
+    const book = spares();
+    for (const port of [1, 2, 3]) book.name(at(port), 0);
+    let now = 0;
+    for (let failure = 0; failure < 4; failure += 1) {
+      now = book.nextReadyAt(now) ?? now;
+      dialAll(book, now);
+      for (const port of [1, 2]) if (failure < 3 || port === 1) book.failed(at(port), now);
+    }
+    book.missed(at(2), now);
+    book.condemn(at(3));
+    const later = now + 10_000;
+    book.forgive(later);
+    for (const port of [1, 3]) book.name(at(port), later);
+    assert.deepEqual(dialAll(book, now + MINUTE - 1), []);
+    assert.deepEqual(dialAll(book, now + MINUTE).sort(), [1, 2]);
+  });
+
   it('forget failures once a connection has proved good', () => {
     const book = spares();
     book.name(at(1), 0);
@@ -251,14 +269,16 @@ describe('the spares', () => {
       port: fc.integer({ min: 1, max: 12 }),
       wait: fc.integer({ min: 0, max: 40_000 }),
       fails: fc.boolean(),
+      forgives: fc.boolean(),
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
         const book = spares(4);
         const last = new Map<number, number>();
         let now = 0;
-        for (const { port, wait, fails } of steps) {
+        for (const { port, wait, fails, forgives } of steps) {
           now += wait;
+          if (forgives) book.forgive(now);
           book.name(at(port), now);
           assert.ok(book.count <= 4);
           for (const dialled of dialAll(book, now)) {
