@@ -53,6 +53,14 @@ export function takesNoSymlinks(error: unknown): boolean {
   return isSystemError(error) && error.syscall === 'symlink' && NO_SYMLINKS.has(error.code);
 }
 
+/** What file systems answer that keep no modes, or on which each file is of the user that mounted them. */
+const NO_MODES: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+/** Whether the mode of a file of ours was refused by a file system that takes none. It will not change its mind. */
+export function takesNoModes(error: unknown): boolean {
+  return isSystemError(error) && NO_MODES.has(error.code);
+}
+
 /** What file systems answer that cannot flush a folder, as shares of Windows or of VirtualBox. */
 const NO_FOLDER_FLUSH: ReadonlySet<string> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 

@@ -2,6 +2,7 @@
 import type { ExactCandidate, FoundName } from './exact-names.js';
 import type { FailureMessage } from './failure.js';
 import type { FileNames } from './names.js';
+import type { SeenFile } from './same-file.js';
 import type {
   AdoptedFile,
   Candidate,
@@ -68,6 +69,8 @@ export interface ReadPlace {
   readonly path: string;
   /** Which file it must be, as in `FileFacts`; another file is passed over. Null: any file will do. */
   readonly id: string | null;
+  /** What that file was like: it may have got another `id` since. Without this only the `id` tells. */
+  readonly identity?: FileIdentity | null;
 }
 
 /** Bytes to hash. */
@@ -178,13 +181,9 @@ export interface SurveyedFile {
 }
 
 /** A file that was surveyed or finished. */
-export interface KnownPlace {
+export interface KnownPlace extends SeenFile {
   /** Its full path. */
   readonly name: string;
-  /** As in `FileFacts`. */
-  readonly id: string;
-  /** What it was like; null when that is not known. */
-  readonly identity: FileIdentity | null;
 }
 
 /** A file that may have been changed since we looked at it. */

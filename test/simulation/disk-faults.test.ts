@@ -37,3 +37,15 @@ for (const code of DISK_ERRORS) {
     }
   });
 }
+
+test('a file system that takes no modes holds no executable file up, but any other refusal of a mode does', () => {
+  for (const [code, ends] of [
+    ['EPERM', true],
+    ['ENOSYS', true],
+    ['EIO', false],
+  ] as const) {
+    const { done, calls, log } = download(folder.fresh(), (call) => (call === 'setMode' ? code : null), MINUTE);
+    assert.equal(done, ends, `${code}:\n${log.join('\n')}`);
+    assert.ok(calls.includes('setMode'));
+  }
+});

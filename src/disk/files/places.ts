@@ -16,18 +16,11 @@ import type {
   SurveyedFile,
   WatchedFile,
 } from '../protocol.js';
-import type { FileIdentity, LinkedPlace } from '../storage.js';
+import type { SeenFile } from '../same-file.js';
+import type { LinkedPlace } from '../storage.js';
 import { below, fromTop } from '../system/guard.js';
 import type { IdentifiedFile } from '../system/operations.js';
 import type { FileAddress } from './read-pool.js';
-
-/** A file that was surveyed or finished. */
-interface PinnedFile {
-  /** As in `FileFacts`. */
-  readonly id: string;
-  /** What it was like; null when that is not known. */
-  readonly identity: FileIdentity | null;
-}
 
 export class FilePlaces {
   readonly names: StorageNames;
@@ -47,7 +40,7 @@ export class FilePlaces {
    * Which file was surveyed or finished, by the path that leads to it: a name below the root, or an absolute path
    * behind a link. When another file comes to that path, it is not read.
    */
-  readonly #pinned = new Map<string, PinnedFile>();
+  readonly #pinned = new Map<string, SeenFile>();
   /** Files that the worker writes, so that it knows which ones they are. Null is the border file. */
   readonly #written = new Set<number | null>();
   #isSurveyed = false;
@@ -200,14 +193,18 @@ export class FilePlaces {
     const places: ReadPlace[] = [];
     for (const path of part === final ? [part] : [part, final]) {
       // Before the survey no file is known, and any will do: only hashing reads then, and hashes prove what was read.
-      const known = this.#pinned.get(path)?.id ?? (this.#isSurveyed ? undefined : null);
+      const pinned = this.#written.has(file) ? undefined : this.#pinned.get(path);
+      const known = pinned?.id ?? (this.#isSurveyed ? undefined : null);
       const id = this.#written.has(file) ? ours : known;
       // The link of the user has the final name until a file of ours takes that name.
       const mayBeOurs = link === null || (link.isCopied && (path === part || this.#pinned.has(path)));
-      if (mayBeOurs && id !== undefined) places.push({ root, path, id });
+      if (mayBeOurs && id !== undefined) places.push({ root, path, id, identity: pinned?.identity ?? null });
     }
     const elsewhere = link?.path ?? null;
-    if (elsewhere !== null) places.push({ ...fromTop(elsewhere), id: this.#pinned.get(elsewhere)?.id ?? null });
+    if (elsewhere !== null) {
+      const { id, identity } = this.#pinned.get(elsewhere) ?? { id: null, identity: null };
+      places.push({ ...fromTop(elsewhere), id, identity });
+    }
     return places;
   }
 

@@ -3,6 +3,7 @@ import { BtgetError } from '../../base/failure.js';
 import { fileFailure, isOutOfDescriptors, isSystemError, LostName } from '../failure.js';
 import type { FileNames } from '../names.js';
 import type { ReadPlace } from '../protocol.js';
+import { isSameFile } from '../same-file.js';
 import type { HeldFolder } from '../system/anchor.js';
 import { below, confirmRoot, foldersExist, holdFolderOf, lastOf, notAFile, type PathRoot } from '../system/guard.js';
 import type { FileFacts, ReadOperations } from '../system/operations.js';
@@ -157,16 +158,16 @@ export class FileReadPool {
       const name = below(at.root, place.path);
       const folder = this.#hold(at, place.path);
       if (folder === null) continue;
-      let isIt = false;
+      let id: string | null = null;
       let facts: FileFacts | undefined;
       try {
         facts = this.#operations.lookUp(folder.nameIn(lastOf(place.path)));
-        isIt = facts?.kind === 'file' && facts.id === place.id;
+        if (facts?.kind === 'file') id = this.#idOf(place, folder, facts);
       } finally {
-        if (!isIt) folder.release();
+        if (id === null) folder.release();
       }
-      if (isIt) {
-        this.#open(entry, address, { ...place, name, folder }, attempt);
+      if (id !== null) {
+        this.#open(entry, address, { ...place, id, name, folder }, attempt);
         return;
       }
       if (facts !== undefined) other ??= facts.kind === 'file' ? replaced(name) : notAFile(name, facts);
@@ -174,6 +175,13 @@ export class FileReadPool {
     confirmRoot(this.#operations, home.place);
     const final = below(home.place.root, names.final);
     throw lost(names, other ?? new BtgetError('cannot-open', `cannot open ${final}: it is not there`));
+  }
+
+  /** The id that the file has now which must be at `place`; null when another one is there. */
+  #idOf({ path, id, identity = null }: ReadPlace, folder: HeldFolder, facts: FileFacts): string | null {
+    if (facts.id === id) return id;
+    const now = id === null || identity === null ? undefined : this.#operations.identify(folder.nameIn(lastOf(path)));
+    return now !== undefined && id !== null && isSameFile({ id, identity }, now) ? now.id : null;
   }
 
   /** Null when there is no such folder. */

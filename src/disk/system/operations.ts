@@ -109,8 +109,9 @@ export interface ReadOperations {
     answered: (error: Error | null, count: number) => void,
   ): void;
   close(descriptor: number, answered: (error: Error | null) => void): void;
-  /** As in `FileOperations`. The three calls from here on block for microseconds, when a file is opened. */
+  /** As in `FileOperations`. The four calls from here on block for microseconds, when a file is opened. */
   lookUp(path: string): FileFacts | undefined;
+  identify(path: string): IdentifiedFile | undefined;
   realPath(path: string): string;
   /** As in anchor.ts. Code that opens something calls it through `holdFolderOf`. */
   readonly holdFolder: typeof holdFolder;
@@ -188,6 +189,7 @@ export const systemReadOperations: ReadOperations = {
   read: (descriptor, into, position, answered) => fs.readv(descriptor, into, position, answered),
   close: (descriptor, answered) => fs.close(descriptor, answered),
   lookUp,
+  identify,
   realPath,
   holdFolder,
 };

@@ -1,9 +1,10 @@
 /** Looks whether files are still what they were when a worker looked at them, wrote them or finished them. */
 import { about, decodeFailure, type FailureMessage } from '../failure.js';
 import type { KnownPlace, StoragePlace, SurveyedFile, WatchedFile, WatchedState } from '../protocol.js';
+import { isSameFile, isUnchanged } from '../same-file.js';
 import type { FileIdentity } from '../storage.js';
 import { confirmRoot } from '../system/guard.js';
-import type { FileOperations, IdentifiedFile } from '../system/operations.js';
+import type { FileOperations } from '../system/operations.js';
 import { surveyFiles, surveySymlinks } from './finish-file.js';
 import { identityOf, type OwnFiles } from './own-files.js';
 
@@ -58,7 +59,7 @@ function ofKnown(
   for (const known of places) {
     const now = about(known.name, () => operations.identify(known.name));
     if (now === undefined) continue;
-    if (!isSame(known, now)) other = REPLACED;
+    if (!isSameFile(known, now)) other = REPLACED;
     else if (length !== null && now.length !== length) return { state: 'cut', identity: identityOf(now) };
     else if (known === places[0] && known.identity !== null && isAsItWas(known.identity, now)) return null;
     else return { state: 'same', identity: identityOf(now) };
@@ -66,19 +67,6 @@ function ofKnown(
   return other;
 }
 
-/**
- * A file system that has no numbers for files, as FAT, gives a file another inode when it has forgotten it for a while.
- * And where there are such numbers, another file may get that of a file which is gone; its birth tells the two apart.
- */
-function isSame({ id, identity: then }: KnownPlace, now: IdentifiedFile): boolean {
-  if (then === null) return now.id === id;
-  return now.bornAt === then.bornAt && (now.id === id || isUnchanged(then, now));
-}
-
 function isAsItWas(then: FileIdentity, now: FileIdentity): boolean {
   return now.inode === then.inode && isUnchanged(then, now);
-}
-
-function isUnchanged(then: FileIdentity, now: FileIdentity): boolean {
-  return now.length === then.length && now.changedAt === then.changedAt;
 }

@@ -1,10 +1,11 @@
 /** Computes the hashes of pieces whose bytes lie in files, in a hashing worker. */
 import { BtgetError } from '../../base/failure.js';
 import { about, encodeFailure } from '../failure.js';
-import type { HashAnswer, HashJob, HashSource } from '../protocol.js';
+import type { HashAnswer, HashJob, HashSource, ReadPlace } from '../protocol.js';
+import { isSameFile } from '../same-file.js';
 import { below } from '../system/guard.js';
 import type { FileOperations } from '../system/operations.js';
-import type { FilePool } from './file-pool.js';
+import type { FilePool, OpenFile } from './file-pool.js';
 import { PieceDigests } from './piece-digests.js';
 
 // Long enough that a read costs little. Short enough that the bytes are still in the core's cache when they are hashed.
@@ -55,11 +56,19 @@ export class FileHasher {
     }
   }
 
+  #isIt({ id, identity = null }: ReadPlace, { descriptor, facts }: OpenFile): boolean {
+    if (id === null || facts.id === id) return true;
+    return (
+      identity !== null && isSameFile({ id, identity }, { ...this.#operations.identityOf(descriptor), id: facts.id })
+    );
+  }
+
   /** False when bytes are missing. */
   #readFile(source: HashSource & { kind: 'file' }, pieces: PieceDigests): boolean {
-    for (const { root, path, id } of source.places) {
+    for (const place of source.places) {
+      const { root, path } = place;
       const open = this.#pool.open(root === null ? null : { root }, path);
-      if (open === undefined || (id !== null && open.facts.id !== id)) continue;
+      if (open === undefined || !this.#isIt(place, open)) continue;
       if (open.facts.length < source.begin + source.length) return false;
       const name = root === null ? path : below(root, path);
       let position = source.begin;

@@ -2,6 +2,7 @@
  * The open files of a worker. Only a few stay open, so that a torrent of 100,000 files costs no more than one of ten.
  */
 import { about, isOutOfDescriptors } from '../failure.js';
+import type { FileIdentity } from '../storage.js';
 import { below, foldersExist, inFolderOf, lastOf, notAFile, type PathRoot } from '../system/guard.js';
 import type { FileAccess, FileFacts, FileOperations } from '../system/operations.js';
 
@@ -9,6 +10,8 @@ export interface OpenFile {
   readonly descriptor: number;
   /** What the file is like at this moment. */
   readonly facts: FileFacts;
+  /** What it was like when it was closed to make room. Absent unless this call has opened it again. */
+  readonly wasClosed?: FileIdentity;
 }
 
 interface Entry {
@@ -26,12 +29,19 @@ export class FilePool {
   readonly #bound: number;
   /** By absolute path, the longest unused first. */
   readonly #entries = new Map<string, Entry>();
+  /** Files for writing that were closed to make room, by absolute path: what they were like then. */
+  readonly #closed = new Map<string, FileIdentity>();
 
   /** At most `bound` files stay open, fewer when the system has no descriptors left. */
   constructor(operations: FileOperations, access: 'read' | 'write', bound: number) {
     this.#operations = operations;
     this.#access = access;
     this.#bound = bound;
+  }
+
+  /** What the file at the absolute path `name` was like when it was closed to make room. Undefined while it is open. */
+  closedAs(name: string): FileIdentity | undefined {
+    return this.#closed.get(name);
   }
 
   /** Files that are open. */
@@ -61,8 +71,10 @@ export class FilePool {
       this.#entries.set(name, entry);
       return { descriptor: entry.descriptor, facts };
     }
+    const wasClosed = this.#closed.get(name);
     this.forget(name);
-    return this.#openNew(at, path, this.#access);
+    const opened = this.#openNew(at, path, this.#access);
+    return wasClosed === undefined ? opened : { ...opened, wasClosed };
   }
 
   /** Makes the file at `path` below the root. The folders above it must exist. Fails when the name is taken. */
@@ -74,6 +86,7 @@ export class FilePool {
 
   /** Closes the file at the absolute path `name`, if it is open. */
   forget(name: string): void {
+    this.#closed.delete(name);
     const entry = this.#entries.get(name);
     if (entry === undefined) return;
     this.#entries.delete(name);
@@ -119,12 +132,18 @@ export class FilePool {
     );
   }
 
+  #identityOf(name: string, { descriptor }: Entry): FileIdentity {
+    return about(name, () => this.#operations.identityOf(descriptor));
+  }
+
   #closeOldest(count: number): void {
     let left = count;
-    for (const name of this.#entries.keys()) {
+    for (const [name, entry] of this.#entries) {
       if (left === 0) return;
       left -= 1;
+      const closed = this.#access === 'write' ? this.#identityOf(name, entry) : undefined;
       this.forget(name);
+      if (closed !== undefined) this.#closed.set(name, closed);
     }
   }
 }

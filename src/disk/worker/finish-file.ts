@@ -1,6 +1,6 @@
 /** What a worker does with a file as a whole: surveys it, takes it back, removes it, or gives it its final name. */
 import { BtgetError } from '../../base/failure.js';
-import { about, encodeFailure, type FailureMessage, fileFailure, LostName } from '../failure.js';
+import { about, encodeFailure, type FailureMessage, fileFailure, LostName, takesNoModes } from '../failure.js';
 import type { FileNames } from '../names.js';
 import type { NamedLink, StoragePlace, SurveyedFile, Work } from '../protocol.js';
 import type { FileSurvey, LinkedPlace, SymlinkPlace } from '../storage.js';
@@ -326,6 +326,9 @@ function setMode(operations: FileOperations, at: PathRoot, path: string, mode: n
   about(below(at.root, path), () => {
     try {
       operations.setMode(descriptor, mode);
+    } catch (error) {
+      // The file is whole without its mode, and there it never gets it.
+      if (!takesNoModes(error)) throw error;
     } finally {
       operations.close(descriptor);
     }

@@ -6,6 +6,7 @@ import { BtgetError } from '../../base/failure.js';
 import { about, LostName } from '../failure.js';
 import type { FileNames } from '../names.js';
 import type { FileWrite, NamedFile, StoragePlace, WatchedState, Work } from '../protocol.js';
+import { isSameFile, isUnchanged } from '../same-file.js';
 import type { FileIdentity } from '../storage.js';
 import type { RootAnchor } from '../system/anchor.js';
 import { below, confirmRoot, folderOf, foldersExist, notAFile } from '../system/guard.js';
@@ -19,7 +20,9 @@ import { FolderEntries, foreignFile } from './folder-entries.js';
 interface OurFile {
   /** The name that it has now, below the root. */
   readonly path: string;
-  readonly id: string;
+  id: string;
+  /** What it was like when we claimed it; null once it has been opened. */
+  claimed: FileIdentity | null;
   /** It was at least this long when we last looked. A shorter file shows that another program cut it. */
   extent: number;
   /**
@@ -78,7 +81,12 @@ export class OwnFiles {
 
   /** The file of these names that is ours, as in `FileFacts`; null when none is. */
   idOf(names: FileNames): string | null {
-    return this.#ours.get(names.part)?.id ?? null;
+    const known = this.#ours.get(names.part);
+    if (known === undefined) return null;
+    const name = below(this.place.root, known.path);
+    const now = about(name, () => this.#operations.lookUp(name));
+    if (now?.kind === 'file') this.#renumber(known, now.id);
+    return known.id;
   }
 
   /** Throws the failure of the first write that fails. Earlier writes stay. */
@@ -133,7 +141,11 @@ export class OwnFiles {
       const found = this.lookAt(names);
       const name = below(root, found?.path ?? names.part);
       const now = about(name, () => this.#operations.identify(name));
-      const isSame = now?.id === found?.facts.id && now?.inode === identity.inode && now.bornAt === identity.bornAt;
+      const isSame =
+        now !== undefined &&
+        now.id === found?.facts.id &&
+        now.bornAt === identity.bornAt &&
+        (now.inode === identity.inode || isUnchanged(identity, now));
       if (found === undefined || now === undefined || !isSame || now.length < identity.length) {
         const what = found === undefined ? 'removed' : isSame ? 'cut' : 'replaced';
         throw new LostName(names.part, `${name}: somebody has ${what} it meanwhile`);
@@ -175,6 +187,7 @@ export class OwnFiles {
     const name = below(this.place.root, known.path);
     const now = about(name, () => this.#operations.identify(name));
     if (now === undefined) return { state: 'removed', identity: null };
+    this.#renumber(known, now.id);
     if (now.id !== known.id || known.lost !== null) return { state: 'replaced', identity: null };
     return { state: now.length < known.extent ? 'cut' : 'same', identity: identityOf(now) };
   }
@@ -193,6 +206,7 @@ export class OwnFiles {
       const name = below(root, known.path);
       const facts = exist ? about(name, () => this.#operations.lookUp(name)) : undefined;
       if (facts !== undefined && facts.kind !== 'file') throw notAFile(name, facts);
+      if (facts !== undefined) this.#renumber(known, facts.id);
       return { path: known.path, facts: this.#recognise(names, known, facts), ours: true };
     }
     if (!exist) return undefined;
@@ -224,7 +238,10 @@ export class OwnFiles {
 
   /** From here on the file at `path`, one of its names, is ours to write to. */
   claim(names: FileNames, path: string, facts: FileFacts): void {
-    this.#ours.set(names.part, { path, id: facts.id, extent: facts.length, lost: null });
+    const name = below(this.place.root, path);
+    const now = about(name, () => this.#operations.identify(name));
+    const claimed = now?.id === facts.id ? identityOf(now) : null;
+    this.#ours.set(names.part, { path, id: facts.id, claimed, extent: facts.length, lost: null });
   }
 
   /** Forgets the file: it has got another name, or is gone. */
@@ -297,8 +314,19 @@ export class OwnFiles {
     const known = this.#ours.get(names.part) ?? this.#takeUp(names);
     if (known.lost !== null) throw known.lost;
     const open = this.#pool.open(this.place, known.path);
+    if (open !== undefined) this.#renumber(known, open.facts.id, open.wasClosed);
     this.#recognise(names, known, open?.facts);
+    known.claimed = null;
     return { file: known, open: open as OpenFile };
+  }
+
+  /** Notes the `id` that a file has now, if it is ours and has got another one while it was not open. */
+  #renumber(known: OurFile, id: string, wasClosed?: FileIdentity): void {
+    if (id === known.id) return;
+    const name = below(this.place.root, known.path);
+    const then = wasClosed ?? this.#pool.closedAs(name) ?? known.claimed;
+    const now = then === null ? undefined : about(name, () => this.#operations.identify(name));
+    if (now?.id === id && isSameFile({ id: known.id, identity: then }, now)) known.id = id;
   }
 
   /** Throws when the file that has the name of ours now is not the one that we had. */

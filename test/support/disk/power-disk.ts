@@ -269,6 +269,7 @@ export class PowerDisk {
       ),
     close: (descriptor, answered) => this.#later<void>(answered, undefined, () => this.operations.close(descriptor)),
     lookUp: (path) => this.operations.lookUp(path),
+    identify: (path) => this.operations.identify(path),
     realPath: (path) => this.operations.realPath(path),
     holdFolder: (root, elements) =>
       this.operations.inFolder(root, elements, (nameIn) => ({ nameIn, release: () => undefined })),

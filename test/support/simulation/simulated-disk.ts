@@ -72,7 +72,7 @@ export function simulatedDisk(timers: Timers, operations: FileOperations): Simul
 
 /** The read operations for uploads. Each is done at once and answered later. */
 function readsOf(timers: Timers, operations: FileOperations): ReadOperations {
-  const { lookUp, realPath } = operations;
+  const { lookUp, identify, realPath } = operations;
   const answerTo =
     <T>(answered: (error: Error | null, value: T) => void, none: T) =>
     (action: () => T): void => {
@@ -104,6 +104,7 @@ function readsOf(timers: Timers, operations: FileOperations): ReadOperations {
       }),
     close: (descriptor, answered) => answerTo<void>(answered, undefined)(() => close(descriptor)),
     lookUp,
+    identify,
     realPath,
     holdFolder,
   };

@@ -85,6 +85,7 @@ class World {
         }, 1);
       },
       close: (_, answered) => answered(null),
+      identify: () => undefined,
       lookUp: (path) => ({
         kind: path === '/d/t' ? 'folder' : 'file',
         length: 0,

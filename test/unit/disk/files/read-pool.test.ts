@@ -58,6 +58,7 @@ function world(bound: number, descriptors: number, paths: readonly string[]): Wo
       }, 1);
     },
     lookUp: (path) => names.get(path),
+    identify: () => undefined,
     realPath: (path) => path,
     holdFolder: (root, elements) => ({
       nameIn: (element) => [root, ...elements, element].join('/'),
