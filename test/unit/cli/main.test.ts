@@ -153,6 +153,9 @@ test('create says why it cannot make a torrent of some content', async () => {
     [['nested/nested', '--meta-version', '2'], 26],
     [['nested/nested', '--meta-version', 'hybrid'], 26],
     [['data', '--name', '../x'], 28],
+    [['data', '--name', 'Gr\ufffde'], 28],
+    [['data', '--comment', 'Gr\ufffde'], 28],
+    [['data', '--source', 'Gr\ufffde'], 28],
     [['data', '--tracker', 'nowhere'], 28],
   ];
   for (const [[path = '', ...rest], code] of rows) {

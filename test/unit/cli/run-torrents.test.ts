@@ -74,7 +74,7 @@ test('0 means no limit, and a --seed-ratio of 0 seeds without end', async () => 
 
 test('each option reaches the session or the torrent', async () => {
   const options = `-d out -o name --seed-ratio 1.5 --seed-time 2h --max-download 10M --max-upload 500K --max-peers 9
-    --upload-slots 3 --port 7000-7009 --bind 127.0.0.1 --peer 10.0.0.1:1 --peer [::1]:2 --tracker http://t/ --tracker udp://u/
+    --upload-slots 3 --port 7000-7009 --bind 127.0.0.1 --peer 10.0.0.1:1 --peer [::1]:2 --tracker http://t/ --tracker udp://u:1/
     --no-trackers --web-seed http://w/ --no-web-seeds --encryption prefer --no-pex --no-dht --dht-node router.example:6881 --dht-node [::1]:9 --no-lsd --no-port-mapping
     --proxy socks5://10.0.0.9:1080 --listen-anyway --select 1-3 --select *.mkv --exclude *.txt --preallocate --check --overwrite --no-part --super-seed --sequential --reuse old --reuse /older`;
   const { io, session, ended } = start(['http://x/a', ...options.split(/\s+/)]);
@@ -121,7 +121,7 @@ test('each option reaches the session or the torrent', async () => {
       { host: '::1', port: 2 },
     ],
     linkPeers: [],
-    trackers: ['http://t/', 'udp://u/'],
+    trackers: ['http://t/', 'udp://u:1/'],
     useTorrentTrackers: false,
     webSeeds: ['http://w/'],
     useTorrentWebSeeds: false,
