@@ -228,10 +228,13 @@ export class JournalKeeper {
     this.#next?.cancel();
     this.#end = answered;
     this.closing();
-    if (!this.#isBatching) this.#finish();
+    // Without a journal nobody tells when a batch that was under way is over.
+    if (!this.#isBatching || this.#writer === null) this.#finish();
   }
 
-  /** Does nothing more, and answers `end` if it was called. The journal stays as it is, and stays true. */
+  /**
+   * Does nothing more, and answers `end` at once, now or when it is called. The journal stays as it is, and stays true.
+   */
   abandon(): void {
     this.#writer = null;
     this.#next?.cancel();
@@ -319,7 +322,11 @@ export class JournalKeeper {
   /** Flushes the files that were written to, and those in `also`. */
   #flush(also: readonly number[], done: (flushed: ReadonlyMap<number, FileIdentity>) => void): void {
     this.#parts.storage.sync(also, (outcome) => {
-      if (this.#writer === null) return;
+      if (this.#writer === null) {
+        // The journal was given up meanwhile.
+        this.#answerEnd();
+        return;
+      }
       if (outcome.ok) done(outcome.flushed);
       // Until the folder is back, nothing is written to the files either.
       else if (outcome.failure instanceof FolderGone && this.#end === null)
