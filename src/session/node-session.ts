@@ -228,6 +228,7 @@ export function createNodeSession(given: Partial<NodeSessionOptions> = {}): Node
       ownNetworks: { ...findOwnNetworks(bind), ...(blocklist === null ? {} : { blocklist }) },
       makeKeyPair: diffieHellmanGroup(PRIME),
       client: userAgent,
+      answer: (answered) => loop.answer(answered),
       dht: options.useDht ? nodeDhtAdapters({ timers: rawServer, bind, noted }, options) : null,
       portMapper: options.usePortMapping && options.listen && proxy === null ? portMapper : null,
       peerSources: options.useLsd && options.listen && proxy === null ? [lsd.createSource] : [],

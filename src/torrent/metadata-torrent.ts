@@ -205,7 +205,7 @@ export class MetadataTorrent {
    */
   stop(answered: () => void): void {
     if (this.#stage === 'ended') {
-      this.#parts.rawServer.addTask(answered, 0);
+      this.#parts.answer(answered);
       return;
     }
     this.#whenEnded.push(answered);
@@ -472,6 +472,6 @@ export class MetadataTorrent {
   #end(): void {
     this.#stage = 'ended';
     this.#context.end();
-    for (const answered of this.#whenEnded.splice(0)) answered();
+    for (const answered of this.#whenEnded.splice(0)) this.#parts.answer(answered);
   }
 }

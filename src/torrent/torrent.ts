@@ -177,7 +177,7 @@ export class Torrent implements HandoverTarget {
    */
   stop(answered: () => void): void {
     if (this.#stage === 'ended') {
-      this.#parts.rawServer.addTask(answered, 0);
+      this.#parts.answer(answered);
       return;
     }
     this.#whenEnded.push(answered);
@@ -414,6 +414,7 @@ export class Torrent implements HandoverTarget {
     return new ContentReaders(
       {
         timers: this.#context,
+        answer: this.#parts.answer,
         layout: this.#layout,
         store,
         setDeadlines: (due, late, isUndue) => downloader.setDeadlines(due, late, isUndue),
@@ -472,7 +473,7 @@ export class Torrent implements HandoverTarget {
     if (!this.#goodByeSaid || !this.#diskClosed || this.#stage === 'ended') return;
     this.#stage = 'ended';
     this.#context.end();
-    for (const answered of this.#whenEnded.splice(0)) answered();
+    for (const answered of this.#whenEnded.splice(0)) this.#parts.answer(answered);
   }
 }
 

@@ -53,6 +53,7 @@ export class DiskClient {
         dht: null,
         portMapper: null,
         client: 'btget',
+        answer: (answered) => rawServer.addTask(answered, 0),
         close: (answered) => {
           rawServer.addTask(answered, 0);
         },

@@ -285,6 +285,7 @@ export class SimulatedSwarm {
         dht: all.dht,
         portMapper: null,
         client: 'btget',
+        answer: (answered) => rawServer.addTask(answered, 0),
         close: (answered) => {
           rawServer.addTask(answered, 0);
         },
