@@ -455,6 +455,19 @@ export class MetadataTorrent {
     if (isSeeking) this.#dialNamed(() => undefined);
   }
 
+  /**
+   * Runs `call` as a part of this torrent, for what answers outside its context: what it throws ends this torrent, in
+   * the life that it is in then. A torrent that has ended runs nothing.
+   */
+  run(call: () => void): void {
+    if (this.#stage === 'ended') return;
+    try {
+      call();
+    } catch (error) {
+      this.#crashed(error);
+    }
+  }
+
   /** A bug of ours. No code of this torrent can be trusted to run any more, so it is ended from outside its context. */
   #crashed(error: unknown): void {
     if (this.#target !== null) {
