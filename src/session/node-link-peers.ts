@@ -1,11 +1,18 @@
 /** Finds the addresses of the peers that a link (`x.pe`) or the user names. */
-import { DEFAULT_NAME_LOOKUP_OPTIONS, lookUpName, type NameOutcome } from '../discovery/http/http-name-lookup.js';
+import { interrupted } from '../base/failure.js';
+import {
+  DEFAULT_NAME_LOOKUP_OPTIONS,
+  lookUpName,
+  type NameLookupOptions,
+  type NameOutcome,
+} from '../discovery/http/http-name-lookup.js';
 import type { MagnetLink } from '../metainfo/magnet.js';
 import { passFence } from '../net/fence.js';
 import { parseIp } from '../net/ip-address.js';
 import { resolveBind } from '../net/node-interfaces.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
+import { onAbort } from './on-abort.js';
 
 /**
  * Finds the addresses of `peers`, each written `HOST:PORT`, with an IPv6 address in brackets. A link may be years old,
@@ -58,10 +65,24 @@ export async function lookUpNothing(host: string): Promise<NameOutcome> {
     : { ok: false, isUnknown: false, message: `${host}: a proxy allows no look-up` };
 }
 
-export async function lookUpHost(host: string): Promise<NameOutcome> {
+/** Rejects as 'interrupted' when `signal` is aborted: name servers that are silent are waited for long. */
+export async function lookUpHost(
+  host: string,
+  signal: AbortSignal | null = null,
+  options: NameLookupOptions = DEFAULT_NAME_LOOKUP_OPTIONS,
+): Promise<NameOutcome> {
   if (parseIp(host) !== undefined) return { ok: true, addresses: [host] };
   if (host === 'localhost') return { ok: true, addresses: ['127.0.0.1', '::1'] };
-  return new Promise((resolve) => lookUpName(host, DEFAULT_NAME_LOOKUP_OPTIONS, resolve));
+  return new Promise((resolve, reject) => {
+    const search = lookUpName(host, options, (outcome) => {
+      forget();
+      resolve(outcome);
+    });
+    const forget = onAbort(signal, () => {
+      search.cancel();
+      reject(interrupted(signal?.reason));
+    });
+  });
 }
 
 /**
