@@ -70,7 +70,12 @@ export class NodeRawServer extends LoopContext {
     const ended = this.#ended;
     this.#ended = null;
     this.close();
-    if (ended !== null) setImmediate(() => this.#loop.domain.run(ended));
+    if (ended !== null) this.answer(ended);
+  }
+
+  /** Calls `answered` later, also when the loop is closed by then. The process lives until it has been called. */
+  answer(answered: () => void): void {
+    setImmediate(() => this.#loop.domain.run(answered));
   }
 
   /** Closes every socket and listener in silence and forgets every task. Then the loop keeps no process alive. */

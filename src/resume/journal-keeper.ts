@@ -229,10 +229,13 @@ export class JournalKeeper {
     this.#next?.cancel();
     this.#end = answered;
     this.closing();
-    if (!this.#isBatching) this.#finish();
+    // Of a keeper that was abandoned, nobody tells when a batch that was under way is over.
+    if (!this.#isBatching || this.#isAbandoned) this.#finish();
   }
 
-  /** Does nothing more, and answers `end` if it was called. The journal stays as it is, and stays true. */
+  /**
+   * Does nothing more, and answers `end` at once, now or when it is called. The journal stays as it is, and stays true.
+   */
   abandon(): void {
     this.#isAbandoned = true;
     this.#writer = null;

@@ -152,8 +152,8 @@ function beginMetainfo(metainfo: Metainfo, options: DownloadOptions): Begin {
 
 async function beginLink(source: string, options: DownloadOptions): Promise<Begin> {
   const link = parseLink(source);
-  const { bind, proxy } = options;
-  const lookUp = proxy === null ? lookUpHost : lookUpNothing;
+  const { bind, proxy, signal } = options;
+  const lookUp = proxy === null ? (host: string) => lookUpHost(host, signal) : lookUpNothing;
   const linkPeers = [...options.linkPeers, ...(await resolveLinkPeers(link.peers, bind, lookUp))];
   return (session, events) => session.addMagnet(link, { ...torrentOptions(options), linkPeers }, events);
 }

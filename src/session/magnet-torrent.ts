@@ -106,15 +106,18 @@ export class MagnetTorrent {
    * is missing then.
    */
   start(): void {
-    this.#reading = this.#kept.read(this.#link, (kept) => {
-      this.#reading = null;
-      // Meanwhile a peer that dialled us may have sent the metadata of what this seeds, and then the files are hashed.
-      if (this.#stopped || this.#current.life === 'content' || this.#hashing !== null) return;
-      const { torrent } = this.#current;
-      const known = this.#join(kept);
-      if (known === null) this.#seek(null, torrent);
-      else this.#know(known, torrent);
-    });
+    if (this.#current.life === 'content') throw new Error('a torrent is started twice');
+    const { torrent } = this.#current;
+    this.#reading = this.#kept.read(this.#link, (kept) => torrent.run(() => this.#begun(kept, torrent)));
+  }
+
+  #begun(kept: Metainfo | null, torrent: MetadataTorrent): void {
+    this.#reading = null;
+    // Meanwhile a peer that dialled us may have sent the metadata of what this seeds, and then the files are hashed.
+    if (this.#stopped || this.#current.life === 'content' || this.#hashing !== null) return;
+    const known = this.#join(kept);
+    if (known === null) this.#seek(null, torrent);
+    else this.#know(known, torrent);
   }
 
   status(): TorrentStatus {
@@ -170,7 +173,7 @@ export class MagnetTorrent {
     }
     const { openStorage } = this.#parts;
     this.#hashing = new LocalLayers(openStorage, known, wanted, this.#options, ({ layers, present }) => {
-      this.#parts.rawServer.addTask(() => {
+      const hashed = (): void => {
         this.#hashing = null;
         this.#present = present;
         // Meanwhile peers that dialled us may have sent all of it.
@@ -178,7 +181,8 @@ export class MagnetTorrent {
         const more = withLayers(known, layers) ?? known;
         if (this.#neededLayers(more).length === 0) this.#begin(more, torrent);
         else this.#seek(more, torrent);
-      }, 0);
+      };
+      this.#parts.rawServer.addTask(() => torrent.run(hashed), 0);
     });
   }
 

@@ -8,6 +8,7 @@ import { type ListInput, type ListsOutcome, readListsInThread } from '../net/nod
 import { NodeTimers } from '../net/node-timers.js';
 import { UNHEARD } from './node-proxy.js';
 import { openWayOut, type WayOutOptions } from './node-way-out.js';
+import { onAbort } from './on-abort.js';
 import { SESSION_READERS, userAgentText } from './option-readers.js';
 import { having, listOf, orNull, type Reader, type Readers, readOptions, text } from './read-options.js';
 
@@ -134,8 +135,16 @@ async function read(lists: readonly string[], options: BlocklistOptions): Promis
 
 function inThread(inputs: readonly ListInput[], signal: AbortSignal | null): Promise<ListsOutcome> {
   return new Promise((resolve, reject) => {
-    const reading = readListsInThread(inputs, resolve, reject);
-    onAbort(signal, () => {
+    const end = (settle: () => void): void => {
+      forget();
+      settle();
+    };
+    const reading = readListsInThread(
+      inputs,
+      (outcome) => end(() => resolve(outcome)),
+      (error) => end(() => reject(error)),
+    );
+    const forget = onAbort(signal, () => {
       reading.cancel();
       reject(interrupted(signal?.reason));
     });
@@ -155,19 +164,15 @@ function fetchList(list: string, blocklistOptions: BlocklistOptions): Promise<Li
     };
     const target = { url: new SecretUrl(list), source: 'user', asked: null } as const;
     const fetching = httpFetch(target, options, new NodeTimers(), (outcome) => {
+      forget();
       if (outcome.ok) resolve({ bytes: new Uint8Array(outcome.body) });
       else reject(unusable(list, outcome.message));
     });
-    onAbort(signal, () => {
+    const forget = onAbort(signal, () => {
       fetching.cancel();
       reject(interrupted(signal?.reason));
     });
   });
-}
-
-function onAbort(signal: AbortSignal | null, aborted: () => void): void {
-  if (signal?.aborted === true) aborted();
-  else signal?.addEventListener('abort', aborted, { once: true });
 }
 
 function unusable(list: string, why: string): BtgetError {

@@ -1,11 +1,18 @@
 /** Finds the addresses of the peers that a link (`x.pe`) or the user names. */
+import { interrupted } from '../base/failure.js';
 import { knownAddresses } from '../discovery/http/http-destination.js';
-import { DEFAULT_NAME_LOOKUP_OPTIONS, lookUpName, type NameOutcome } from '../discovery/http/http-name-lookup.js';
+import {
+  DEFAULT_NAME_LOOKUP_OPTIONS,
+  lookUpName,
+  type NameLookupOptions,
+  type NameOutcome,
+} from '../discovery/http/http-name-lookup.js';
 import type { MagnetLink } from '../metainfo/magnet.js';
 import { passFence } from '../net/fence.js';
 import { resolveBind } from '../net/node-interfaces.js';
 import type { PeerAddress } from '../net/raw-server.js';
 import type { TorrentOptions } from '../torrent/torrent-options.js';
+import { onAbort } from './on-abort.js';
 
 /**
  * Finds the addresses of `peers`, each written `HOST:PORT`, with an IPv6 address in brackets. A link may be years old,
@@ -58,11 +65,27 @@ export async function lookUpNothing(host: string): Promise<NameOutcome> {
     : { ok: false, isUnknown: false, message: `${host}: a proxy allows no look-up` };
 }
 
-/** Asks the system's resolver, unless the addresses of `host` are known. Never rejects. */
-export async function lookUpHost(host: string): Promise<NameOutcome> {
+/**
+ * Asks the system's resolver, unless the addresses of `host` are known. Rejects as 'interrupted' when `signal` is
+ * aborted: name servers that are silent are waited for long.
+ */
+export async function lookUpHost(
+  host: string,
+  signal: AbortSignal | null = null,
+  options: NameLookupOptions = DEFAULT_NAME_LOOKUP_OPTIONS,
+): Promise<NameOutcome> {
   const addresses = knownAddresses(host);
   if (addresses !== null) return { ok: true, addresses };
-  return new Promise((resolve) => lookUpName(host, DEFAULT_NAME_LOOKUP_OPTIONS, resolve));
+  return new Promise((resolve, reject) => {
+    const search = lookUpName(host, options, (outcome) => {
+      forget();
+      resolve(outcome);
+    });
+    const forget = onAbort(signal, () => {
+      search.cancel();
+      reject(interrupted(signal?.reason));
+    });
+  });
 }
 
 /**

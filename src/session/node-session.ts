@@ -230,6 +230,7 @@ export function createNodeSession(given: Partial<NodeSessionOptions> = {}): Node
       ownNetworks: new CurrentOwnNetworks(rawServer, () => findOwnNetworks(bind), blocklist),
       makeKeyPair: diffieHellmanGroup(PRIME),
       client: userAgent,
+      answer: (answered) => loop.answer(answered),
       dht: options.useDht ? nodeDhtAdapters({ timers: rawServer, bind, noted }, options) : null,
       networkWatch: new NetworkWatch({
         timers: restingTimers(rawServer),

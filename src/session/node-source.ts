@@ -8,6 +8,7 @@ import { MAX_TORRENT_LENGTH } from '../metainfo/metainfo.js';
 import { NodeTimers } from '../net/node-timers.js';
 import { UNHEARD } from './node-proxy.js';
 import { openWayOut, type WayOutOptions } from './node-way-out.js';
+import { onAbort } from './on-abort.js';
 
 export interface SourceOptions extends WayOutOptions {
   readonly userAgent: string;
@@ -71,12 +72,8 @@ async function fetchSource(url: string, sourceOptions: SourceOptions) {
   const { bind, authorities, proxies } = openWayOut(sourceOptions, null, UNHEARD);
   const options = { ...DEFAULT_FETCH_OPTIONS, maxLength: MAX_TORRENT_LENGTH, userAgent, bind, authorities, proxies };
   return new Promise<Buffer | string>((resolve, reject) => {
-    const aborted = (): void => {
-      fetching.cancel();
-      reject(interrupted(signal?.reason));
-    };
     const fetching = httpFetch(target, options, new NodeTimers(), (outcome) => {
-      signal?.removeEventListener('abort', aborted);
+      forget();
       if (outcome.ok) resolve(outcome.body);
       // A server that redirects to a magnet link has named a torrent too.
       else if (outcome.code === 'forbidden' && outcome.redirect !== undefined && LINK.test(outcome.redirect))
@@ -85,7 +82,9 @@ async function fetchSource(url: string, sourceOptions: SourceOptions) {
         reject(new BtgetError('source-not-found', `${target.url}: the server says ${outcome.status}, not found`));
       else reject(new BtgetError('network', `cannot fetch ${target.url}: ${outcome.message}`));
     });
-    if (signal?.aborted === true) aborted();
-    else signal?.addEventListener('abort', aborted, { once: true });
+    const forget = onAbort(signal, () => {
+      fetching.cancel();
+      reject(interrupted(signal?.reason));
+    });
   });
 }

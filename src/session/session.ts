@@ -110,6 +110,11 @@ export class Session {
   readonly #shared: Omit<TorrentParts, 'nodePorts' | 'identity' | 'renameTo' | 'port'>;
   readonly #dht: SessionDht | null;
   readonly #nodePorts: NodePorts | null;
+  #stage: 'running' | 'stopping' | 'stopped' = 'running';
+  /** The answers to `stop` that wait for the end. */
+  readonly #whenStopped: (() => void)[] = [];
+  /** The calls of `listen` that wait for their answers. */
+  readonly #listening = new Set<{ readonly answered: (outcome: ListenAnswer) => void }>();
   /** After this call we hear no more of new blocklists. */
   readonly #forgetBlocklist: () => void;
   /**
@@ -161,7 +166,7 @@ export class Session {
    * answered.
    */
   enterDht(): void {
-    this.#dht?.whenOpen(this.#port, () => undefined);
+    if (this.#stage === 'running') this.#dht?.whenOpen(this.#port, () => undefined);
   }
 
   /** What our node in the DHT knows. Null when the session has no node, or no torrent has needed it yet. */
@@ -169,10 +174,21 @@ export class Session {
     return this.#dht?.status() ?? null;
   }
 
-  /** Listens for peers on the first free port of the range. Answers once, with the port or with a 'network' failure. */
+  /**
+   * Listens for peers on the first free port of the range. Answers once: with the port, with a 'network' failure, or
+   * with 'interrupted' when the session is stopped before.
+   */
   listen(answered: (outcome: ListenAnswer) => void): void {
+    const call = { answered };
+    this.#listening.add(call);
+    if (this.#stage !== 'running') {
+      this.#giveUpListening();
+      return;
+    }
     const { first, last } = this.#options.port;
     this.#portListener.listen(this.#options.port, null, (outcome) => {
+      // `stop` has answered, and the port is closed again.
+      if (!this.#listening.delete(call)) return;
       if (outcome.ok) {
         const { address } = outcome.listener;
         if ('port' in address) this.#port = address.port;
@@ -197,8 +213,8 @@ export class Session {
   /**
    * Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. When its .torrent does not
    * tell all piece layers of version 2, those of wanted files are made of the data or fetched first, as the metadata of
-   * a link is. Throws a 'usage' failure when the torrent has none of the selected files, and 'target-busy' when the
-   * session has this torrent already.
+   * a link is. Throws a 'usage' failure when the torrent has none of the selected files, 'target-busy' when the session
+   * has this torrent already, and 'interrupted' when the session has been stopped.
    */
   addTorrent(metainfo: Metainfo, options: TorrentOptions, events: AddedEvents): AddedTorrent {
     const subject = { ...metainfo, hashes: wireHashes(metainfo) };
@@ -216,8 +232,8 @@ export class Session {
 
   /**
    * Begins a torrent whose metadata is fetched first, unless an earlier run kept it. Then it goes on as with
-   * `addTorrent`. Throws 'target-busy' when the session has this torrent already. When only the metadata shows that it
-   * has, `failed` hears of it.
+   * `addTorrent`. Throws 'target-busy' when the session has this torrent already, and 'interrupted' when it has been
+   * stopped. When only the metadata shows that the session has the torrent, `failed` hears of it.
    */
   addMagnet(link: MagnetLink, options: TorrentOptions, events: MagnetEvents): MagnetTorrent {
     return this.#begin(subjectOf(link), (parts) => new MagnetTorrent(parts, { kind: 'link', link }, options, events));
@@ -225,7 +241,7 @@ export class Session {
 
   /**
    * Fetches metadata and the piece layers of version 2, and neither reads nor writes the disk. When they have come, the
-   * torrent waits for its `stop`. Throws 'target-busy' when the session has this torrent already.
+   * torrent waits for its `stop`. Throws as `addMagnet` does.
    */
   fetchMetadata(link: MagnetLink, options: TorrentOptions, events: MetadataEvents): MetadataTorrent {
     return this.#begin(subjectOf(link), (parts) => new MetadataTorrent(parts, link, null, options, events));
@@ -233,8 +249,8 @@ export class Session {
 
   /**
    * Looks for the peers of a torrent, and wants no content of them. Nobody hears of us in the DHT, which has no
-   * good-bye; trackers do, until `stop`. Once we know that the torrent is private, only its trackers name peers. Throws
-   * 'target-busy' when the session has this torrent already.
+   * good-bye; trackers do, until `stop`. Once we know that the torrent is private, only its trackers name peers. Throws as
+   * `addMagnet` does.
    */
   findPeers(source: Metainfo | MagnetLink, options: TorrentOptions, events: MetadataEvents): MetadataTorrent {
     const known = 'files' in source ? source : null;
@@ -254,8 +270,19 @@ export class Session {
     });
   }
 
-  /** Stops every torrent (each tells its trackers), then ends every socket, worker and timer. Answers once. */
+  /**
+   * Stops every torrent (each tells its trackers), then ends every socket, worker and timer. Each call is answered when
+   * that is over.
+   */
   stop(answered: () => void): void {
+    if (this.#stage === 'stopped') {
+      this.#parts.answer(answered);
+      return;
+    }
+    this.#whenStopped.push(answered);
+    if (this.#stage === 'stopping') return;
+    this.#stage = 'stopping';
+    this.#giveUpListening();
     this.#portListener.close();
     this.#forgetBlocklist();
     this.#parts.networkWatch?.stop();
@@ -264,7 +291,7 @@ export class Session {
     let running = torrents.size + 2;
     const oneStopped = (): void => {
       running -= 1;
-      if (running === 0) this.#parts.close(answered);
+      if (running === 0) this.#parts.close(() => this.#stopped());
     };
     if (this.#dht === null) oneStopped();
     else this.#dht.stop(oneStopped);
@@ -280,6 +307,17 @@ export class Session {
     // In a task for each torrent, as in `stop`.
     for (const torrent of new Set(this.#torrents.values()))
       this.#parts.rawServer.addTask(() => torrent.networkChanged(), 0);
+  }
+
+  #stopped(): void {
+    this.#stage = 'stopped';
+    for (const answered of this.#whenStopped.splice(0)) this.#parts.answer(answered);
+  }
+
+  #giveUpListening(): void {
+    for (const { answered } of this.#listening)
+      this.#parts.answer(() => answered({ ok: false, failure: hasBeenStopped() }));
+    this.#listening.clear();
   }
 
   /** Ends what holds a connection, or a place in a table, for an address that is on the blocklist now. */
@@ -331,6 +369,7 @@ export class Session {
 
   #begin<T extends SessionTorrent>(subject: Subject, create: (parts: TorrentParts) => T): T {
     const { hashes, name, nodes, isAnnounced = true } = subject;
+    if (this.#stage !== 'running') throw hasBeenStopped();
     this.#refuseTwin(hashes, name, null);
     const { peerSources } = this.#parts;
     // BEP 27: a private torrent must not use the DHT or be announced there.
@@ -368,6 +407,10 @@ export class Session {
  */
 function subjectOf(link: MagnetLink): Subject {
   return { hashes: bothHashes(link), name: nameOfLink(link), nodes: link.nodes, private: false };
+}
+
+function hasBeenStopped(): BtgetError {
+  return new BtgetError('interrupted', 'the session has been stopped');
 }
 
 /** BEP 20: a dash, two letters for the client, four characters for its version, a dash, then random characters. */

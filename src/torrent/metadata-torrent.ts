@@ -205,7 +205,7 @@ export class MetadataTorrent {
    */
   stop(answered: () => void): void {
     if (this.#stage === 'ended') {
-      this.#parts.rawServer.addTask(answered, 0);
+      this.#parts.answer(answered);
       return;
     }
     this.#whenEnded.push(answered);
@@ -464,6 +464,19 @@ export class MetadataTorrent {
     if (isSeeking) this.#dialNamed(() => undefined);
   }
 
+  /**
+   * Runs `call` as a part of this torrent, for what answers outside its context: what it throws ends this torrent, in
+   * the life that it is in then. A torrent that has ended runs nothing.
+   */
+  run(call: () => void): void {
+    if (this.#stage === 'ended') return;
+    try {
+      call();
+    } catch (error) {
+      this.#crashed(error);
+    }
+  }
+
   /** A bug of ours. No code of this torrent can be trusted to run any more, so it is ended from outside its context. */
   #crashed(error: unknown): void {
     if (this.#target !== null) {
@@ -481,6 +494,6 @@ export class MetadataTorrent {
   #end(): void {
     this.#stage = 'ended';
     this.#context.end();
-    for (const answered of this.#whenEnded.splice(0)) answered();
+    for (const answered of this.#whenEnded.splice(0)) this.#parts.answer(answered);
   }
 }

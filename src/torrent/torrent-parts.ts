@@ -47,6 +47,11 @@ export interface WorldParts {
   readonly makeKeyPair: MakeKeyPair;
   /** Our name and version, as trackers and peers show them. */
   readonly client: string;
+  /**
+   * Calls `answered` later, also when the loop is closed by then: whoever asked waits for the answer. What it throws
+   * belongs to no torrent, and keeps no other answer back.
+   */
+  readonly answer: (answered: () => void) => void;
 }
 
 /** The objects that a torrent uses. `identity` is its own; the session shares the others among its torrents. */

@@ -66,6 +66,7 @@ export class Torrent implements HandoverTarget {
   /** It has begun to look for peers. */
   #isExchanging = false;
   #stage: 'new' | 'checking' | 'running' | 'stopping' | 'ended' = 'new';
+  #hasCrashed = false;
   /** The answers to `stop` that wait for the end. */
   readonly #whenEnded: (() => void)[] = [];
   /** The trackers know that the torrent stops, or need not know. */
@@ -177,7 +178,7 @@ export class Torrent implements HandoverTarget {
    */
   stop(answered: () => void): void {
     if (this.#stage === 'ended') {
-      this.#parts.rawServer.addTask(answered, 0);
+      this.#parts.answer(answered);
       return;
     }
     this.#whenEnded.push(answered);
@@ -340,7 +341,7 @@ export class Torrent implements HandoverTarget {
   #keepMetadata(): void {
     if (this.#handover === null || this.#progress.have === this.#progress.wanted) return;
     const failed = (message: string): void =>
-      this.#events.warned('no-metadata-kept', `no metadata is kept: ${message}`);
+      this.#tell(() => this.#events.warned('no-metadata-kept', `no metadata is kept: ${message}`));
     this.#kept?.write(this.metainfo, failed);
   }
 
@@ -401,14 +402,18 @@ export class Torrent implements HandoverTarget {
         // The listener may end the process in one of these two calls, so the kept metadata is removed before them.
         done: () => {
           claim.done();
-          if (this.#kept === null) this.#events.done();
-          else if (resume.leavesBegun) this.#kept.whenIdle(() => this.#events.done());
-          else this.#kept.remove(() => this.#events.done());
+          const tell = (): void => this.#tell(() => this.#events.done());
+          if (this.#kept === null) tell();
+          else if (resume.leavesBegun) this.#kept.whenIdle(tell);
+          else this.#kept.remove(tell);
         },
         goalReached: () => {
+          // The listener of `done` may have thrown.
+          if (this.#hasCrashed) return;
           resume.complete();
-          if (this.#kept === null) this.#events.goalReached();
-          else this.#kept.whenIdle(() => this.#events.goalReached());
+          const tell = (): void => this.#tell(() => this.#events.goalReached());
+          if (this.#kept === null) tell();
+          else this.#kept.whenIdle(tell);
         },
       },
       amountLeft: () => this.#swarm.store.amountLeft,
@@ -424,6 +429,7 @@ export class Torrent implements HandoverTarget {
     return new ContentReaders(
       {
         timers: this.#context,
+        answer: this.#parts.answer,
         layout: this.#layout,
         store,
         setDeadlines: (due, late, isUndue) => downloader.setDeadlines(due, late, isUndue),
@@ -439,6 +445,17 @@ export class Torrent implements HandoverTarget {
     );
   }
 
+  /** The kept metadata answers outside our context. What the listener throws there ends this torrent all the same. */
+  #tell(call: () => void): void {
+    if (this.#hasCrashed) return;
+    try {
+      call();
+    } catch (error) {
+      if (this.#stage === 'ended') throw error;
+      this.crashed(error);
+    }
+  }
+
   /** A fault of the world: the torrent cannot go on. The files on the disk stay as they are. */
   #fail(failure: BtgetError): void {
     if (this.#stage === 'stopping') return;
@@ -449,6 +466,7 @@ export class Torrent implements HandoverTarget {
   /** A bug of ours. No code of this torrent can be trusted to run any more, so it is ended from outside its context. */
   crashed(error: unknown): void {
     if (this.#stage === 'ended') return;
+    this.#hasCrashed = true;
     this.#context.end();
     this.#resume.abandon();
     this.#swarm.store.abandon();
@@ -482,7 +500,7 @@ export class Torrent implements HandoverTarget {
     if (!this.#goodByeSaid || !this.#diskClosed || this.#stage === 'ended') return;
     this.#stage = 'ended';
     this.#context.end();
-    for (const answered of this.#whenEnded.splice(0)) answered();
+    for (const answered of this.#whenEnded.splice(0)) this.#parts.answer(answered);
   }
 }
 

@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import {
+  type AddedTorrent,
   BtgetError,
   createNodeSession,
   createTorrent,
   download,
+  type ListenAnswer,
   type Metainfo,
   type NodeSession,
   type PeerAddress,
@@ -142,6 +144,30 @@ describe('a script', { timeout: HANGS_AFTER }, () => {
     });
     await new Promise<void>((resolve) => other.stop(resolve));
     assert.deepEqual(readFileSync(join(to, 'one-file.txt')), readFileSync(join(FIXTURES, 'one-file.txt')));
+  });
+
+  it('is answered by a session that stops or has stopped, whatever it asks, and hears that no torrent is taken', async () => {
+    const { bind, port } = LOOPBACK;
+    const session = createNodeSession({ bind, port });
+    const stopped = (): Promise<void> => new Promise((resolve) => session.stop(resolve));
+    const nothing = (): void => undefined;
+    const events = { started: nothing, fileDone: nothing, trackerAnswered: nothing, warned: nothing, done: nothing };
+    const add = (): AddedTorrent =>
+      session.addTorrent(
+        parseMetainfo(TORRENT),
+        { dir: join(dir, 'stopped'), useTorrentTrackers: false },
+        { ...events, goalReached: nothing, failed: nothing },
+      );
+    const torrent = add();
+    const early = new Promise<ListenAnswer>((resolve) => session.listen(resolve));
+    await Promise.all([stopped(), stopped()]);
+    await stopped();
+    await new Promise<void>((resolve) => torrent.stop(resolve));
+    await new Promise<void>((resolve) => session.remove(torrent, resolve));
+    const late = new Promise<ListenAnswer>((resolve) => session.listen(resolve));
+    for (const outcome of [await early, await late])
+      assert.deepEqual([outcome.ok, !outcome.ok && outcome.failure.code], [false, 'interrupted']);
+    assert.throws(add, { code: 'interrupted' });
   });
 
   it('gets what it aborts, what is wrong, and what it throws itself as a rejection', async () => {

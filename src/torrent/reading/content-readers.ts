@@ -40,6 +40,8 @@ const SLOW = 2;
 
 export interface ContentReadersParts {
   readonly timers: Timers;
+  /** Calls `answered` later, also when the torrent has ended by then. */
+  readonly answer: (answered: () => void) => void;
   readonly layout: PieceLayout;
   readonly store: Pick<StorageWrapper, 'have' | 'readBlocks' | 'forgets' | 'lastBlockAt'>;
   /** As `Downloader.setDeadlines`. */
@@ -116,14 +118,14 @@ export class ContentReaders implements ReaderOwner {
     this.#stopped = failure;
     for (const [reader, place] of this.#places) {
       place.late?.cancel();
-      if (reader.isWaiting) this.#parts.timers.addTask(() => reader.answer({ ok: false, failure }), 0);
+      if (reader.isWaiting) this.#parts.answer(() => reader.answer({ ok: false, failure }));
     }
   }
 
   readerWaits(reader: ContentReader): void {
     const place = this.#placeOf(reader);
     const failure = this.#stopped;
-    if (failure !== null) this.#parts.timers.addTask(() => reader.answer({ ok: false, failure }), 0);
+    if (failure !== null) this.#parts.answer(() => reader.answer({ ok: false, failure }));
     else if (reader.room.length === 0) this.#parts.timers.addTask(() => reader.answer({ ok: true, length: 0 }), 0);
     else this.#serve(reader, place);
   }

@@ -54,6 +54,7 @@ export class DiskClient {
         portMapper: null,
         networkWatch: null,
         client: 'btget',
+        answer: (answered) => rawServer.addTask(answered, 0),
         close: (answered) => {
           rawServer.addTask(answered, 0);
         },

@@ -289,6 +289,7 @@ export class SimulatedSwarm {
         portMapper: null,
         networkWatch: all.networkWatch,
         client: 'btget',
+        answer: (answered) => rawServer.addTask(answered, 0),
         close: (answered) => {
           rawServer.addTask(answered, 0);
         },

@@ -627,3 +627,39 @@ test('an abandoned keeper answers its end at once, and leaves the journal as it 
   assert.deepEqual(world.pieces, [0]);
   assert.equal(world.contents?.isClean, false);
 });
+
+test('a keeper that is abandoned during a batch answers an end that comes after that', () => {
+  for (let delay = 0; delay < 200; delay += 7) {
+    const world = new World({ latency: 50 }).begin();
+    world.commit(0);
+    world.timeline.run(450 + delay);
+    world.keeper.abandon();
+    world.keeper.end(() => world.log.push('ended'));
+    assert.equal(world.log.at(-1), 'ended');
+    world.timeline.run(5_000);
+    assert.equal(world.log.filter((line) => line === 'ended').length, 1);
+  }
+});
+
+test('a journal that is given up while the disk flushes keeps no end waiting', () => {
+  for (const endsBefore of [true, false]) {
+    const world = new World().begin();
+    const held: (() => void)[] = [];
+    const sync = world.disk.sync.bind(world.disk);
+    world.disk.sync = (also, answered) => held.push(() => sync(also, answered));
+    world.commit(0);
+    world.timeline.run(600);
+    assert.equal(held.length, 1);
+    const end = (): void => world.keeper.end(() => world.log.push('ended'));
+    world.file.fail(BAD_SECTOR);
+    if (endsBefore) end();
+    world.timeline.run(1_000);
+    assert.equal(world.warnings.length, 1);
+    held.shift()?.();
+    world.timeline.run(10);
+    if (!endsBefore) end();
+    assert.equal(world.log.at(-1), 'ended');
+    world.timeline.run(5_000);
+    assert.equal(world.log.filter((line) => line === 'ended').length, 1);
+  }
+});

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { getEventListeners } from 'node:events';
 import { createWriteStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -126,6 +127,14 @@ describe('blocklists', { timeout: HANGS_AFTER }, () => {
     ending.abort();
     await assert.rejects(reading, { code: 'interrupted' });
     await assert.rejects(readBlocklist([write('any', LIST)], { signal: ending.signal }), { code: 'interrupted' });
+  });
+
+  it('leave nothing of themselves on a signal that outlives the reading', async (context) => {
+    const place = await serveHttp(context, (_request, response) => response.end(LIST));
+    const { signal } = new AbortController();
+    await readBlocklist([`http://${place}/`, write('any', LIST)], { signal });
+    await assert.rejects(readBlocklist([join(dir, 'none')], { signal }), { code: 'usage' });
+    assert.deepEqual(getEventListeners(signal, 'abort'), []);
   });
 
   it('are read again: the old ranges count until the new ones are whole, and when these cannot be used', async () => {

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import type { AnnounceOutcome } from '../../../src/discovery/trackers/tracker-client.js';
 import { parseAtOnce } from '../../../src/metainfo/parsing.js';
 import { NO_OWN_NETWORKS } from '../../../src/net/reach-rule.js';
-import { Session } from '../../../src/session/session.js';
+import { type AddedTorrent, type ListenAnswer, Session } from '../../../src/session/session.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
-import { DEFAULT_TORRENT_OPTIONS } from '../../../src/torrent/torrent-options.js';
+import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../../src/torrent/torrent-options.js';
 import { answer, FakeTrackers } from '../../support/fakes/fake-tracker.js';
 import { memoryTarget } from '../../support/fakes/memory-lock.js';
 import { MemorySlotPool } from '../../support/fakes/memory-slot-pool.js';
@@ -17,7 +17,12 @@ import { Timeline } from '../../support/simulation/timeline.js';
 import { makeKeyPair } from '../../support/worlds/mse-pair.js';
 
 /** A session of one torrent that has announced itself to a tracker which then answers with `outcome`, or never. */
-function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = () => undefined) {
+function begin(
+  outcome: AnnounceOutcome | null,
+  trackerAnswered: () => void = () => undefined,
+  options: Partial<TorrentOptions> = {},
+  started: (torrent: AddedTorrent) => void = () => undefined,
+) {
   const timeline = new Timeline();
   const log: string[] = [];
   const say = (what: string): void => {
@@ -48,7 +53,20 @@ function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = ()
       portMapper: null,
       networkWatch: null,
       client: 'btget',
-      close: (answered) => rawServer.addTask(answered, 0),
+      // As Node's loop does, which runs nothing of itself once it is closed.
+      answer: (answered) =>
+        timeline.addTask(() => {
+          try {
+            answered();
+          } catch (error) {
+            say(`bug: ${error}`);
+          }
+        }, 0),
+      close: (answered) =>
+        rawServer.addTask(() => {
+          rawServer.close();
+          answered();
+        }, 0),
     },
     DEFAULT_SESSION_OPTIONS,
   );
@@ -56,9 +74,9 @@ function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = ()
   const add = () =>
     session.addTorrent(
       metainfo,
-      { ...DEFAULT_TORRENT_OPTIONS, trackers: ['http://tracker.test/announce'] },
+      { ...DEFAULT_TORRENT_OPTIONS, trackers: ['http://tracker.test/announce'], ...options },
       {
-        started: nothing,
+        started: () => started(torrent),
         fileDone: nothing,
         trackerAnswered,
         warned: nothing,
@@ -67,7 +85,7 @@ function begin(outcome: AnnounceOutcome | null, trackerAnswered: () => void = ()
         failed: (failure) => say(`failed: ${failure.message}`),
       },
     );
-  const torrent = add();
+  const torrent: AddedTorrent = add();
   timeline.run(100);
   return { timeline, log, say, session, torrent, trackers, add };
 }
@@ -116,5 +134,86 @@ test('a torrent that is removed may be added again once it has stopped, and not 
     '2600 told started',
     '2700 told stopped',
     '4700 session stopped',
+  ]);
+});
+
+test('each call of a session that stops, or has stopped, is answered, and it takes no torrent', () => {
+  const { timeline, log, say, session, torrent, add } = begin(null);
+  const listened = (what: string) => (outcome: ListenAnswer) =>
+    say(`${what}: ${outcome.ok ? outcome.port : outcome.failure.code}`);
+  session.listen(listened('listened before'));
+  session.stop(() => say('stopped'));
+  session.stop(() => say('stopped too'));
+  session.listen(listened('listened meanwhile'));
+  assert.throws(add, { code: 'interrupted', message: 'the session has been stopped' });
+  timeline.run(10_000);
+  session.stop(() => say('stopped again'));
+  torrent.stop(() => say('torrent stopped'));
+  session.remove(torrent, () => say('removed'));
+  session.listen(listened('listened after'));
+  assert.throws(add, { code: 'interrupted' });
+  timeline.run(1_000);
+  assert.deepEqual(log, [
+    '0 told started',
+    '100 listened before: interrupted',
+    '100 told stopped',
+    '100 listened meanwhile: interrupted',
+    '2100 stopped',
+    '2100 stopped too',
+    '10100 stopped again',
+    '10100 torrent stopped',
+    '10100 removed',
+    '10100 listened after: interrupted',
+  ]);
+});
+
+test('what is thrown when a stop is answered is told, and keeps no other answer back', () => {
+  const { timeline, log, say, session, torrent } = begin(null);
+  const mine = (whose: string) => (): void => {
+    throw new Error(`mine, of ${whose}`);
+  };
+  torrent.stop(mine('the torrent'));
+  session.remove(torrent, mine('the removal'));
+  session.stop(mine('the session'));
+  session.stop(() => say('session stopped'));
+  timeline.run(10_000);
+  assert.deepEqual(log, [
+    '0 told started',
+    '100 told stopped',
+    '2100 bug: Error: mine, of the torrent',
+    '2100 bug: Error: mine, of the removal',
+    '2100 bug: Error: mine, of the session',
+    '2100 session stopped',
+  ]);
+});
+
+test('a reader of a torrent that stops, or fails while it waits, is told so, and one that comes later too', () => {
+  const mine = (): void => {
+    throw new Error('a bug');
+  };
+  const options = { onDemand: { window: 16_384, kept: 16_384 }, seedGoal: { ratio: null, time: null } };
+  const told = [false, true].map((fails) => {
+    const read = (from: AddedTorrent, what: string): void =>
+      from
+        .openReader(0, { begin: 0, end: 40_000 }, false)
+        .read(Buffer.alloc(16_384), (outcome) => say(`${what}: ${outcome.ok ? outcome.length : outcome.failure.code}`));
+    const early: string[] = [];
+    let say = (what: string): unknown => early.push(`0 ${what}`);
+    const begun = begin(fails ? answer() : null, mine, options, (from) => read(from, 'waits'));
+    const { timeline, log, session, torrent } = begun;
+    say = begun.say;
+    torrent.stop(() => undefined);
+    timeline.run(4_000);
+    read(torrent, 'comes late');
+    session.stop(() => undefined);
+    timeline.run(4_000);
+    read(torrent, 'comes last');
+    timeline.run(1_000);
+    return [...early, ...log];
+  });
+  const late = ['4100 comes late: interrupted', '8100 comes last: interrupted'];
+  assert.deepEqual(told, [
+    ['0 told started', '100 told stopped', '100 waits: interrupted', ...late],
+    ['0 waits: interrupted', '0 told started', '0 failed: a bug', ...late],
   ]);
 });
