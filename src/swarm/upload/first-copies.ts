@@ -16,6 +16,8 @@ export class FirstCopies {
   readonly #layout: PieceLayout;
   readonly #given: Bitfield;
   readonly #underWay = new Map<PieceIndex, Copy>();
+  /** The pieces of `#underWay`, by the peer that they go to. */
+  readonly #begun = new Map<object, Set<PieceIndex>>();
 
   constructor(layout: PieceLayout) {
     this.#layout = layout;
@@ -34,16 +36,21 @@ export class FirstCopies {
     if (!this.isFirst(piece, to)) return;
     const copy = this.#underWay.get(piece) ?? { to, length: 0 };
     copy.length += length;
+    const begun = this.#begun.get(to) ?? new Set();
     if (copy.length < this.#layout.lengthOf(piece)) {
       this.#underWay.set(piece, copy);
+      this.#begun.set(to, begun.add(piece));
       return;
     }
     this.#underWay.delete(piece);
+    begun.delete(piece);
+    if (begun.size === 0) this.#begun.delete(to);
     this.#given.set(piece);
   }
 
   /** `to` gets no more for now, so the pieces that it has in part count as given to no peer. */
   leave(to: object): void {
-    for (const [piece, copy] of this.#underWay) if (copy.to === to) this.#underWay.delete(piece);
+    for (const piece of this.#begun.get(to) ?? []) this.#underWay.delete(piece);
+    this.#begun.delete(to);
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { FirstCopies } from '../../../../src/swarm/upload/first-copies.js';
+import { countCalls } from '../../../support/counted-steps.js';
 import { layoutOf } from '../../../support/pieces.js';
 
 const layout = layoutOf(3, 100);
@@ -35,5 +36,19 @@ describe('first copies', () => {
     assert.equal(firsts(copies), 'yy ny');
     copies.goes(zero, b, 99);
     assert.equal(firsts(copies), 'ny ny');
+  });
+
+  it('cost a peer that leaves nothing for all that others have begun', () => {
+    const count = 10_000;
+    const many = layoutOf(count, 100);
+    const copies = new FirstCopies(many);
+    for (const piece of many.pieceIndices()) copies.goes(piece, a, 1);
+    copies.goes(zero, b, 1);
+    const steps = countCalls(Object.getPrototypeOf(new Map().entries()), ['next'], () => {
+      for (let visit = 0; visit < 10; visit += 1) copies.leave(b);
+    });
+    assert.ok(steps < 100, `${steps} steps`);
+    copies.leave(a);
+    assert.ok([...many.pieceIndices()].every((piece) => copies.isFirst(piece, b)));
   });
 });
