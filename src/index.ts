@@ -6,11 +6,10 @@ export type { PortMapping } from './discovery/port-mapping/port-mapper.js';
 export type { TrackerAnswer } from './discovery/trackers/rerequester.js';
 export { chooseAlignedPieceLength, choosePieceLength } from './metainfo/choose-piece-length.js';
 export { inTorrentOrder, type NewFile, type NewTorrent } from './metainfo/create-metainfo.js';
-export { type DescribedFile, type DescribedSecrets, type Description, describe } from './metainfo/describe.js';
+export type { DescribedFile, DescribedSecrets, Description } from './metainfo/describe.js';
 export type { InfoHash } from './metainfo/info-hash.js';
-export { type FileRange, type MagnetLink, parseLink } from './metainfo/magnet.js';
+export type { FileRange, MagnetLink } from './metainfo/magnet.js';
 export type { Metainfo, TorrentFile } from './metainfo/metainfo.js';
-export { parseMetainfo } from './metainfo/parse-metainfo.js';
 export type { SelectionRequest } from './metainfo/selection.js';
 export type { Blocklist, BlocklistStatus } from './net/blocklist.js';
 export type { PeerAddress } from './net/raw-server.js';
@@ -22,6 +21,7 @@ export {
   DEFAULT_CREATE_TORRENT_OPTIONS,
 } from './session/create-torrent.js';
 export { DEFAULT_DOWNLOAD_OPTIONS, type DownloadOptions, type DownloadResult, download } from './session/download.js';
+export { describe, parseLink, parseMetainfo } from './session/given.js';
 export type { MagnetEvents, MagnetTorrent } from './session/magnet-torrent.js';
 export {
   type BlocklistOptions,

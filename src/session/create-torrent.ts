@@ -21,11 +21,13 @@ import {
 import type { Metainfo } from '../metainfo/metainfo.js';
 import { parseMetainfo } from '../metainfo/parse-metainfo.js';
 import { isWebSeedUrl } from '../metainfo/parse-sources.js';
+import { FaultDomain } from '../net/fault-domain.js';
 import { NodeTimers } from '../net/node-timers.js';
 import { trackerUrl } from './option-readers.js';
 import {
   fields,
   fileName,
+  type Given,
   listOf,
   oneOf,
   orNull,
@@ -111,7 +113,7 @@ const NEW_TORRENT_READERS: Readers<NewTorrent> = {
  */
 export async function createTorrent(
   path: string | readonly string[],
-  options: Partial<CreateTorrentOptions> = {},
+  options: Given<CreateTorrentOptions> = {},
 ): Promise<Buffer> {
   const paths = Array.isArray(path) ? listOf(readPath)(path, 'path') : [readPath(path, 'path')];
   const { exclude, ...all } = readOptions(READERS, DEFAULT_CREATE_TORRENT_OPTIONS, options);
@@ -160,8 +162,14 @@ function hash(
   pieceLength: number,
   version: Metainfo['version'],
 ): Promise<PieceHashes> {
-  const disk = createFileDisk({ ...DEFAULT_FILE_DISK_OPTIONS, timers: new NodeTimers() });
   return new Promise((resolve, reject) => {
+    const timers = new NodeTimers();
+    // A worker that dies is told in a task that throws. It must end this call, and not the process.
+    const tasks = new FaultDomain(timers, reject);
+    const disk = createFileDisk({
+      ...DEFAULT_FILE_DISK_OPTIONS,
+      timers: { now: () => timers.now(), addTask: (task, delay) => tasks.addTask(task, delay) },
+    });
     disk.hashPieces(
       files,
       pieceLength,

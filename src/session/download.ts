@@ -10,13 +10,14 @@ import { NodeTimers } from '../net/node-timers.js';
 import type { TorrentStatus } from '../torrent/status.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../torrent/torrent-options.js';
 import { endWithin } from './end-within.js';
+import { isMetainfo } from './given.js';
 import type { MagnetEvents } from './magnet-torrent.js';
 import { blocklistNames, readBlocklist } from './node-blocklists.js';
 import { lookUpHost, lookUpNothing, resolveLinkPeers } from './node-link-peers.js';
-import { createNodeSession, isMetainfo, type NodeSession } from './node-session.js';
+import { createNodeSession, type NodeSession } from './node-session.js';
 import { readSource } from './node-source.js';
 import { SESSION_READERS, TORRENT_READERS, userAgentText } from './option-readers.js';
-import { callback, having, orNull, pickOptions, type Readers, readOptions, wrong } from './read-options.js';
+import { callback, type Given, having, orNull, pickOptions, type Readers, readOptions, wrong } from './read-options.js';
 import { DEFAULT_SESSION_OPTIONS, listensFor, type SessionOptions } from './session-options.js';
 
 /** A download has a mode and a goal of its own, and fetches everything. */
@@ -116,7 +117,7 @@ const STOP_LIMIT: Millis = 3000;
  */
 export async function download(
   source: Metainfo | Uint8Array | string,
-  options: Partial<DownloadOptions> = {},
+  options: Given<DownloadOptions> = {},
 ): Promise<DownloadResult> {
   const all = readOptions(DOWNLOAD_READERS, DEFAULT_DOWNLOAD_OPTIONS, options);
   const { bind, caCertificates, proxy, httpProxies, userAgent, signal } = all;

@@ -10,7 +10,7 @@ import { UNHEARD } from './node-proxy.js';
 import { openWayOut, type WayOutOptions } from './node-way-out.js';
 import { onAbort } from './on-abort.js';
 import { SESSION_READERS, userAgentText } from './option-readers.js';
-import { having, listOf, orNull, type Reader, type Readers, readOptions, text } from './read-options.js';
+import { type Given, having, listOf, orNull, type Reader, type Readers, readOptions, text } from './read-options.js';
 
 export interface BlocklistOptions extends WayOutOptions {
   /** What HTTP servers are told that we are. */
@@ -101,7 +101,7 @@ export class ReadBlocklist extends Blocklist {
  */
 export async function readBlocklist(
   lists: readonly string[],
-  options: Partial<BlocklistOptions> = {},
+  options: Given<BlocklistOptions> = {},
 ): Promise<ReadBlocklist> {
   const named = blocklistNames(lists, 'lists');
   const all = readOptions(READERS, DEFAULT_BLOCKLIST_OPTIONS, options);

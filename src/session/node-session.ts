@@ -37,12 +37,13 @@ import type { UrlStep } from '../net/url-rule.js';
 import type { MetadataEvents, MetadataTorrent } from '../torrent/metadata-torrent.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../torrent/torrent-options.js';
 import { PRIME } from '../wire/mse/key-exchange.js';
+import { checkEvents, type EventNames, isMetainfo, METAINFO } from './given.js';
 import type { MagnetEvents, MagnetTorrent } from './magnet-torrent.js';
 import { optionsForLink } from './node-link-peers.js';
 import type { NodeProxy } from './node-proxy.js';
 import { openWayOut, type WayOut } from './node-way-out.js';
 import { SESSION_READERS, TORRENT_READERS, userAgentText } from './option-readers.js';
-import { callback, having, orNull, path, type Readers, readOptions, wrong } from './read-options.js';
+import { callback, type Given, having, orNull, path, type Readers, readOptions, wrong } from './read-options.js';
 import { type AddedEvents, type AddedTorrent, Session, type SessionParts } from './session.js';
 import type { DhtAdapters } from './session-dht.js';
 import { DEFAULT_SESSION_OPTIONS, followedOptions, type SessionOptions } from './session-options.js';
@@ -94,6 +95,22 @@ const NODE_SESSION_READERS: Readers<NodeSessionOptions> = {
   writer: orNull(having('a thread that was begun', 'take')),
 };
 
+const METADATA_EVENTS: EventNames<MetadataEvents> = {
+  gotMetadata: true,
+  trackerAnswered: true,
+  warned: true,
+  failed: true,
+};
+const MAGNET_EVENTS: EventNames<MagnetEvents> = {
+  ...METADATA_EVENTS,
+  started: true,
+  fileDone: true,
+  fileReused: false,
+  done: true,
+  goalReached: true,
+};
+const ADDED_EVENTS: EventNames<AddedEvents> = { ...MAGNET_EVENTS, gotMetadata: false };
+
 /**
  * A session as the library hands it out. It reads the options of each torrent, and what is left out of them is
  * `DEFAULT_TORRENT_OPTIONS`. An unknown or wrong option is a 'usage' failure, and nothing has begun then.
@@ -113,11 +130,13 @@ export class NodeSession extends Session {
 
   /**
    * Begins a torrent: its data is checked first, then it downloads or seeds until `stop`. Piece layers of version 2
-   * that its .torrent does not tell are made of the data or fetched first. Throws a 'usage' failure for a wrong option
-   * and for a selection that means no file, and 'target-busy' when the session has this torrent already.
+   * that its .torrent does not tell are made of the data or fetched first. Throws a 'usage' failure for a wrong option,
+   * a missing event, and a selection that means no file, 'target-busy' when the session has this torrent already, and
+   * 'interrupted' when it has been stopped.
    */
-  override addTorrent(metainfo: Metainfo, options: Partial<TorrentOptions>, events: AddedEvents): AddedTorrent {
-    if (!isMetainfo(metainfo)) throw wrong('metainfo', metainfo, 'what parseMetainfo makes of a .torrent');
+  override addTorrent(metainfo: Metainfo, options: Given<TorrentOptions>, events: AddedEvents): AddedTorrent {
+    if (!isMetainfo(metainfo)) throw wrong('metainfo', metainfo, METAINFO);
+    checkEvents(ADDED_EVENTS, events);
     return super.addTorrent(metainfo, readTorrentOptions(options), events);
   }
 
@@ -127,8 +146,9 @@ export class NodeSession extends Session {
    * says which. The peers that the link names are dialled when `linkPeers` has their addresses (`resolveLinkPeers`).
    * Throws as `addTorrent` does; a selection that means no file is told to `failed`.
    */
-  override addMagnet(link: MagnetLink, options: Partial<TorrentOptions>, events: MagnetEvents): MagnetTorrent {
+  override addMagnet(link: MagnetLink, options: Given<TorrentOptions>, events: MagnetEvents): MagnetTorrent {
     refuseText(link);
+    checkEvents(MAGNET_EVENTS, events);
     const all = readTorrentOptions(options);
     return super.addMagnet(link, optionsForLink(link, all.linkPeers, all), events);
   }
@@ -137,8 +157,9 @@ export class NodeSession extends Session {
    * Fetches the metadata of a link and gives it to `gotMetadata`. It neither reads nor writes the disk. When the
    * metadata has come, the torrent waits for its `stop`. Throws as `addTorrent` does.
    */
-  override fetchMetadata(link: MagnetLink, options: Partial<TorrentOptions>, events: MetadataEvents): MetadataTorrent {
+  override fetchMetadata(link: MagnetLink, options: Given<TorrentOptions>, events: MetadataEvents): MetadataTorrent {
     refuseText(link);
+    checkEvents(METADATA_EVENTS, events);
     return super.fetchMetadata(link, readTorrentOptions(options), events);
   }
 
@@ -148,17 +169,13 @@ export class NodeSession extends Session {
    */
   override findPeers(
     source: Metainfo | MagnetLink,
-    options: Partial<TorrentOptions>,
+    options: Given<TorrentOptions>,
     events: MetadataEvents,
   ): MetadataTorrent {
     if (!isMetainfo(source)) refuseText(source);
+    checkEvents(METADATA_EVENTS, events);
     return super.findPeers(source, readTorrentOptions(options), events);
   }
-}
-
-/** Whether it can be what `parseMetainfo` has made. */
-export function isMetainfo(source: unknown): source is Metainfo {
-  return typeof source === 'object' && source !== null && 'infoHash' in source && 'files' in source && 'info' in source;
 }
 
 function refuseText(link: unknown): void {
@@ -166,7 +183,7 @@ function refuseText(link: unknown): void {
     throw wrong('link', link, 'what parseLink makes of a magnet link');
 }
 
-function readTorrentOptions(given: Partial<TorrentOptions>): TorrentOptions {
+function readTorrentOptions(given: Given<TorrentOptions>): TorrentOptions {
   return readOptions(TORRENT_READERS, DEFAULT_TORRENT_OPTIONS, given);
 }
 
@@ -176,7 +193,7 @@ function readTorrentOptions(given: Partial<TorrentOptions>): TorrentOptions {
  * it keeps the process alive. Throws a 'usage' failure for an unknown or wrong option, also when `bind` names no
  * address of this machine, or `caCertificates` cannot be read.
  */
-export function createNodeSession(given: Partial<NodeSessionOptions> = {}): NodeSession {
+export function createNodeSession(given: Given<NodeSessionOptions> = {}): NodeSession {
   const options = readOptions(NODE_SESSION_READERS, DEFAULT_NODE_SESSION_OPTIONS, given);
   const { userAgent, gotException, noted, warned, writer, cacheDir, blocklist, listenAnyway } = options;
   const wayOut = openWayOut(options, blocklist, {

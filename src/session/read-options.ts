@@ -8,6 +8,9 @@ import { parseIp } from '../net/ip-address.js';
 /** Gives `value` back when it is a T. Otherwise throws a 'usage' failure with `name` and the value in it. */
 export type Reader<T> = (value: unknown, name: string) => T;
 
+/** The options that a caller gives: those that differ from the defaults. `undefined` counts as left out. */
+export type Given<T> = { readonly [K in keyof T]?: T[K] | undefined };
+
 /** One reader for each option. A type that has an option without a reader does not compile. */
 export type Readers<T> = { readonly [K in keyof T]-?: Reader<T[K]> };
 
@@ -62,6 +65,7 @@ const MAX_SHOWN = 80;
 function shown(value: unknown): string {
   if (typeof value === 'string') return `'${value.length > MAX_SHOWN ? `${value.slice(0, MAX_SHOWN)}…` : value}'`;
   if (typeof value === 'function') return 'a function';
+  if (typeof value === 'bigint') return `${value}n`;
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   if (value instanceof Promise) return 'a promise (await it first)';
   if (value instanceof Uint8Array) return 'bytes';
@@ -151,7 +155,8 @@ export function orNull<T>(reader: Reader<T>): Reader<T | null> {
 export function listOf<T>(reader: Reader<T>): Reader<readonly T[]> {
   return (value, name) => {
     if (!Array.isArray(value)) throw wrong(name, value, 'a list');
-    return value.map((each, index) => reader(each, `${name}[${index}]`));
+    // `map` would pass over the holes of a list, and leave them in it.
+    return Array.from(value, (each, index) => reader(each, `${name}[${index}]`));
   };
 }
 

@@ -896,6 +896,8 @@ export const NOT_FUZZED: Readonly<Record<string, string>> = {
   'metainfo/parse-sources.ts parseTrackers': 'part of parseMetainfo',
   'metainfo/parse-sources.ts parseWebSeeds': 'part of parseMetainfo',
   'discovery/http/http-exchange.ts parseRetryAfter': 'part of the head; Number and Date.parse read it',
+  'session/given.ts parseLink': 'wraps parseLink',
+  'session/given.ts parseMetainfo': 'wraps parseMetainfo',
   'session/node-source.ts readSource': 'reads bytes and decodes nothing',
   'session/read-options.ts readOptions': "the user's own words",
   'wire/handshake.ts readPeerId': 'part of readHandshakeHead in the list',

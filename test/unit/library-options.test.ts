@@ -84,6 +84,7 @@ const SESSION: Wrong<SessionOptions> = {
     [-1, 'maxDownload: -1 is not'],
     [Number.NaN, 'maxDownload: NaN is not'],
     [Number.POSITIVE_INFINITY, 'maxDownload: Infinity is not'],
+    [5n, 'maxDownload: 5n is not'],
   ],
   maxUpload: [
     ['5M', "maxUpload: '5M' is not"],
@@ -92,6 +93,7 @@ const SESSION: Wrong<SessionOptions> = {
   useDht: truth('useDht'),
   dhtNodes: [
     ['router.example.org:6881', "dhtNodes: 'router.example.org:6881' is not a list"],
+    [new Array(1), 'dhtNodes[0]: undefined is not an object'],
     [['router.example.org:6881'], "dhtNodes[0]: 'router.example.org:6881' is not an object"],
     [
       [
@@ -334,7 +336,7 @@ describe('options of the library', { timeout: HANGS_AFTER }, () => {
   }
 
   it('may be left out, and count as left out when they are undefined', async () => {
-    const other = createNodeSession({ bind, port, maxDownload: undefined } as never);
+    const other = createNodeSession({ bind, port, maxDownload: undefined });
     await new Promise<void>((resolve) => other.stop(resolve));
     const { code } = await download(bytes, { bind, port, dir, useTorrentTrackers, signal: AbortSignal.abort() }).then(
       () => ({ code: 'done' }),
@@ -380,5 +382,60 @@ describe('options of the library', { timeout: HANGS_AFTER }, () => {
     await assert.rejects(createTorrent([]), { code: 'usage', message: 'path: the list is empty' });
     await assert.rejects(createTorrent(['a', 5] as never), { code: 'usage', message: 'path[1]: 5 is not a path' });
     await assert.rejects(createTorrent(['a', 'b']), { code: 'usage', message: /^name: several paths need one/ });
+  });
+});
+
+describe('what the library is given besides options', () => {
+  const messageOfThrown = (call: () => unknown): string => {
+    try {
+      call();
+    } catch (error) {
+      assert.ok(error instanceof Error && 'code' in error, String(error));
+      assert.equal(error.code, 'usage');
+      return error.message;
+    }
+    return 'it was taken';
+  };
+
+  it('may be any array of bytes, and what is of another kind is named', () => {
+    assert.deepEqual(parseMetainfo(new Uint8Array(bytes)), metainfo);
+    assert.deepEqual(parseMetainfo(Buffer.concat([Buffer.of(1), bytes]).subarray(1)), metainfo);
+    const others: readonly (readonly [() => unknown, string])[] = [
+      [() => parseMetainfo('data.torrent' as never), "bytes: 'data.torrent' is not the bytes of a .torrent"],
+      [() => parseMetainfo(new ArrayBuffer(4) as never), 'bytes: an object is not the bytes of a .torrent'],
+      [() => parseMetainfo(undefined as never), 'bytes: undefined is not the bytes of a .torrent'],
+      [() => parseLink(new URL('magnet:?x') as never), 'text: an object is not the text of a magnet link'],
+      [() => parseLink(null as never), 'text: null is not the text of a magnet link'],
+      [() => describeTorrent(bytes as never), 'metainfo: bytes is not what parseMetainfo makes of a .torrent'],
+    ];
+    for (const [call, begins] of others) assert.equal(messageOfThrown(call).slice(0, begins.length), begins);
+  });
+
+  it('must have a function for each event that is not optional, before anything begins', () => {
+    const calls: readonly (readonly [(given: never) => unknown, names: readonly string[]])[] = [
+      [(given) => session.addTorrent(metainfo, { dir }, given), ['started', 'fileDone', 'done', 'goalReached']],
+      [
+        (given) => session.addMagnet(link, { dir }, given),
+        ['started', 'fileDone', 'done', 'goalReached', 'gotMetadata'],
+      ],
+      [(given) => session.fetchMetadata(link, {}, given), ['gotMetadata']],
+      [(given) => session.findPeers(link, {}, given), ['gotMetadata']],
+    ];
+    for (const [call, names] of calls) {
+      assert.equal(
+        messageOfThrown(() => call(undefined as never)),
+        'events: undefined is not an object',
+      );
+      for (const name of [...names, 'trackerAnswered', 'warned', 'failed'])
+        assert.equal(
+          messageOfThrown(() => call({ ...events, [name]: undefined } as never)),
+          `events.${name}: undefined is not a function`,
+        );
+    }
+    const wrong = { ...events, fileReused: 5 } as never;
+    assert.equal(
+      messageOfThrown(() => session.addTorrent(metainfo, { dir }, wrong)),
+      'events.fileReused: 5 is not a function',
+    );
   });
 });

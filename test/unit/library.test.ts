@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -187,6 +188,20 @@ describe('a script', { timeout: HANGS_AFTER }, () => {
     await assert.rejects(download(TORRENT, { ...alone, onProgress: throwing }), why);
     writeFileSync(join(dir, 'one-file.txt'), 'foreign');
     await assert.rejects(download(TORRENT, { ...LOOPBACK, dir }), { code: 'foreign-file' });
+  });
+
+  it('is told by the promise alone that no thread can hash', { skip: process.platform === 'win32' }, () => {
+    const [gone, index] = [join(dir, 'gone'), new URL('../../src/index.js', import.meta.url)];
+    mkdirSync(gone);
+    // Node begins no thread where the current folder is gone.
+    const script = `
+      import { rmdirSync } from 'node:fs';
+      import { createTorrent } from '${index}';
+      rmdirSync(process.cwd());
+      const error = await createTorrent('${join(FIXTURES, 'one-file.txt')}').catch((error) => error);
+      setTimeout(() => console.log(/uv_cwd/.test(error.message)), 10);`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { cwd: gone });
+    assert.deepEqual([`${stdout}`, `${stderr}`], ['true\n', '']);
   });
 
   it('makes the same torrent as the command line', async () => {
