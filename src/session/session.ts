@@ -249,8 +249,8 @@ export class Session {
 
   /**
    * Looks for the peers of a torrent, and wants no content of them. Nobody hears of us in the DHT, which has no
-   * good-bye; trackers do, until `stop`. Once we know that the torrent is private, only its trackers name peers. It
-   * throws as `addMagnet` does.
+   * good-bye; trackers do, until `stop`. Once we know that the torrent is private, only its trackers name peers.
+   * Throws as `addMagnet` does.
    */
   findPeers(source: Metainfo | MagnetLink, options: TorrentOptions, events: MetadataEvents): MetadataTorrent {
     const known = 'files' in source ? source : null;

@@ -180,8 +180,10 @@ export class FileReadPool {
   /** The id that the file has now which must be at `place`; null when another one is there. */
   #idOf({ path, id, identity = null }: ReadPlace, folder: HeldFolder, facts: FileFacts): string | null {
     if (facts.id === id) return id;
-    const now = id === null || identity === null ? undefined : this.#operations.identify(folder.nameIn(lastOf(path)));
-    return now !== undefined && id !== null && isSameFile({ id, identity }, now) ? now.id : null;
+    const name = folder.nameIn(lastOf(path));
+    if (id === null || identity === null || !this.#operations.numbersAnew(name)) return null;
+    const now = this.#operations.identify(name);
+    return now !== undefined && isSameFile({ id, identity }, now) ? now.id : null;
   }
 
   /** Null when there is no such folder. */

@@ -52,6 +52,8 @@ export interface FileOperations {
   lookUp(path: string): FileFacts | undefined;
   /** As `lookUp`, for a regular file; undefined when none has the name. */
   identify(path: string): IdentifiedFile | undefined;
+  /** Whether the file system of `path` numbers a file anew when it has forgotten it for a while, as FAT does. */
+  numbersAnew(path: string): boolean;
   /** Bytes that a name takes up on the disk; undefined when there is no such name. */
   allocated(path: string): number | undefined;
   /** Bytes that are free for us at `path`; null where the file system does not say. */
@@ -109,9 +111,10 @@ export interface ReadOperations {
     answered: (error: Error | null, count: number) => void,
   ): void;
   close(descriptor: number, answered: (error: Error | null) => void): void;
-  /** As in `FileOperations`. The four calls from here on block for microseconds, when a file is opened. */
+  /** As in `FileOperations`. The five calls from here on block for microseconds, when a file is opened. */
   lookUp(path: string): FileFacts | undefined;
   identify(path: string): IdentifiedFile | undefined;
+  numbersAnew(path: string): boolean;
   realPath(path: string): string;
   /** As in anchor.ts. Code that opens something calls it through `holdFolderOf`. */
   readonly holdFolder: typeof holdFolder;
@@ -146,6 +149,7 @@ export const systemFileOperations: FileOperations = {
   identityOf: (descriptor) => identityIn(fs.fstatSync(descriptor, { bigint: true })),
   lookUp,
   identify,
+  numbersAnew,
   allocated: (path) => {
     const stats = fs.lstatSync(systemPath(path), { throwIfNoEntry: false });
     // "Number of 512 B blocks allocated", whatever the blocks of the file system are (stat(2)).
@@ -190,6 +194,7 @@ export const systemReadOperations: ReadOperations = {
   close: (descriptor, answered) => fs.close(descriptor, answered),
   lookUp,
   identify,
+  numbersAnew,
   realPath,
   holdFolder,
 };
@@ -236,6 +241,13 @@ function share(from: number, to: number): boolean {
 
 function realPath(path: string): string {
   return nameText(fs.realpathSync.native(systemPath(path), 'buffer'));
+}
+
+/** The numbers of `statfs` for FAT and exFAT on Linux. They have no inodes, nor links, nor files of several users. */
+const NUMBERS_ANEW: ReadonlySet<number> = new Set([0x4d44, 0x2011bab0]);
+
+function numbersAnew(path: string): boolean {
+  return NUMBERS_ANEW.has(fs.statfsSync(systemPath(path)).type);
 }
 
 function identify(path: string): IdentifiedFile | undefined {

@@ -56,11 +56,13 @@ export class FileHasher {
     }
   }
 
-  #isIt({ id, identity = null }: ReadPlace, { descriptor, facts }: OpenFile): boolean {
+  #isIt({ root, path, id, identity = null }: ReadPlace, { descriptor, facts }: OpenFile): boolean {
     if (id === null || facts.id === id) return true;
-    return (
-      identity !== null && isSameFile({ id, identity }, { ...this.#operations.identityOf(descriptor), id: facts.id })
-    );
+    const name = root === null ? path : below(root, path);
+    return about(name, () => {
+      if (identity === null || !this.#operations.numbersAnew(name)) return false;
+      return isSameFile({ id, identity }, { ...this.#operations.identityOf(descriptor), id: facts.id });
+    });
   }
 
   /** False when bytes are missing. */

@@ -145,7 +145,7 @@ export class OwnFiles {
         now !== undefined &&
         now.id === found?.facts.id &&
         now.bornAt === identity.bornAt &&
-        (now.inode === identity.inode || isUnchanged(identity, now));
+        (now.inode === identity.inode || (isUnchanged(identity, now) && this.#numbersAnew(name)));
       if (found === undefined || now === undefined || !isSame || now.length < identity.length) {
         const what = found === undefined ? 'removed' : isSame ? 'cut' : 'replaced';
         throw new LostName(names.part, `${name}: somebody has ${what} it meanwhile`);
@@ -325,8 +325,13 @@ export class OwnFiles {
     if (id === known.id) return;
     const name = below(this.place.root, known.path);
     const then = wasClosed ?? this.#pool.closedAs(name) ?? known.claimed;
-    const now = then === null ? undefined : about(name, () => this.#operations.identify(name));
+    if (then === null || !this.#numbersAnew(name)) return;
+    const now = about(name, () => this.#operations.identify(name));
     if (now?.id === id && isSameFile({ id: known.id, identity: then }, now)) known.id = id;
+  }
+
+  #numbersAnew(name: string): boolean {
+    return about(name, () => this.#operations.numbersAnew(name));
   }
 
   /** Throws when the file that has the name of ours now is not the one that we had. */

@@ -174,6 +174,7 @@ export class PowerDisk {
       const node = this.#lookUp(path);
       return node?.kind === 'file' ? identityOf(node) : undefined;
     },
+    numbersAnew: () => false,
     allocated: (path) => {
       const node = this.#lookUp(path);
       return node === undefined ? undefined : this.#factsOf(node).length;
@@ -270,6 +271,7 @@ export class PowerDisk {
     close: (descriptor, answered) => this.#later<void>(answered, undefined, () => this.operations.close(descriptor)),
     lookUp: (path) => this.operations.lookUp(path),
     identify: (path) => this.operations.identify(path),
+    numbersAnew: (path) => this.operations.numbersAnew(path),
     realPath: (path) => this.operations.realPath(path),
     holdFolder: (root, elements) =>
       this.operations.inFolder(root, elements, (nameIn) => ({ nameIn, release: () => undefined })),

@@ -75,6 +75,7 @@ export function renumberedDisk(): FileOperations {
       const found = system.identify(path);
       return found === undefined ? undefined : identified(found);
     },
+    numbersAnew: () => true,
     // No power is cut here.
     flush: (_descriptor, answered) => answered(null),
   };

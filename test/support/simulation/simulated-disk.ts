@@ -72,7 +72,7 @@ export function simulatedDisk(timers: Timers, operations: FileOperations): Simul
 
 /** The read operations for uploads. Each is done at once and answered later. */
 function readsOf(timers: Timers, operations: FileOperations): ReadOperations {
-  const { lookUp, identify, realPath } = operations;
+  const { lookUp, identify, numbersAnew, realPath } = operations;
   const answerTo =
     <T>(answered: (error: Error | null, value: T) => void, none: T) =>
     (action: () => T): void => {
@@ -105,6 +105,7 @@ function readsOf(timers: Timers, operations: FileOperations): ReadOperations {
     close: (descriptor, answered) => answerTo<void>(answered, undefined)(() => close(descriptor)),
     lookUp,
     identify,
+    numbersAnew,
     realPath,
     holdFolder,
   };

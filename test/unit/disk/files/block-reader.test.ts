@@ -86,6 +86,7 @@ class World {
       },
       close: (_, answered) => answered(null),
       identify: () => undefined,
+      numbersAnew: () => false,
       lookUp: (path) => ({
         kind: path === '/d/t' ? 'folder' : 'file',
         length: 0,

@@ -59,6 +59,7 @@ function world(bound: number, descriptors: number, paths: readonly string[]): Wo
     },
     lookUp: (path) => names.get(path),
     identify: () => undefined,
+    numbersAnew: () => false,
     realPath: (path) => path,
     holdFolder: (root, elements) => ({
       nameIn: (element) => [root, ...elements, element].join('/'),

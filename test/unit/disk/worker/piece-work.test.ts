@@ -82,7 +82,7 @@ describe('a worker', () => {
   }
 
   const finishing: readonly (readonly [keyof FileOperations, code: string, syscall: string, failure: string])[] = [
-    ['setMode', 'EPERM', 'fchmod', 'cannot-open'],
+    ['setMode', 'EROFS', 'fchmod', 'cannot-open'],
     ['rename', 'EROFS', 'rename', 'cannot-open'],
     ['unlink', 'EIO', 'unlink', 'io'],
     ['close', 'EIO', 'close', 'io'],
