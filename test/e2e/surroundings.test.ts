@@ -4,12 +4,10 @@ import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
-  constants,
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
-  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -23,6 +21,7 @@ import { after, type TestContext, test } from 'node:test';
 import { BTGET, BtgetProcess, FIXTURES, LOOPBACK, runBtget } from '../support/btget-process.js';
 import { asPlainUser } from '../support/disk/plain-user.js';
 import { HANGS_AFTER } from '../support/hang.js';
+import { pipeThatIsRead } from '../support/pipe-that-is-read.js';
 import { runSync } from '../support/run-sync.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'btget-surroundings-'));
@@ -252,18 +251,6 @@ test('a path that is not UTF-8 is refused, and one that has the character U+FFFD
   assert.equal(inShell('cd odd-paths', 'verify', TORRENT, '-d', 'caf\ufffd').code, 32);
   assert.doesNotMatch(inShell('cd odd-paths', 'cat', TORRENT, 'caf\ufffd', ...network).err, /UTF-8/, 'a pattern');
 });
-
-/** Opens a pipe to write once somebody reads it. */
-async function pipeThatIsRead(path: string): Promise<number> {
-  for (;;) {
-    try {
-      return openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENXIO')) throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 test('a signal ends what waits for a pipe: a source, a list of sources, a blocklist, certificates', {
   ...OPTIONS,

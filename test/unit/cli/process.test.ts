@@ -5,7 +5,6 @@ import { once } from 'node:events';
 import {
   chmodSync,
   closeSync,
-  constants,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -18,11 +17,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
-import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { decodeUdpAnswer } from '../../../src/wire/udp-tracker-answer.js';
 import { encodeUdpRequest, type UdpTrackerRequest } from '../../../src/wire/udp-tracker-request.js';
 import { HANGS_AFTER } from '../../support/hang.js';
+import { pipeThatIsRead } from '../../support/pipe-that-is-read.js';
 
 const BTGET = fileURLToPath(new URL('../../../package/btget.js', import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), 'btget-process-'));
@@ -118,7 +117,7 @@ test('a command ends at Ctrl-C while its certificates come by a pipe, with a sum
   for (const command of ['download', 'seed', 'show', 'verify', 'cat', 'serve', 'doctor']) {
     const json = isTold.has(command) ? ['--json'] : [];
     const child = new Child(t, command, TORRENT, '--bind', '127.0.0.1', '--ca-certificate', pipe, ...json);
-    const writer = await openOnceRead(pipe);
+    const writer = await pipeThatIsRead(pipe);
     child.process.kill('SIGINT');
     assert.deepEqual([command, await child.ended], [command, 7]);
     assert.equal(child.err, 'btget: interrupted before it was done\n');
@@ -128,18 +127,6 @@ test('a command ends at Ctrl-C while its certificates come by a pipe, with a sum
     closeSync(writer);
   }
 });
-
-/** Opens a pipe to write once a program has opened it to read. */
-async function openOnceRead(pipe: string): Promise<number> {
-  for (;;) {
-    try {
-      return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENXIO')) throw error;
-      await setImmediate();
-    }
-  }
-}
 
 test('a port that is in use gives exit code 6', async (t) => {
   const first = new Child(t, TORRENT, ...LOOPBACK, '-v', '-d', 'out2');
