@@ -134,6 +134,14 @@ class World {
   }
 }
 
+/** The disk of `world` flushes only when the test calls the next one of the functions that this returns. */
+function holdSyncs({ disk }: World): (() => void)[] {
+  const held: (() => void)[] = [];
+  const sync = disk.sync.bind(disk);
+  disk.sync = (also, answered) => held.push(() => sync(also, answered));
+  return held;
+}
+
 test('data of half a second is flushed once and only then written down', () => {
   const world = new World({ latency: 10 }).begin();
   world.commit(3, 4, 30);
@@ -175,9 +183,7 @@ test('a batch that has become long does not wait for its interval, and only one 
 
 test('a piece that the disk still flushes is named as written, not as flushed', () => {
   const world = new World().begin();
-  const held: (() => void)[] = [];
-  const sync = world.disk.sync.bind(world.disk);
-  world.disk.sync = (also, answered) => held.push(() => sync(also, answered));
+  const held = holdSyncs(world);
   world.commit(0);
   world.timeline.run(600);
   assert.equal(held.length, 1);
@@ -549,9 +555,7 @@ test('a journal that fails while the disk flushes delays neither the end nor a n
     before: (world: World) => void = () => undefined,
   ): { readonly world: World; readonly flushed: () => void } => {
     const world = new World().begin();
-    const held: (() => void)[] = [];
-    const sync = world.disk.sync.bind(world.disk);
-    world.disk.sync = (also, answered) => held.push(() => sync(also, answered));
+    const held = holdSyncs(world);
     world.commit(0);
     world.timeline.run(600);
     before(world);
@@ -581,11 +585,9 @@ test('a journal that fails while the disk flushes delays neither the end nor a n
 
 test('a journal that fails while it begins anew delays nothing', () => {
   const world = new World().begin();
-  const held: (() => void)[] = [];
-  const sync = world.disk.sync.bind(world.disk);
   world.commit(0);
   world.timeline.run(2_000);
-  world.disk.sync = (also, answered) => held.push(() => sync(also, answered));
+  const held = holdSyncs(world);
   world.keeper.beginAgain([], new Map(), () => world.log.push('begun again'));
   world.commit(1);
   world.timeline.run(10);
@@ -644,9 +646,7 @@ test('a keeper that is abandoned during a batch answers an end that comes after 
 test('a journal that is given up while the disk flushes keeps no end waiting', () => {
   for (const endsBefore of [true, false]) {
     const world = new World().begin();
-    const held: (() => void)[] = [];
-    const sync = world.disk.sync.bind(world.disk);
-    world.disk.sync = (also, answered) => held.push(() => sync(also, answered));
+    const held = holdSyncs(world);
     world.commit(0);
     world.timeline.run(600);
     assert.equal(held.length, 1);
