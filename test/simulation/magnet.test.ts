@@ -5,6 +5,7 @@ import { BtgetError } from '../../src/base/failure.js';
 import type { SeekingTorrent } from '../../src/discovery/peer-source.js';
 import { infoHashV2 } from '../../src/metainfo/info-hash.js';
 import { parseNetwork } from '../../src/net/ip-address.js';
+import { FakeNetworkWatch } from '../support/fakes/fake-network-watch.js';
 import { SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
 import { addressOf, linkTo, lyingPeer, magnetSample, metadataPeer } from '../support/worlds/magnet-world.js';
 
@@ -204,13 +205,7 @@ describe('a magnet link', () => {
     const log: string[] = [];
     const swarm = new SimulatedSwarm(SAMPLE, 1);
     const seed = swarm.start({ seed: true, host: { upload: 20_000 }, torrent: { trackers: [] } });
-    let tell: () => void = () => assert.fail('it does not watch the network');
-    const networkWatch = {
-      begin: (changed: () => void) => {
-        tell = changed;
-      },
-      stop: () => log.push('unwatched'),
-    };
+    const networkWatch = new FakeNetworkWatch(() => log.push('unwatched'));
     const peers = [seed.address];
     const client = swarm.startMagnet(LINK, {
       networkWatch,
@@ -223,7 +218,7 @@ describe('a magnet link', () => {
       swarm.timeline.run(40 * 60_000);
       assert.deepEqual([client.torrent.current.life, isBack()], [life, false]);
       swarm.network.restore(client.address.host);
-      tell();
+      networkWatch.tell();
       swarm.timeline.runUntil(isBack, 2_000);
       if (life === 'metadata') swarm.timeline.runUntil(() => client.metadataAt !== null, 10_000);
     }

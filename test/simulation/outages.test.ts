@@ -5,6 +5,7 @@ import { decodeAnnounceResponse } from '../../src/discovery/trackers/announce-re
 import type { TrackerClient } from '../../src/discovery/trackers/tracker-client.js';
 import { encodeCompact } from '../../src/net/ip-address.js';
 import { fullBitfield } from '../../src/wire/bitfield.js';
+import { FakeNetworkWatch } from '../support/fakes/fake-network-watch.js';
 import { answer, DOWN, FakeTrackers } from '../support/fakes/fake-tracker.js';
 import { sampleTorrent } from '../support/sample-torrent.js';
 import { seededRandom } from '../support/simulation/seeded-random.js';
@@ -197,13 +198,7 @@ describe('a machine that sleeps', () => {
 describe('a machine that comes to another network', () => {
   for (const outage of [10 * MINUTE, 40 * MINUTE, 3 * HOUR]) {
     it(`after ${outage / MINUTE} min without one goes on at once`, () => {
-      let tell: () => void = () => assert.fail('it does not watch the network');
-      const networkWatch = {
-        begin: (changed: () => void) => {
-          tell = changed;
-        },
-        stop: () => undefined,
-      };
+      const networkWatch = new FakeNetworkWatch();
       let isAway = false;
       const swarm = new SimulatedSwarm(LONG, 1);
       swarm.start({ seed: true, ...LINE });
@@ -221,7 +216,7 @@ describe('a machine that comes to another network', () => {
       assert.deepEqual([leech.done, leech.torrent.status().peers], [false, 0]);
       isAway = false;
       swarm.network.restore(leech.address.host);
-      tell();
+      networkWatch.tell();
       swarm.timeline.runUntil(() => leech.torrent.status().peers > 0, 5_000);
       swarm.timeline.runUntil(() => leech.done, MINUTE);
       swarm.stop();

@@ -13,6 +13,7 @@ import type { DhtAdapters, KeptBytes } from '../../src/session/session-dht.js';
 import { DEFAULT_TORRENT_OPTIONS } from '../../src/torrent/torrent-options.js';
 import { encodeHandshake } from '../../src/wire/handshake.js';
 import { announces } from '../../src/wire/reserved.js';
+import { FakeNetworkWatch } from '../support/fakes/fake-network-watch.js';
 import type { SampleTorrent } from '../support/sample-torrent.js';
 import { seededRandom } from '../support/simulation/seeded-random.js';
 import { type Client, type ClientOptions, SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
@@ -119,20 +120,14 @@ test('of two that come together each looks before the other has announced; who n
 test('a machine that has long had no network enters the DHT and finds peers as soon as it has one', () => {
   const { swarm, start } = dhtSwarm();
   start([], { seed: true });
-  let tell: () => void = () => assert.fail('it does not watch the network');
-  const networkWatch = {
-    begin: (changed: () => void) => {
-      tell = changed;
-    },
-    stop: () => undefined,
-  };
+  const networkWatch = new FakeNetworkWatch();
   const leech = start(['10.0.0.1'], { networkWatch });
   const { host } = leech.address;
   swarm.network.silence(host);
   swarm.timeline.run(100 * MINUTE);
   assert.deepEqual([goodNodes(leech), leech.done], [0, false]);
   swarm.network.restore(host);
-  tell();
+  networkWatch.tell();
   swarm.untilAllDone(30_000);
   assert.equal(goodNodes(leech), 1);
   swarm.stop();
@@ -157,18 +152,12 @@ test('a machine that comes to another network tells the DHT at once where its pe
   host.openDatagram({ family: 4, port: 6881 }, handler, (outcome) => {
     if (outcome.ok) node.open(4, outcome.socket);
   });
-  let tell: () => void = () => assert.fail('it does not watch the network');
-  const networkWatch = {
-    begin: (changed: () => void) => {
-      tell = changed;
-    },
-    stop: () => undefined,
-  };
+  const networkWatch = new FakeNetworkWatch();
   const seed = start([router.address.host, '10.0.0.99'], { seed: true, networkWatch });
   assert.equal(seed.address.host, '10.0.0.2');
   swarm.timeline.run(5 * MINUTE);
   assert.equal(announces, 1);
-  tell();
+  networkWatch.tell();
   swarm.timeline.run(MINUTE);
   assert.equal(announces, 2);
   node.stop();

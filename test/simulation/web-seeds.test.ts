@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Millis } from '../../src/base/clock.js';
 import type { FetchRange } from '../../src/swarm/web-seed/fetch-range.js';
+import { FakeNetworkWatch } from '../support/fakes/fake-network-watch.js';
 import { Mirror, type MirrorAnswer } from '../support/fakes/mirror.js';
 import { type SampleTorrent, sampleTorrent } from '../support/sample-torrent.js';
 import { type Client, type ClientOptions, SimulatedSwarm } from '../support/simulation/simulated-swarm.js';
@@ -375,37 +376,25 @@ describe('a mirror that fails', () => {
   for (const kind of ['unreachable', 'no-host', 'no-answer'] as const)
     it(`for hours (${kind}) is asked at once when the machine comes to another network`, () => {
       let isAway = true;
-      let tell: () => void = () => assert.fail('it does not watch the network');
-      const networkWatch = {
-        begin: (changed: () => void) => {
-          tell = changed;
-        },
-        stop: () => undefined,
-      };
+      const networkWatch = new FakeNetworkWatch();
       const mirror = mirrorOf(ONE, URL_OF_ONE, 8 * MIB);
       mirror.answer = () => (isAway ? { fails: true, end: { host: 'a.test', kind, message: 'away' } } : {});
       const world = new World(ONE, { [URL_OF_ONE]: mirror }, { networkWatch, torrent: { trackers: [] } });
       world.swarm.timeline.run(3 * HOUR + 7 * SECOND);
       isAway = false;
-      tell();
+      networkWatch.tell();
       world.untilDone(10 * SECOND);
       world.end();
     });
 
   it('with 503 for an hour is not asked before, in another network either', () => {
-    let tell: () => void = () => assert.fail('it does not watch the network');
-    const networkWatch = {
-      begin: (changed: () => void) => {
-        tell = changed;
-      },
-      stop: () => undefined,
-    };
+    const networkWatch = new FakeNetworkWatch();
     const mirror = mirrorOf(ONE, URL_OF_ONE, 8 * MIB);
     mirror.answer = (_request, count) => (count === 1 ? { head: { status: 503, retryAfter: 3_600 } } : {});
     const world = new World(ONE, { [URL_OF_ONE]: mirror }, { networkWatch, torrent: { trackers: [] } });
     for (let minute = 0; minute < 59; minute += 1) {
       world.swarm.timeline.run(60 * SECOND);
-      tell();
+      networkWatch.tell();
     }
     assert.equal(mirror.asked.length, 1);
     world.untilDone(120 * SECOND);
