@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import type { FileNames } from '../../src/disk/names.js';
+import type { IdentifiedFile } from '../../src/disk/system/operations.js';
 import { DiskClient } from '../support/disk/disk-client.js';
 import { hereWorker } from '../support/disk/disk-worker.js';
 import { renumberedDisk } from '../support/disk/renumbered-disk.js';
@@ -89,6 +90,49 @@ test('files that get other numbers are written to again after they were closed t
   await worker.ask('end', {});
   for (const file of files)
     if (file !== 1) assert.equal(readFileSync(join(place.root, `${file}.part`), 'utf8'), 'onetwo');
+});
+
+test('a file that has another number and is alike in all else is the same only where files are numbered anew', async () => {
+  for (const isAnew of [true, false]) {
+    const operations = { ...renumberedDisk(), numbersAnew: () => isAnew };
+    const place = { id: 0, root: join(root, `alike-${isAnew}`), partNames: true, overwrite: false };
+    mkdirSync(place.root);
+    for (const name of ['hashed', 'adopted', 'written', 'other']) writeFileSync(join(place.root, name), 'text');
+    const worker = hereWorker(operations);
+    const forgets = (): void => {
+      const other = operations.open(join(place.root, 'other'), 'read', false);
+      operations.read(other, Buffer.alloc(4), 4, 0);
+      operations.close(other);
+    };
+    const seen = (name: string): IdentifiedFile => operations.identify(join(place.root, name)) ?? assert.fail(name);
+    const { id, ...identity } = seen('hashed');
+    const adopted = {
+      file: 1,
+      names: { final: 'adopted', part: 'adopted' },
+      identity: seen('adopted'),
+      isWritten: true,
+    };
+    const written = {
+      file: 2,
+      names: { final: 'written', part: 'written' },
+      identity: seen('written'),
+      isWritten: false,
+    };
+    const isClaimed = (await worker.ask('adopt', { place, files: [written] })).ok;
+    forgets();
+    const sources = [
+      { kind: 'file', places: [{ root: place.root, path: 'hashed', id, identity }], begin: 0, length: 4 },
+    ] as const;
+    const hashed = await worker.ask('hash', { jobs: [{ sources, pieceLength: 4, sha1: true, tree: null }] });
+    const isAdopted = (await worker.ask('adopt', { place, files: [adopted] })).ok;
+    const writes = [{ file: 2, names: written.names, begin: 0, from: 0, length: 1 }];
+    const isWritten = (await worker.ask('write', { place, writes, data: Buffer.from('T') })).ok;
+    assert.deepEqual(
+      { isClaimed, hashed: hashed.ok && hashed.value[0]?.kind, isAdopted, isWritten },
+      { isClaimed: true, hashed: isAnew ? 'hashed' : 'missing', isAdopted: isAnew, isWritten: isAnew },
+    );
+    await worker.ask('end', {});
+  }
 });
 
 test('files that get other numbers are served', () => {
