@@ -408,8 +408,6 @@ export class Torrent implements HandoverTarget {
           else this.#kept.remove(tell);
         },
         goalReached: () => {
-          // The listener of `done` may have thrown.
-          if (this.#hasCrashed) return;
           resume.complete();
           const tell = (): void => this.#tell(() => this.#events.goalReached());
           if (this.#kept === null) tell();
@@ -445,7 +443,10 @@ export class Torrent implements HandoverTarget {
     );
   }
 
-  /** The kept metadata answers outside our context. What the listener throws there ends this torrent all the same. */
+  /**
+   * The kept metadata answers outside our context. What the listener throws there ends this torrent all the same, and
+   * then it is told nothing more.
+   */
   #tell(call: () => void): void {
     if (this.#hasCrashed) return;
     try {
