@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { recountPrice } from '../../../../src/swarm/price.js';
 import { encodeExtensionHandshake, SILENT_HANDSHAKE } from '../../../../src/wire/extended.js';
 import { TalkingPeer } from '../../../support/fakes/talking-peer.js';
 import { sampleTorrent } from '../../../support/sample-torrent.js';
@@ -65,6 +66,19 @@ describe('a peer that has lost a piece', () => {
       assert.equal(peer.refusal, 'too-many-flaps');
       assert.ok(times > 2 && times < 15, `${times} times`);
     }
+  });
+
+  it('pays for the count of all its pieces when it had all of them, and only then', () => {
+    const member = new Swarm(zeroTorrent(60_000, 1)).member('10.0.0.1');
+    const peer = speaker(member, 'peer');
+    peer.say({ type: 'haveAll' });
+    const paid = [0, 1].map((piece) => {
+      const before = peer.connection.idleWork;
+      dontHave(peer, piece);
+      return peer.connection.idleWork - before;
+    });
+    assert.deepEqual(paid, [recountPrice(60_000), 0]);
+    assert.ok(recountPrice(60_000) >= 1_000);
   });
 
   it('is counted right, whether it was a seed from the start or became one by its haves', () => {
