@@ -76,6 +76,20 @@ describe('Connecter', () => {
     );
   });
 
+  it('takes the first word of a peer on all pieces as useful, and each later one as idle work', () => {
+    const peer = new TalkingPeer(leeching().member, 'peer');
+    const idle = [
+      [0xff, 0],
+      [0xff, 0x80],
+      [0xff, 0xc0],
+    ].map((bytes) => {
+      const before = peer.connection.idleWork;
+      peer.say(bitfield(bytes));
+      return peer.connection.idleWork > before;
+    });
+    assert.deepEqual([idle, peer.refusal], [[false, true, true], null]);
+  });
+
   it('replaces what a peer has when the peer sends another bitfield', () => {
     const { member } = leeching();
     const peer = new TalkingPeer(member, 'peer');
