@@ -1,6 +1,4 @@
 import type { FileOperations } from '../../../src/disk/system/operations.js';
-import { parseAtOnce } from '../../../src/metainfo/parsing.js';
-import { NO_OWN_NETWORKS } from '../../../src/net/reach-rule.js';
 import { type AddedTorrent, Session } from '../../../src/session/session.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
 import type { TorrentStatus } from '../../../src/torrent/status.js';
@@ -11,7 +9,7 @@ import type { SampleTorrent } from '../sample-torrent.js';
 import { seededRandom } from '../simulation/seeded-random.js';
 import { simulatedDisk } from '../simulation/simulated-disk.js';
 import type { SimulatedSwarm } from '../simulation/simulated-swarm.js';
-import { makeKeyPair } from '../worlds/mse-pair.js';
+import { LONE_SESSION } from '../worlds/lone-session.js';
 
 const HOST = '10.0.1.1';
 
@@ -39,21 +37,12 @@ export class DiskClient {
     const rawServer = swarm.network.host(HOST);
     this.#session = new Session(
       {
+        ...LONE_SESSION,
         rawServer,
-        makeKeyPair,
         random: seededRandom(2),
         slots: new MemorySlotPool(options.memory, options.memory),
         ...simulatedDisk(rawServer, options.operations),
-        folderName: () => null,
-        parse: parseAtOnce,
-        fetchRange: null,
         trackerClient: swarm.tracker.client(HOST),
-        ownNetworks: NO_OWN_NETWORKS,
-        peerSources: [],
-        dht: null,
-        portMapper: null,
-        networkWatch: null,
-        client: 'btget',
         answer: (answered) => rawServer.addTask(answered, 0),
         close: (answered) => {
           rawServer.addTask(answered, 0);

@@ -4,8 +4,6 @@ import { test } from 'node:test';
 import { parseLink } from '../../../src/metainfo/magnet.js';
 import { wireNames } from '../../../src/metainfo/named-hashes.js';
 import { parseMetainfo } from '../../../src/metainfo/parse-metainfo.js';
-import { parseAtOnce } from '../../../src/metainfo/parsing.js';
-import { NO_OWN_NETWORKS } from '../../../src/net/reach-rule.js';
 import { metadataTarget } from '../../../src/resume/kept-metadata.js';
 import { createMetainfo } from '../../../src/session/create-torrent.js';
 import type { MagnetEvents } from '../../../src/session/magnet-torrent.js';
@@ -22,7 +20,7 @@ import { seededRandom } from '../../support/simulation/seeded-random.js';
 import { SimulatedNetwork } from '../../support/simulation/simulated-network.js';
 import { Timeline } from '../../support/simulation/timeline.js';
 import { NOTHING_SAID } from '../../support/torrent-bytes.js';
-import { makeKeyPair } from '../../support/worlds/mse-pair.js';
+import { LONE_SESSION } from '../../support/worlds/lone-session.js';
 
 const sample = sampleTorrent([{ path: 'a', length: 40_000 }], 16_384);
 const { content } = sample;
@@ -48,8 +46,8 @@ function tellOf(throwing: readonly string[], mode: 'download' | 'seed', isLink: 
   const rawServer = new SimulatedNetwork(timeline, seededRandom(1)).host('10.0.0.1', { gotException });
   const session = new Session(
     {
+      ...LONE_SESSION,
       rawServer,
-      makeKeyPair,
       random: seededRandom(2),
       slots: new MemorySlotPool(8 << 20),
       openStorage: ({ timers: answers }) =>
@@ -61,16 +59,7 @@ function tellOf(throwing: readonly string[], mode: 'download' | 'seed', isLink: 
         }),
         lock: new MemoryLock(rawServer, new LockedTarget()),
       }),
-      folderName: () => null,
-      parse: parseAtOnce,
       trackerClient: new FakeTrackers(timeline, () => answer()),
-      fetchRange: null,
-      ownNetworks: NO_OWN_NETWORKS,
-      peerSources: [],
-      dht: null,
-      portMapper: null,
-      networkWatch: null,
-      client: 'btget',
       answer: (answered) => timeline.addTask(answered, 0),
       close: (answered) => rawServer.addTask(answered, 0),
     },

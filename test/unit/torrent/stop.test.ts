@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AnnounceOutcome } from '../../../src/discovery/trackers/tracker-client.js';
-import { parseAtOnce } from '../../../src/metainfo/parsing.js';
-import { NO_OWN_NETWORKS } from '../../../src/net/reach-rule.js';
 import { type AddedTorrent, type ListenAnswer, Session } from '../../../src/session/session.js';
 import { DEFAULT_SESSION_OPTIONS } from '../../../src/session/session-options.js';
 import { DEFAULT_TORRENT_OPTIONS, type TorrentOptions } from '../../../src/torrent/torrent-options.js';
@@ -14,7 +12,7 @@ import { sampleTorrent } from '../../support/sample-torrent.js';
 import { seededRandom } from '../../support/simulation/seeded-random.js';
 import { SimulatedNetwork } from '../../support/simulation/simulated-network.js';
 import { Timeline } from '../../support/simulation/timeline.js';
-import { makeKeyPair } from '../../support/worlds/mse-pair.js';
+import { LONE_SESSION } from '../../support/worlds/lone-session.js';
 
 /** A session of one torrent that has announced itself to a tracker which then answers with `outcome`, or never. */
 function begin(
@@ -36,23 +34,14 @@ function begin(
   });
   const session = new Session(
     {
+      ...LONE_SESSION,
       rawServer,
-      makeKeyPair,
       random: seededRandom(2),
       slots: new MemorySlotPool(8 << 20),
       openStorage: ({ timers: answers }) =>
         new MemoryStorage(metainfo, rawServer, { ...DEFAULT_MEMORY_STORAGE_OPTIONS, answers }),
       openTarget: () => memoryTarget(rawServer),
-      folderName: () => null,
-      parse: parseAtOnce,
       trackerClient: trackers,
-      fetchRange: null,
-      ownNetworks: NO_OWN_NETWORKS,
-      peerSources: [],
-      dht: null,
-      portMapper: null,
-      networkWatch: null,
-      client: 'btget',
       // As Node's loop does, which runs nothing of itself once it is closed.
       answer: (answered) =>
         timeline.addTask(() => {
