@@ -327,7 +327,7 @@ function setMode(operations: FileOperations, at: PathRoot, path: string, mode: n
     try {
       operations.setMode(descriptor, mode);
     } catch (error) {
-      // The file is whole without its mode, and there it never gets it.
+      // The file is whole without its mode, and on this file system it never gets one.
       if (!takesNoModes(error)) throw error;
     } finally {
       operations.close(descriptor);

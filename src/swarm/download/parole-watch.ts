@@ -22,16 +22,16 @@ interface Look<Asker> {
 
 /**
  * Decides who takes a piece on parole over from its holder. A better peer takes it at once. But the best peer may have
- * become slow, or may mean to hold up the download: then any other takes it. Who has lost a piece for that takes it
- * back only when the next holder is slow too, and waits twice as long for that each time.
+ * become slow, or may mean to hold up the download: then any other takes it. A holder that has lost a piece so takes it
+ * back only when the next holder is slow too, and each time it waits twice as long for that.
  */
 export class ParoleWatch<Asker extends object> {
-  /** By piece: what was seen of its holder since somebody else wants it. */
+  /** By piece: what we have seen of its holder since another peer wants the piece. */
   readonly #looks = new Map<PieceIndex, Look<Asker>>();
-  /** By piece: how often who held it has lost it for being slow. */
+  /** By piece: how often each peer that held it has lost it for being slow. */
   readonly #losses = new Map<PieceIndex, WeakMap<Asker, number>>();
 
-  /** Somebody waits for a holder. */
+  /** A peer waits for a piece that another one holds. */
   get isWatching(): boolean {
     return this.#looks.size > 0;
   }
