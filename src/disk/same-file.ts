@@ -18,6 +18,11 @@ export function isSameFile({ id, identity: then }: SeenFile, now: FileIdentity &
   return now.bornAt === then.bornAt && (now.id === id || isUnchanged(then, now));
 }
 
+/** Whether two looks saw one file, as its inode and its birth tell: the inode of a file that is gone is used again. */
+export function isSameInode(one: FileIdentity, other: FileIdentity): boolean {
+  return one.inode === other.inode && one.bornAt === other.bornAt;
+}
+
 /** Whether its bytes are those that it had, if it is the same file. */
 export function isUnchanged(then: FileIdentity, now: FileIdentity): boolean {
   return now.length === then.length && now.changedAt === then.changedAt;

@@ -22,7 +22,8 @@
  */
 import type { Millis } from '../base/clock.js';
 import type { Random } from '../base/random.js';
-import type { FileIdentity, FileSurvey } from '../disk/storage.js';
+import { isSameInode } from '../disk/same-file.js';
+import type { FileSurvey } from '../disk/storage.js';
 import { JOURNAL_LAG } from '../disk/target.js';
 import type { TorrentFile } from '../metainfo/metainfo.js';
 import { type PieceIndex, type PieceLayout, type PieceRun, piecesOfFile } from '../metainfo/piece-layout.js';
@@ -146,7 +147,7 @@ function addRun(pieces: Bitfield, { first, end }: PieceRun): void {
 function isUnchanged({ survey, contents, writtenAt }: BeliefParts, index: number, { lag }: BeliefOptions): boolean {
   const then = contents.files.get(index);
   const now = survey[index]?.identity ?? null;
-  if (then === undefined || now === null || !isSameFile(then, now)) return false;
+  if (then === undefined || now === null || !isSameInode(then, now)) return false;
   if (contents.isClean) return now.length === then.length && now.changedAt === then.changedAt;
   return now.length >= then.length && now.changedAt >= then.changedAt && now.changedAt <= latest(writtenAt, lag);
 }
@@ -161,7 +162,7 @@ function isOurs(parts: BeliefParts, index: number, options: BeliefOptions): bool
   const { survey, contents, writtenAt } = parts;
   const then = contents.files.get(index);
   const now = survey[index]?.identity ?? null;
-  if (then === undefined || now === null || !isSameFile(then, now)) return false;
+  if (then === undefined || now === null || !isSameInode(then, now)) return false;
   if (now.changedAt < now.bornAt) return false;
   // After a clean end the download writes nothing more, and the time of the change is exact, but in a mere claim.
   if (contents.isClean) return isClaim(then) && now.changedAt <= writtenAt;
@@ -186,15 +187,11 @@ function isOurPart(parts: BeliefParts, index: number, options: BeliefOptions): b
   if (isNotThere(then)) return now.changedAt >= now.bornAt && now.bornAt >= writtenAt - lag;
   // A copy that keeps its time of change may be older than the birth of the file that it was put into. And a journal
   // that is older than the file cannot vouch for it.
-  return isSameFile(then, now) && now.changedAt >= now.bornAt && then.bornAt <= writtenAt + lag;
+  return isSameInode(then, now) && now.changedAt >= now.bornAt && then.bornAt <= writtenAt + lag;
 }
 
 function latest(writtenAt: bigint, lag: Millis): bigint {
   return writtenAt + BigInt(lag) * 1_000_000n;
-}
-
-function isSameFile(then: FileIdentity, now: FileIdentity): boolean {
-  return then.inode === now.inode && then.bornAt === now.bornAt;
 }
 
 /** One random piece of each file. When there are too many files, the files are random too. */

@@ -1,3 +1,4 @@
+import { isSameInode } from '../disk/same-file.js';
 import type { FileIdentity } from '../disk/storage.js';
 import type { PieceIndex, PieceLayout, PieceRun } from '../metainfo/piece-layout.js';
 import { Bitfield } from '../wire/bitfield.js';
@@ -40,9 +41,9 @@ export class KeptState {
   }
 
   /** What the journal has of the file when this is the one that it has under this index; else null. */
-  recordOf(file: number, { inode, bornAt }: FileIdentity): FileIdentity | null {
+  recordOf(file: number, identity: FileIdentity): FileIdentity | null {
     const then = this.#files.get(file);
-    return then?.inode === inode && then.bornAt === bornAt ? then : null;
+    return then !== undefined && isSameInode(then, identity) ? then : null;
   }
 
   /** A record that says that the files are ours, and nothing of their bytes. */

@@ -5,6 +5,7 @@
  */
 import type { Millis, Timers } from '../../base/clock.js';
 import type { BtgetError } from '../../base/failure.js';
+import { isSameInode } from '../../disk/same-file.js';
 import type { ConfirmedFile, FileIdentity, FileLost, FileSurvey } from '../../disk/storage.js';
 import { type PieceIndex, piecesOfFile } from '../../metainfo/piece-layout.js';
 import { SharedPieces } from '../../metainfo/shared-pieces.js';
@@ -179,7 +180,7 @@ export class LostFiles {
     const strange = new Set<PieceIndex>();
     for (const [file, { found, identity }] of survey.entries()) {
       const then = ours.get(file);
-      const isOurs = then !== undefined && identity !== null && isSameFile(then, identity);
+      const isOurs = then !== undefined && identity !== null && isSameInode(then, identity);
       // A whole file that another program has moved to its part name, and a part that it has cut.
       const isInJournal = identity !== null && resume.knows(file, identity);
       if (isOurs || (isInJournal && (found === 'part' || !options.partNames))) known.add(file);
@@ -245,8 +246,4 @@ function oursIn(
   for (const { file, identity, isWritten } of files)
     if (identity !== null && (isWritten || wasWhole(file))) ours.set(file, identity);
   return ours;
-}
-
-function isSameFile(one: FileIdentity, other: FileIdentity): boolean {
-  return one.inode === other.inode && one.bornAt === other.bornAt;
 }
