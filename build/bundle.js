@@ -43,22 +43,24 @@ const LAZY_BUILTINS = {
 };
 
 /** All files of the package lie in one folder, so a module that is named by its place is beside the one that names it. */
-const PLACES = {
+const places = (format) => ({
   name: 'places',
   setup({ onLoad }) {
+    const here =
+      format === 'esm' ? 'import.meta.url' : "process.getBuiltinModule('node:url').pathToFileURL(__filename)";
     onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => {
       const text = readFileSync(path, 'utf8');
       if (!text.includes('import.meta.url')) return undefined;
       const contents = text.replace(/new URL\('([^']+)', import\.meta\.url\)/g, (_, place) => {
         const name = basename(place, '.js');
-        if (name === 'package.json') return "new URL('../../package.json', import.meta.url)";
+        if (name === 'package.json') return `new URL('../../package.json', ${here})`;
         if (!Object.hasOwn(ENTRIES, name)) throw new Error(`${path}: ${place} is no entry of the package`);
-        return `new URL('./${name}.js', import.meta.url)`;
+        return `new URL('./${name}.js', ${here})`;
       });
       return { contents, loader: 'ts' };
     });
   },
-};
+});
 
 /** Leaves the commands out. */
 const NO_COMMANDS = {
@@ -69,12 +71,15 @@ const NO_COMMANDS = {
 };
 
 async function bundle(name, contents) {
+  // The file that `load.js` runs as a script of V8.
+  const format = name === 'main' ? 'cjs' : 'esm';
+  const outfile = join(OUT, `${name}.${format === 'cjs' ? 'cjs' : 'js'}`);
   const { metafile } = await build({
     stdin: { contents, resolveDir: ROOT, sourcefile: `${name}.ts`, loader: 'ts' },
-    outfile: join(OUT, `${name}.js`),
+    outfile,
     bundle: true,
     platform: 'node',
-    format: 'esm',
+    format,
     target: 'node20.19',
     // Names stay, so that the traces in reports of bugs tell something. The maps lead to files and lines.
     minifySyntax: true,
@@ -85,16 +90,16 @@ async function bundle(name, contents) {
     sourcesContent: false,
     legalComments: 'none',
     metafile: true,
-    plugins: name === 'version' ? [NO_COMMANDS, LAZY_BUILTINS, PLACES] : [LAZY_BUILTINS, PLACES],
+    plugins: [...(name === 'version' ? [NO_COMMANDS] : []), LAZY_BUILTINS, places(format)],
     logLevel: 'warning',
   });
   const outside = Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path));
-  if (name !== 'version' && outside.length > 0) throw new Error(`${name}.js needs what is not in it: ${outside}`);
+  if (name !== 'version' && outside.length > 0) throw new Error(`${outfile} needs what is not in it: ${outside}`);
   // One character beyond Latin-1 has Node keep two bytes for each of the whole text. esbuild escapes all but regular
   // expressions.
-  const beyond = /.{0,40}[^\0-\x7f]/.exec(readFileSync(join(OUT, `${name}.js`), 'utf8'));
-  if (beyond !== null) throw new Error(`${name}.js is not ASCII: ${beyond[0]}`);
-  thinMap(join(OUT, `${name}.js.map`));
+  const beyond = /.{0,40}[^\0-\x7f]/.exec(readFileSync(outfile, 'utf8'));
+  if (beyond !== null) throw new Error(`${outfile} is not ASCII: ${beyond[0]}`);
+  thinMap(`${outfile}.map`);
   return Object.keys(metafile.inputs);
 }
 
@@ -150,7 +155,7 @@ function copyTypes() {
 /** The library's names, each from the one file that holds all. */
 async function writeLibrary() {
   const names = Object.keys(await import('../dist/src/index.js')).sort();
-  const text = `import { library } from './main.js';\nexport const { ${names.join(', ')} } = library();\n`;
+  const text = `import { library } from './main.cjs';\nexport const { ${names.join(', ')} } = library();\n`;
   writeFileSync(join(OUT, 'index.js'), text);
 }
 

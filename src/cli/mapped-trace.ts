@@ -8,14 +8,17 @@ import { fileURLToPath } from 'node:url';
  */
 export function mappedTrace(trace: string): string {
   const maps = new Map<string, SourceMap | null>();
-  return trace.replace(/(file:\/\/\/[^\s()]+\.js):(\d+):(\d+)/g, (place, url: string, line: string, column: string) => {
-    const map = maps.get(url) ?? mapOf(url);
-    maps.set(url, map);
-    const found = map?.findEntry(Number(line) - 1, Number(column) - 1);
-    if (found === undefined || !('originalSource' in found)) return place;
-    const source = found.originalSource.replace(/^(?:.*\/)?(?=(?:src|node_modules)\/)/, '');
-    return `${source}:${found.originalLine + 1}`;
-  });
+  return trace.replace(
+    /(file:\/\/\/[^\s()]+\.c?js):(\d+):(\d+)/g,
+    (place, url: string, line: string, column: string) => {
+      const map = maps.get(url) ?? mapOf(url);
+      maps.set(url, map);
+      const found = map?.findEntry(Number(line) - 1, Number(column) - 1);
+      if (found === undefined || !('originalSource' in found)) return place;
+      const source = found.originalSource.replace(/^(?:.*\/)?(?=(?:src|node_modules)\/)/, '');
+      return `${source}:${found.originalLine + 1}`;
+    },
+  );
 }
 
 function mapOf(url: string): SourceMap | null {

@@ -23,12 +23,15 @@ const root = mkdtempSync(join(tmpdir(), 'btget-cat-'));
 after(() => rmSync(root, { recursive: true }));
 const source = join(root, 'source', 'box');
 const scratch = join(root, 'scratch');
+/** Where the program keeps what V8 compiled of it. */
+const cache = join(root, 'cache');
 
 const torrents = new Map<string, { readonly path: string; readonly metainfo: Metainfo; readonly peer: string }>();
 const seeds: NodeSession[] = [];
 
 before(async () => {
   mkdirSync(scratch);
+  mkdirSync(cache);
   writeNoise(source, { 'film.mkv': 9 * MIB + 7, 'notes/1.txt': 3000, 'notes/2.txt': 70_000, empty: 0 });
   for (const metaVersion of ['1', '2', 'hybrid'] as const) {
     const bytes = await createTorrent(source, { pieceLength: 131_072, metaVersion });
@@ -71,7 +74,7 @@ interface Ended {
 
 function start(...args: readonly string[]): ChildProcess {
   return spawn(process.execPath, [BTGET, 'cat', ...args, ...LOOPBACK], {
-    env: { ...process.env, TMPDIR: scratch, XDG_CACHE_HOME: root },
+    env: { ...process.env, TMPDIR: scratch, XDG_CACHE_HOME: cache },
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: root,
   });

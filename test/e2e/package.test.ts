@@ -1,21 +1,27 @@
 /** What npm would publish, packed, installed without a network and without scripts, and used: as program and library. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
+  chmodSync,
+  chownSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { after, before, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import * as library from '../../src/index.js';
 import { FIXTURES } from '../support/btget-process.js';
@@ -69,7 +75,7 @@ describe('the package that npm would publish', { skip: !isPosix, timeout: HANGS_
   let packed: Packed;
   let tarball: string;
   before(async () => {
-    assert.ok(existsSync(join(ROOT, 'dist/package/main.js')), 'npm run build makes dist/package, which is not there');
+    assert.ok(existsSync(join(ROOT, 'dist/package/main.cjs')), 'npm run build makes dist/package, which is not there');
     // Without scripts: they would build anew what other tests are running.
     const told = await ends('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', dir], { cwd: ROOT });
     [packed] = JSON.parse(told);
@@ -79,13 +85,13 @@ describe('the package that npm would publish', { skip: !isPosix, timeout: HANGS_
 
   it('holds what is needed and no more', () => {
     const paths = packed.files.map(({ path }) => path);
-    const modules = ['main', 'version', 'piece-worker', 'parse-worker', 'node-blocklist-worker'];
+    const modules = ['version', 'piece-worker', 'parse-worker', 'node-blocklist-worker'].map((name) => `${name}.js`);
     assert.deepEqual(
       paths.filter((path) => !path.startsWith('dist/package/types/')).sort(),
       [
         ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'docs/library.md', 'docs/manual.md'],
         ...['LICENSES.txt', 'btget.1', 'btget.js', 'index.js', 'load.js'].map((name) => `dist/package/${name}`),
-        ...modules.flatMap((name) => [`dist/package/${name}.js`, `dist/package/${name}.js.map`]),
+        ...['main.cjs', ...modules].flatMap((name) => [`dist/package/${name}`, `dist/package/${name}.map`]),
       ].sort(),
     );
     const types = paths.filter((path) => path.startsWith('dist/package/types/'));
@@ -138,25 +144,114 @@ describe('the package that npm would publish', { skip: !isPosix, timeout: HANGS_
     assert.deepEqual(spawnSync('ls', ['-A', place], { encoding: 'utf8' }).stdout, '');
   });
 
-  it('keeps what Node compiled in a folder of the user alone, and does without one that others may write to', async () => {
+  describe('keeps what V8 compiled', () => {
     const cache = join(dir, 'own-cache');
     const folder = join(cache, 'btget/compiled');
-    const show = () => ends(program, ['show', TORRENT], { env: { XDG_CACHE_HOME: cache } });
-    await show();
-    const keeps = 'enableCompileCache' in (await import('node:module')).default;
-    assert.equal(existsSync(folder), keeps);
-    if (!keeps) return;
-    const kept = () => spawnSync('find', [folder, '-type', 'f'], { encoding: 'utf8' }).stdout;
-    assert.notEqual(kept(), '');
-    assert.equal(spawnSync('stat', ['-c', '%a', folder], { encoding: 'utf8' }).stdout, '700\n');
-    spawnSync('sh', ['-c', `rm -rf ${folder}/* && chmod 777 ${folder}`]);
-    await show();
-    assert.equal(kept(), '');
+    const show = (more: NodeJS.ProcessEnv = {}) =>
+      ends(program, ['show', TORRENT], { env: { XDG_CACHE_HOME: cache, ...more } });
+    const kept = () => (existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : []);
+    const only = (): string => {
+      const [file = '', ...more] = kept();
+      assert.deepEqual(more, []);
+      return file;
+    };
+    beforeEach(() => rmSync(cache, { recursive: true, force: true }));
+
+    /** As `build/load.js` writes it: the digest of the rest, the size of the code in memory, the code. */
+    const sizeIn = (file: string): number => readFileSync(file).readDoubleBE(32);
+    const setSize = (file: string, size: number): void => {
+      const rest = readFileSync(file).subarray(32);
+      rest.writeDoubleBE(size);
+      writeFileSync(file, Buffer.concat([createHash('sha256').update(rest).digest(), rest]));
+    };
+    const env = { XDG_CACHE_HOME: cache };
+
+    it('for the user alone, and leaves it as it is the next time', async () => {
+      await show();
+      const file = only();
+      assert.deepEqual([statSync(folder).mode & 0o777, statSync(file).mode & 0o777], [0o700, 0o600]);
+      const { ino, mtimeMs, size } = statSync(file);
+      assert.ok(size > 100_000, `${size} bytes`);
+      await show();
+      assert.deepEqual([statSync(only()).ino, statSync(file).mtimeMs], [ino, mtimeMs]);
+    });
+
+    it('and begins with it: what another command compiled is there from the start', async () => {
+      await ends(program, ['--help'], { env });
+      const little = sizeIn(only());
+      rmSync(cache, { recursive: true });
+      await ends(program, ['verify', TORRENT, '-d', FIXTURES], { env });
+      const much = sizeIn(only());
+      assert.ok(much > 1.5 * little, `${much} and ${little} bytes`);
+      // The file says that it holds less than it does, so it is written anew, with all that is there.
+      setSize(only(), much / 2);
+      await ends(program, ['--help'], { env });
+      assert.ok(sizeIn(only()) > 0.8 * much, `${sizeIn(only())} of ${much} bytes`);
+    });
+
+    it('anew when a command ran much more of the code', async () => {
+      await ends(program, ['--help'], { env });
+      const before = sizeIn(only());
+      await ends(program, ['verify', TORRENT, '-d', FIXTURES], { env });
+      assert.ok(sizeIn(only()) > before);
+    });
+
+    it('anew when a byte of it is another one, or the end is missing', async () => {
+      await show();
+      const file = only();
+      const good = readFileSync(file);
+      const flipped = Buffer.from(good);
+      flipped[good.length >> 1] = (flipped[good.length >> 1] ?? 0) ^ 1;
+      for (const bad of [flipped, good.subarray(0, good.length >> 1), good.subarray(0, 20), Buffer.alloc(0)]) {
+        writeFileSync(file, bad);
+        assert.match(await show(), /^one-file\.txt\n/);
+        assert.notDeepEqual(readFileSync(only()), bad);
+      }
+    });
+
+    it('beside the files of other versions, of which the newest stay', async () => {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      const old = [1, 2, 3, 4, 5].map((day) => {
+        const file = join(folder, `old-${day}`);
+        writeFileSync(file, '');
+        utimesSync(file, day * 86_400, day * 86_400);
+        return file;
+      });
+      await show();
+      assert.deepEqual(
+        old.filter((file) => existsSync(file)),
+        old.slice(2),
+      );
+      assert.equal(kept().length, 4);
+    });
+
+    it('not where others may write, not when told to do without, and not in the home of another user', async () => {
+      mkdirSync(folder, { recursive: true });
+      chmodSync(folder, 0o777);
+      await show();
+      assert.deepEqual(kept(), []);
+      rmSync(cache, { recursive: true });
+      await show({ NODE_DISABLE_COMPILE_CACHE: '1' });
+      assert.equal(existsSync(cache), false);
+      if (process.getuid?.() !== 0) return;
+      mkdirSync(cache);
+      chownSync(cache, 65_534, 65_534);
+      await show();
+      assert.deepEqual(readdirSync(cache), []);
+    });
+
+    it('nowhere when there is no room for it', { skip: process.platform !== 'linux' }, async () => {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      const { code, err } = await run('sh', ['-c', `ulimit -f 100; exec ${program} show ${TORRENT}`], { env });
+      assert.deepEqual([code, err], [0, '']);
+      assert.deepEqual(kept(), []);
+    });
   });
 
   it('tells in the report of a bug where in the source it was', async () => {
     const script = `
-      import { main, nodeIo } from '${prefix}/lib/node_modules/btget/dist/package/main.js';
+      import { load } from '${prefix}/lib/node_modules/btget/dist/package/load.js';
+      const { main, nodeIo } = await load();
       const io = { ...nodeIo(), get env() { throw new TypeError('oops'); } };
       process.exitCode = await main(['show', 'x'], io);`;
     const { code, err } = await run(process.execPath, ['--input-type=module', '-e', script]);
