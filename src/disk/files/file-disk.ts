@@ -17,6 +17,7 @@ import { CacheStorage } from './cache-storage.js';
 import { FileStorage, type SharedDisk } from './file-storage.js';
 import { type HashedFile, type Hashing, hashPieces, type PieceHashesOutcome } from './hash-pieces.js';
 import { HashQueue } from './hash-queue.js';
+import { DEFAULT_PIECE_COMMITS_OPTIONS, PieceCommits, type PieceCommitsOptions } from './piece-commits.js';
 import { FileReadPool } from './read-pool.js';
 import { type BegunThread, PIECE_WORKER, WorkerThread } from './worker-thread.js';
 
@@ -32,6 +33,8 @@ export interface FileDiskOptions {
   readonly writer: Pick<BegunThread, 'take'> | null;
   /** How many workers hash what lies on the disk, at most. One more worker writes. */
   readonly hashingWorkers: number;
+  /** When pieces that came in are judged by hashing workers too. */
+  readonly commits: PieceCommitsOptions;
   /** How many files stay open for reading. */
   readonly openFiles: number;
   readonly readOperations: ReadOperations;
@@ -41,6 +44,7 @@ export const DEFAULT_FILE_DISK_OPTIONS: Omit<FileDiskOptions, 'timers'> = {
   workerModule: PIECE_WORKER,
   writer: null,
   hashingWorkers: availableParallelism(),
+  commits: DEFAULT_PIECE_COMMITS_OPTIONS,
   openFiles: 64,
   readOperations: systemReadOperations,
 };
@@ -93,6 +97,7 @@ export function createFileDisk(options: FileDiskOptions): FileDisk {
   const disk: SharedDisk = {
     timers,
     writer,
+    commits: new PieceCommits(writer, hashing, options.commits),
     hashing,
     readPool: new FileReadPool(readOperations, options.openFiles),
     readOperations,

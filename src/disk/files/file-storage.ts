@@ -34,6 +34,7 @@ import { type BlockReaderParts, readBlocks } from './block-reader.js';
 import { confirmFiles } from './confirm.js';
 import type { HashQueue } from './hash-queue.js';
 import { judgedOutcome, PieceChecker } from './piece-checker.js';
+import type { PieceCommits } from './piece-commits.js';
 import { FilePlaces } from './places.js';
 import { commitProofOf } from './proof-of.js';
 import type { FileAddress, FileReadPool, ReadHome } from './read-pool.js';
@@ -44,6 +45,8 @@ import type { WorkerThread } from './worker-thread.js';
 export interface SharedDisk {
   readonly timers: Timers;
   readonly writer: Pick<WorkerThread, 'ask' | 'started'>;
+  /** Has `writer` write them. */
+  readonly commits: PieceCommits;
   readonly hashing: Pick<HashQueue, 'add' | 'findCandidates' | 'drop' | 'closeFiles'> & {
     readonly running: SharedDisk['writer'] | undefined;
   };
@@ -132,20 +135,23 @@ export class FileStorage implements Storage {
   commitPiece(piece: PieceIndex, slot: PieceSlot, answered: (outcome: CheckOutcome) => void): void {
     const data = slot.data.subarray(0, this.#layout.lengthOf(piece));
     const shared = data.buffer instanceof SharedArrayBuffer;
-    const writes = this.#places.writes(this.#layout.beginOf(piece), data.length);
-    const request = {
+    const writes = (): readonly FileWrite[] => this.#places.writes(this.#layout.beginOf(piece), data.length);
+    const committed = {
       place: this.#place,
-      writes,
       // Posting a view of unshared memory would copy all of it, not only the view.
       data: shared ? data : new Uint8Array(data),
       proof: commitProofOf(this.#layout, piece),
+      writes,
     };
-    this.#ask('commit', request, [], (told) => {
+    this.#refuseWhenClosed();
+    this.#due += 1;
+    this.#disk.commits.commit(committed, (told) => {
       if (told.ok && told.value.verdict === 'right') {
         this.#places.map.settle(piece, 'kept');
-        this.#wrote(writes);
+        this.#wrote(writes());
       }
       this.#later(() => answered(told.ok ? judgedOutcome(piece, told.value) : this.#failed(told)));
+      this.#gotDue();
     });
   }
 

@@ -20,6 +20,8 @@ interface Waiting {
 export class HashQueue {
   readonly #threads: readonly WorkerThread[];
   #waiting: Waiting[] = [];
+  /** How many pieces the first thread has to judge. */
+  #judging = 0;
   /** How many of `#waiting` have been handed to workers. */
   #taken = 0;
 
@@ -55,6 +57,22 @@ export class HashQueue {
       answered(told);
       this.#handOut();
     });
+  }
+
+  /**
+   * Has one thread judge a piece. False when it has other work: that may take long. Then nothing is answered. All pieces
+   * go to the same thread, since the start of another one costs more than it saves.
+   */
+  judge(request: Work['judge']['request'], answered: (told: Told<Work['judge']['answer']>) => void): boolean {
+    const [first] = this.#threads;
+    if (first === undefined || first.due > this.#judging) return false;
+    this.#judging += 1;
+    first.ask('judge', request, [], (told) => {
+      this.#judging -= 1;
+      answered(told);
+      this.#handOut();
+    });
+    return true;
   }
 
   /** Forgets the jobs of the owner that no worker has yet. Its other jobs are still answered. */

@@ -9,6 +9,7 @@ import { type Random, shuffle } from '../../../src/base/random.js';
 import { createFileTarget } from '../../../src/disk/files/file-disk.js';
 import { FileStorage } from '../../../src/disk/files/file-storage.js';
 import { HashQueue } from '../../../src/disk/files/hash-queue.js';
+import { PieceCommits } from '../../../src/disk/files/piece-commits.js';
 import { FileReadPool } from '../../../src/disk/files/read-pool.js';
 import { PIECE_WORKER, WorkerThread } from '../../../src/disk/files/worker-thread.js';
 import { journalName, markedTarget } from '../../../src/disk/names.js';
@@ -50,6 +51,8 @@ export interface DiskDownloadOptions extends PowerDiskOptions {
   readonly partNames: boolean;
   /** Patterns of the files that are wanted; none: all files are. */
   readonly select: readonly string[];
+  /** Whether the thread that writes judges pieces, or another one does. */
+  readonly judge: 'writer' | 'other';
   /** Options of the keeper of the journal. Bytes. */
   readonly batch: number;
   readonly minLength: number;
@@ -69,6 +72,7 @@ export const DEFAULT_DISK_DOWNLOAD_OPTIONS: DiskDownloadOptions = {
   interruptAt: null,
   partNames: true,
   select: [],
+  judge: 'writer',
   batch: DEFAULT_JOURNAL_KEEPER_OPTIONS.length,
   minLength: DEFAULT_JOURNAL_KEEPER_OPTIONS.minLength,
   flushed: (storage) => storage,
@@ -111,6 +115,7 @@ export function downloadOnto(
   const thread = (): WorkerThread =>
     new WorkerThread(PIECE_WORKER, crashed, { take: () => simulatedWorker(timers, disk, image.at) });
   const writer = thread();
+  const hashing = new HashQueue([thread()]);
   const anchors = new RootAnchors();
   const storageOnDisk = new FileStorage({
     timers,
@@ -122,7 +127,10 @@ export function downloadOnto(
     disk: {
       timers,
       writer,
-      hashing: new HashQueue([thread()]),
+      commits: new PieceCommits(writer, hashing, {
+        behindFrom: options.judge === 'other' ? 0 : Number.POSITIVE_INFINITY,
+      }),
+      hashing,
       readPool: new FileReadPool(disk.readOperations, 1),
       readOperations: disk.readOperations,
       anchors,

@@ -106,6 +106,7 @@ function optionsOf(
     minLength: random.below(2) === 0 ? 1 : 64 * KIB,
     partNames,
     select: selects ? selectMore(SAMPLES[version], before?.select ?? [], random) : [],
+    judge: random.below(2) === 0 ? 'writer' : 'other',
   };
 }
 

@@ -3,6 +3,8 @@ import { resolve } from 'node:path';
 import type { Timers } from '../../../src/base/clock.js';
 import { createFileTarget } from '../../../src/disk/files/file-disk.js';
 import { FileStorage, type SharedDisk } from '../../../src/disk/files/file-storage.js';
+import type { HashQueue } from '../../../src/disk/files/hash-queue.js';
+import { PieceCommits } from '../../../src/disk/files/piece-commits.js';
 import { FileReadPool } from '../../../src/disk/files/read-pool.js';
 import { journalName } from '../../../src/disk/names.js';
 import type { Told, Work, WorkAnswer, WorkKind, WorkRequest } from '../../../src/disk/protocol.js';
@@ -19,6 +21,8 @@ import type { OpenTarget } from '../../../src/disk/target.js';
 import { servePieceWork } from '../../../src/disk/worker/piece-work.js';
 
 const LATENCY = 1;
+/** So little that many pieces are judged by another thread than the one that writes. Bytes. */
+const JUDGED_BY_OTHERS = 1;
 
 let processes = 0;
 
@@ -36,11 +40,16 @@ export function simulatedDisk(timers: Timers, operations: FileOperations): Simul
   const process = processOf(processes);
   const ask = serve(timers, operations, process);
   const hashing = serve(timers, operations, process);
+  const judge: HashQueue['judge'] = (request, answered) => {
+    hashing('judge', request, [], answered);
+    return true;
+  };
   const readOperations = readsOf(timers, operations);
   let targets = 0;
   const disk: SharedDisk = {
     timers,
     writer: { ask, started: true },
+    commits: new PieceCommits({ ask }, { judge }, { behindFrom: JUDGED_BY_OTHERS }),
     hashing: {
       running: undefined,
       add: (_owner, job, answered) =>
