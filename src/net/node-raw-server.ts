@@ -146,8 +146,8 @@ class NodeLoop implements Loop {
   dialFor(domain: FaultDomain, address: StreamAddress, handler: SocketHandler): SingleSocket {
     const passage = 'path' in address ? null : passFence(this.#options.bindAddresses, address.host);
     const remote = passage?.code === 'pass' && 'port' in address ? { host: passage.host, port: address.port } : address;
-    const idleScan = this.#idleScan;
-    const socket = new NodeSocket({ remote, locallyInitiated: true, domain, handler, idleScan });
+    const shared = { idleScan: this.#idleScan, clock: this.timers };
+    const socket = new NodeSocket({ remote, locallyInitiated: true, domain, handler, ...shared });
     const loseLater = (failure: SocketFailure): void => {
       this.addTask(() => socket.lose(failure), 0);
     };
@@ -196,8 +196,8 @@ class NodeLoop implements Loop {
       socket.destroy();
       return;
     }
-    const idleScan = this.#idleScan;
-    const made = new NodeSocket({ remote, locallyInitiated: false, domain, handler: SILENT_HANDLER, idleScan });
+    const shared = { idleScan: this.#idleScan, clock: this.timers };
+    const made = new NodeSocket({ remote, locallyInitiated: false, domain, handler: SILENT_HANDLER, ...shared });
     made.accept(socket, (single) => handler.externalConnectionMade(single));
   }
 }

@@ -3,6 +3,7 @@ import type { Millis } from '../base/clock.js';
 import type { FaultDomain } from './fault-domain.js';
 import type { IdleScan, Scannable } from './idle-scan.js';
 import { socketFailure } from './node-failure.js';
+import type { NodeTimers } from './node-timers.js';
 import type { SingleSocket, SocketFailure, SocketHandler, StreamAddress } from './raw-server.js';
 
 export interface NodeSocketParts {
@@ -11,6 +12,7 @@ export interface NodeSocketParts {
   readonly domain: FaultDomain;
   readonly handler: SocketHandler;
   readonly idleScan: IdleScan<NodeSocket>;
+  readonly clock: Pick<NodeTimers, 'beginEvent' | 'endEvent'>;
 }
 
 /**
@@ -24,6 +26,7 @@ export class NodeSocket implements SingleSocket, Scannable {
   readonly remote: StreamAddress;
   readonly locallyInitiated: boolean;
   readonly #idleScan: IdleScan<NodeSocket>;
+  readonly #clock: NodeSocketParts['clock'];
   #domain: FaultDomain;
   #handler: SocketHandler;
   /** Null for a dial that fails before anything is opened. */
@@ -43,6 +46,7 @@ export class NodeSocket implements SingleSocket, Scannable {
     this.remote = parts.remote;
     this.locallyInitiated = parts.locallyInitiated;
     this.#idleScan = parts.idleScan;
+    this.#clock = parts.clock;
     this.#domain = parts.domain;
     this.#handler = parts.handler;
     this.#domain.sockets.add(this);
@@ -164,12 +168,14 @@ export class NodeSocket implements SingleSocket, Scannable {
 
   #dataCameIn(data: Buffer): void {
     if (this.#closed) return;
-    this.#lastHit = performance.now();
+    this.#lastHit = this.#clock.beginEvent();
     this.#silentSince = this.#lastHit;
     try {
       this.#handler.dataCameIn(this, data);
     } catch (error) {
       this.#domain.fail(error);
+    } finally {
+      this.#clock.endEvent();
     }
   }
 

@@ -43,9 +43,24 @@ export class NodeTimers implements Timers {
   #armedFor: Millis = Number.POSITIVE_INFINITY;
   #running = false;
   #holding = false;
+  /** When the event began that is under way; null when none is. */
+  #eventAt: Millis | null = null;
 
   now(): Millis {
-    return performance.now();
+    return this.#eventAt ?? performance.now();
+  }
+
+  /**
+   * A socket has read something. Until `endEvent` the time stands still: what one read brings has come at one time.
+   * A read may bring a dozen blocks, and the clock would be asked three times for each.
+   */
+  beginEvent(): Millis {
+    this.#eventAt = performance.now();
+    return this.#eventAt;
+  }
+
+  endEvent(): void {
+    this.#eventAt = null;
   }
 
   addTask(task: () => void, delay: Millis): Task {

@@ -179,5 +179,29 @@ export function dataContract(name: string, createWorld: () => RawServerWorld): v
       await world.until(() => pair.b.text === 'in');
       assert.ok(pair.b.socket.lastHit >= made + 5);
     });
+
+    it('comes in at one time, which goes on after the event, also after one that fails', async () => {
+      const errors: unknown[] = [];
+      const pair = await new Pair(world, { gotException: (error) => errors.push(error) }).connect();
+      const took: number[] = [];
+      pair.b.onData = (socket) => {
+        const real = performance.now();
+        while (performance.now() < real + 2);
+        took.push(pair.listening.now() - socket.lastHit);
+        if (took.length > 1) throw new Error('of the handler');
+      };
+      for (const count of [1, 2]) {
+        pair.a.socket.write([Buffer.from('in')]);
+        await world.until(() => took.length === count);
+        const { lastHit } = pair.b.socket;
+        let ranAt = lastHit;
+        pair.listening.addTask(() => {
+          ranAt = pair.listening.now();
+        }, 5);
+        await world.until(() => ranAt > lastHit);
+        assert.ok(ranAt >= lastHit + 5);
+      }
+      assert.deepEqual([took, errors.length], [[0, 0], 1]);
+    });
   });
 }
