@@ -45,6 +45,7 @@ function optionsOf(random: Random): DiskDownloadOptions {
     batch: 1 + random.below(24 * KIB),
     minLength: random.below(2) === 0 ? 1 : 64 * KIB,
     judge: random.below(2) === 0 ? 'writer' : 'other',
+    judgeTime: () => random.below(40),
   };
 }
 

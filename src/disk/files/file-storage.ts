@@ -45,8 +45,8 @@ import type { WorkerThread } from './worker-thread.js';
 export interface SharedDisk {
   readonly timers: Timers;
   readonly writer: Pick<WorkerThread, 'ask' | 'started'>;
-  /** Has `writer` write them. */
-  readonly commits: PieceCommits;
+  /** Has pieces judged, and written by `writer`. */
+  readonly commits: Pick<PieceCommits, 'commit' | 'afterPieces'>;
   readonly hashing: Pick<HashQueue, 'add' | 'findCandidates' | 'drop' | 'closeFiles'> & {
     readonly running: SharedDisk['writer'] | undefined;
   };
@@ -135,20 +135,20 @@ export class FileStorage implements Storage {
   commitPiece(piece: PieceIndex, slot: PieceSlot, answered: (outcome: CheckOutcome) => void): void {
     const data = slot.data.subarray(0, this.#layout.lengthOf(piece));
     const shared = data.buffer instanceof SharedArrayBuffer;
-    const writes = (): readonly FileWrite[] => this.#places.writes(this.#layout.beginOf(piece), data.length);
+    const writes = this.#places.writes(this.#layout.beginOf(piece), data.length);
     const committed = {
       place: this.#place,
+      writes,
       // Posting a view of unshared memory would copy all of it, not only the view.
       data: shared ? data : new Uint8Array(data),
       proof: commitProofOf(this.#layout, piece),
-      writes,
     };
     this.#refuseWhenClosed();
     this.#due += 1;
     this.#disk.commits.commit(committed, (told) => {
       if (told.ok && told.value.verdict === 'right') {
         this.#places.map.settle(piece, 'kept');
-        this.#wrote(writes());
+        this.#wrote(writes);
       }
       this.#later(() => answered(told.ok ? judgedOutcome(piece, told.value) : this.#failed(told)));
       this.#gotDue();
@@ -411,10 +411,12 @@ export class FileStorage implements Storage {
   ): void {
     this.#refuseWhenClosed();
     this.#due += 1;
-    thread.ask(kind, request, moved, (told) => {
-      answered(told);
-      this.#gotDue();
-    });
+    this.#disk.commits.afterPieces(this.#place, () =>
+      thread.ask(kind, request, moved, (told) => {
+        answered(told);
+        this.#gotDue();
+      }),
+    );
   }
 
   #gotDue(): void {

@@ -60,12 +60,13 @@ export class HashQueue {
   }
 
   /**
-   * Has one thread judge a piece. False when it has other work: that may take long. Then nothing is answered. All pieces
-   * go to the same thread, since the start of another one costs more than it saves.
+   * Has one thread judge a piece. False when it has other work, which may take long, and when jobs wait: a stream of
+   * pieces would hold them up. Then nothing is answered. All pieces go to the same thread, since the start of another
+   * one costs more than it saves. They are answered in order.
    */
   judge(request: Work['judge']['request'], answered: (told: Told<Work['judge']['answer']>) => void): boolean {
     const [first] = this.#threads;
-    if (first === undefined || first.due > this.#judging) return false;
+    if (first === undefined || first.due > this.#judging || this.#waiting.length > this.#taken) return false;
     this.#judging += 1;
     first.ask('judge', request, [], (told) => {
       this.#judging -= 1;

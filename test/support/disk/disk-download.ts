@@ -53,6 +53,8 @@ export interface DiskDownloadOptions extends PowerDiskOptions {
   readonly select: readonly string[];
   /** Whether the thread that writes judges pieces, or another one does. */
   readonly judge: 'writer' | 'other';
+  /** How long the other thread takes for each piece. */
+  readonly judgeTime: () => Millis;
   /** Options of the keeper of the journal. Bytes. */
   readonly batch: number;
   readonly minLength: number;
@@ -73,6 +75,7 @@ export const DEFAULT_DISK_DOWNLOAD_OPTIONS: DiskDownloadOptions = {
   partNames: true,
   select: [],
   judge: 'writer',
+  judgeTime: () => 0,
   batch: DEFAULT_JOURNAL_KEEPER_OPTIONS.length,
   minLength: DEFAULT_JOURNAL_KEEPER_OPTIONS.minLength,
   flushed: (storage) => storage,
@@ -112,10 +115,10 @@ export function downloadOnto(
   const crashed = (error: Error): never => {
     throw error;
   };
-  const thread = (): WorkerThread =>
-    new WorkerThread(PIECE_WORKER, crashed, { take: () => simulatedWorker(timers, disk, image.at) });
-  const writer = thread();
-  const hashing = new HashQueue([thread()]);
+  const thread = (judgeTime: () => Millis): WorkerThread =>
+    new WorkerThread(PIECE_WORKER, crashed, { take: () => simulatedWorker(timers, disk, image.at, judgeTime) });
+  const writer = thread(() => 0);
+  const hashing = new HashQueue([thread(options.judgeTime)]);
   const anchors = new RootAnchors();
   const storageOnDisk = new FileStorage({
     timers,
@@ -298,7 +301,7 @@ const writeInBlocks =
   };
 
 /** Stands for a worker thread: it takes a moment for each message. Its process is not the one that ran before. */
-function simulatedWorker(timers: Timeline, disk: PowerDisk, boot: bigint): Worker {
+function simulatedWorker(timers: Timeline, disk: PowerDisk, boot: bigint, judgeTime: () => Millis): Worker {
   const pid = 4321;
   const processes: ProcessFacts = {
     pid,
@@ -310,6 +313,7 @@ function simulatedWorker(timers: Timeline, disk: PowerDisk, boot: bigint): Worke
   };
   let asked: (request: WorkRequest) => void = () => undefined;
   let told: (answer: WorkAnswer) => void = () => undefined;
+  let busyUntil: Millis = 0;
   servePieceWork(
     {
       on: (_event, listener) => {
@@ -328,7 +332,8 @@ function simulatedWorker(timers: Timeline, disk: PowerDisk, boot: bigint): Worke
       if (event === 'message') told = listener;
     },
     postMessage: (request: WorkRequest) => {
-      timers.addTask(() => asked(request), 1);
+      busyUntil = Math.max(busyUntil, timers.now()) + (request.kind === 'judge' ? judgeTime() : 0);
+      timers.addTask(() => asked(request), busyUntil + 1 - timers.now());
     },
     ref: () => undefined,
     unref: () => undefined,

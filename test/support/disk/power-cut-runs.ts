@@ -42,6 +42,7 @@ const SAMPLES: Readonly<Record<Metainfo['version'], SampleTorrent>> = {
   hybrid: v2Torrent(TREE, 16 * KIB, 'hybrid'),
 };
 const FLUSH_TIME = 60;
+const JUDGE_TIME = 20;
 const IN_DOWNLOAD = `${DOWNLOADS}/t/`;
 const BORDER = /\/\.t\.[0-9a-f]{8}\.btget-border$/;
 
@@ -107,6 +108,7 @@ function optionsOf(
     partNames,
     select: selects ? selectMore(SAMPLES[version], before?.select ?? [], random) : [],
     judge: random.below(2) === 0 ? 'writer' : 'other',
+    judgeTime: () => random.below(JUDGE_TIME),
   };
 }
 

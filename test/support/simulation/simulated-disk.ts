@@ -21,8 +21,6 @@ import type { OpenTarget } from '../../../src/disk/target.js';
 import { servePieceWork } from '../../../src/disk/worker/piece-work.js';
 
 const LATENCY = 1;
-/** So little that many pieces are judged by another thread than the one that writes. Bytes. */
-const JUDGED_BY_OTHERS = 1;
 
 let processes = 0;
 
@@ -49,7 +47,7 @@ export function simulatedDisk(timers: Timers, operations: FileOperations): Simul
   const disk: SharedDisk = {
     timers,
     writer: { ask, started: true },
-    commits: new PieceCommits({ ask }, { judge }, { behindFrom: JUDGED_BY_OTHERS }),
+    commits: new PieceCommits({ ask }, { judge }, { behindFrom: 0 }),
     hashing: {
       running: undefined,
       add: (_owner, job, answered) =>
