@@ -8,7 +8,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 
 /** A start adds what it compiled when the code in memory is this much larger than what was kept. */
 const RICHER = 1.2;
-/** Each version of Node and of btget has a file of its own. The newest ones stay. */
+/** Each version of btget has a file for each version of Node, and for other options of it. The newest ones stay. */
 const MAX_FILES = 4;
 const DIGEST_LENGTH = 32;
 /** A file holds the digest of the rest, the size of the code in memory (8 bytes), and what V8 made. */
@@ -28,9 +28,7 @@ function loadMain(place) {
 
   const text = readFileSync(place);
   const folder = ownFolder();
-  // V8 itself looks at the length of the text only.
-  const path =
-    folder === null ? null : join(folder, digestOf(process.version, process.arch, text).toString('hex', 0, 16));
+  const path = folder === null ? null : join(folder, digestOf(text, compiler()).toString('hex', 0, 16));
   const kept = path === null ? null : readKept(path, digestOf);
   const head = '(function (exports, module, __filename) {';
   // The text is ASCII, of which Node then keeps one byte for each character.
@@ -48,6 +46,12 @@ function loadMain(place) {
   const module = { exports: {} };
   script.runInThisContext()(module.exports, module, process.getBuiltinModule('node:url').fileURLToPath(place));
   return module.exports;
+}
+
+/** What the code depends on, besides the text, of which V8 itself looks at the length only. Some options change it. */
+function compiler() {
+  const { version, arch, execArgv, env } = process;
+  return JSON.stringify([version, arch, execArgv, env.NODE_OPTIONS]);
 }
 
 /**

@@ -209,6 +209,18 @@ describe('the package that npm would publish', { skip: !isPosix, timeout: HANGS_
       }
     });
 
+    it('apart for other options of Node, which change the code', async () => {
+      await show();
+      await show({ NODE_OPTIONS: '--max-old-space-size=512' });
+      const files = kept();
+      assert.equal(files.length, 2);
+      const written = () => files.map((file) => statSync(file).ino);
+      const before = written();
+      await show();
+      await show({ NODE_OPTIONS: '--max-old-space-size=512' });
+      assert.deepEqual(written(), before);
+    });
+
     it('beside the files of other versions, of which the newest stay', async () => {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       const old = [1, 2, 3, 4, 5].map((day) => {
