@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type Bench, MIB } from '../harness/bench.js';
 import {
   btgetClient,
@@ -118,7 +119,12 @@ async function startPeers(bench: Bench, { program, listening }: Listener): Promi
   return (found[1] ?? '').split(',').map(Number);
 }
 
-/** Each client downloads the same file from one nginx that the torrent names as its web seed. There is no peer. */
+const BARE_FETCH = fileURLToPath(new URL('../scale/bare-fetch.js', import.meta.url));
+
+/**
+ * Each client downloads the same file from one nginx that the torrent names as its web seed. There is no peer. The last
+ * contestant is a program of Node that only reads, hashes and writes.
+ */
 export const webSeed: MakeRow = async (bench) => {
   const port = await bench.freePort();
   const url = `http://127.0.0.1:${port}/data.bin`;
@@ -136,10 +142,20 @@ export const webSeed: MakeRow = async (bench) => {
     /start worker|using the/,
   );
   const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M', webSeed: url });
-  return makeDownloadRow(bench, { torrent, peers: [], webSeed: url }, 'Download in pieces of 1M from one web seed', [
+  const source = { torrent, peers: [], webSeed: url };
+  const row = await makeDownloadRow(bench, source, 'Download in pieces of 1M from one web seed', [
     { contestant: 'btget', metric: 'wall', ratioTo: 'libtorrent', atMost: 0.8 },
     { contestant: 'btget', metric: 'wall', ratioTo: 'aria2', atMost: 0.8 },
   ]);
+  const bare: Contestant = {
+    name: 'bare Node',
+    measure: () =>
+      bench.inEmptyDir(async (dir) => {
+        const args = [BARE_FETCH, url, join(dir, 'data.bin'), String(bench.length)];
+        return (await bench.run({ command: process.execPath, args })).cost;
+      }),
+  };
+  return { ...row, contestants: [...row.contestants, bare] };
 };
 
 interface Source {

@@ -23,10 +23,11 @@ export const verifyManyFiles: MakeRow = async (bench) => {
 };
 
 const RAW_SHA256 = fileURLToPath(new URL('../scale/raw-sha256.js', import.meta.url));
+const BARE_VERIFY = fileURLToPath(new URL('../scale/bare-verify.js', import.meta.url));
 
 /**
- * btget and libtorrent check the same file by version 2. The third contestant is SHA-256 itself: the same bytes on all
- * cores, counted without the start of a program.
+ * btget and libtorrent check the same file by version 2. Beside them stand SHA-256 itself (the same bytes on all cores,
+ * counted without the start of a program), and a program of Node that only reads and makes the hash trees.
  */
 export const verifyV2: MakeRow = async (bench) => {
   const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M', metaVersion: '2' });
@@ -46,6 +47,10 @@ export const verifyV2: MakeRow = async (bench) => {
           const { cost, stdout } = await bench.run({ command: process.execPath, args: [RAW_SHA256, path] });
           return { ...cost, ...(JSON.parse(stdout) as { readonly wall: number }) };
         },
+      },
+      {
+        name: 'bare Node',
+        measure: async () => (await bench.run({ command: process.execPath, args: [BARE_VERIFY, path] })).cost,
       },
     ],
     goals: [{ contestant: 'btget', metric: 'wall', ratioTo: 'SHA-256', atMost: 1.15 }],
