@@ -1,6 +1,6 @@
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Metainfo } from '../../src/metainfo/metainfo.js';
 import { type Bench, MIB } from '../harness/bench.js';
 import {
   btgetClient,
@@ -12,6 +12,7 @@ import {
   relay,
 } from '../rivals/clients.js';
 import { makeField } from '../rivals/field.js';
+import { startMirror } from '../rivals/mirror.js';
 import { COST, type Contestant, type Goal, type MakeRow, type Row } from '../row.js';
 
 const GOALS: readonly Goal[] = [
@@ -29,7 +30,10 @@ export function download(pieceLength: string): MakeRow {
   };
 }
 
-/** The same of a torrent of version 2, or of a hybrid. aria2 and Transmission know neither. */
+/**
+ * The same of a torrent of version 2, or of a hybrid. aria2 and Transmission know neither. A bare program of Node
+ * fetches the same bytes from an nginx.
+ */
 export function downloadOfVersion(metaVersion: '2' | 'hybrid'): MakeRow {
   return async (bench) => {
     const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M', metaVersion });
@@ -39,7 +43,8 @@ export function downloadOfVersion(metaVersion: '2' | 'hybrid'): MakeRow {
       { contestant: 'btget', metric: 'wall', ratioTo: 'libtorrent', atMost: 0.8 },
       { contestant: 'btget', metric: 'memory', unit: 'MiB', digits: 0, atMost: 160 },
     ]);
-    return { ...row, contestants: row.contestants.filter(({ name }) => name !== 'aria2') };
+    const clients = row.contestants.filter(({ name }) => name !== 'aria2');
+    return { ...row, contestants: [...clients, bareNode(bench, await startMirror(bench), metaVersion)] };
   };
 }
 
@@ -121,41 +126,31 @@ async function startPeers(bench: Bench, { program, listening }: Listener): Promi
 
 const BARE_FETCH = fileURLToPath(new URL('../scale/bare-fetch.js', import.meta.url));
 
+/** A program of Node that only reads from nginx, hashes as that version does, and writes. */
+function bareNode(bench: Bench, url: string, version: Metainfo['version']): Contestant {
+  return {
+    name: 'bare Node',
+    measure: () =>
+      bench.inEmptyDir(async (dir) => {
+        const args = [BARE_FETCH, url, join(dir, 'data.bin'), String(bench.length), version];
+        return (await bench.run({ command: process.execPath, args })).cost;
+      }),
+  };
+}
+
 /**
- * Each client downloads the same file from one nginx that the torrent names as its web seed. There is no peer. The last
- * contestant is a program of Node that only reads, hashes and writes.
+ * Each client downloads the same file from one nginx that the torrent names as its web seed. There is no peer. A bare
+ * program of Node does it too.
  */
 export const webSeed: MakeRow = async (bench) => {
-  const port = await bench.freePort();
-  const url = `http://127.0.0.1:${port}/data.bin`;
-  const { dir } = bench.content(bench.length);
-  const place = bench.emptyDir();
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((each) => `${each}_temp_path ${place}/t;`);
-  writeFileSync(
-    join(place, 'nginx.conf'),
-    `daemon off; master_process off; pid ${place}/pid; error_log stderr notice;
-    ${process.getuid?.() === 0 ? 'user root root;' : ''} events {}
-    http { access_log off; sendfile on; root ${dir}; ${temporary.join(' ')} server { listen 127.0.0.1:${port}; } }`,
-  );
-  await bench.start(
-    { command: 'nginx', args: ['-p', place, '-c', join(place, 'nginx.conf')] },
-    /start worker|using the/,
-  );
+  const url = await startMirror(bench);
   const torrent = await bench.torrent({ length: bench.length, pieceLength: '1M', webSeed: url });
   const source = { torrent, peers: [], webSeed: url };
   const row = await makeDownloadRow(bench, source, 'Download in pieces of 1M from one web seed', [
     { contestant: 'btget', metric: 'wall', ratioTo: 'libtorrent', atMost: 0.8 },
     { contestant: 'btget', metric: 'wall', ratioTo: 'aria2', atMost: 0.8 },
   ]);
-  const bare: Contestant = {
-    name: 'bare Node',
-    measure: () =>
-      bench.inEmptyDir(async (dir) => {
-        const args = [BARE_FETCH, url, join(dir, 'data.bin'), String(bench.length)];
-        return (await bench.run({ command: process.execPath, args })).cost;
-      }),
-  };
-  return { ...row, contestants: [...row.contestants, bare] };
+  return { ...row, contestants: [...row.contestants, bareNode(bench, url, '1')] };
 };
 
 interface Source {

@@ -1,18 +1,26 @@
 /**
- * `node bare-fetch.js URL FILE LENGTH`: the least that a program of Node does to download a file over HTTP in pieces of
- * 1 MiB. It asks once, reads from the socket into shared memory, and two threads hash each piece with SHA-1 and write
- * it. It knows no torrent and compares nothing, and it shares no code with btget. The server must be of this machine.
+ * `node bare-fetch.js URL FILE LENGTH VERSION`: the least that a program of Node does to download a file over HTTP in
+ * pieces of 1 MiB. It asks once, reads from the socket into shared memory, and two threads hash each piece as a torrent
+ * of that version does (1, 2, hybrid), and write it. It knows no torrent and compares nothing, and it shares no code
+ * with btget. The server must be of this machine.
  */
 import { hash } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { hashTree, PIECE } from './bare-tree.js';
 
-const PIECE = 1024 * 1024;
 const SLOTS = 24;
 const THREADS = 2;
 const HEAD_END = '\r\n\r\n';
+
+/** What a thread works on. */
+interface Served {
+  readonly path: string;
+  readonly memory: SharedArrayBuffer;
+  readonly version: string;
+}
 
 /** A piece that has come: where its memory is, its number, and its length. */
 interface Come {
@@ -22,17 +30,17 @@ interface Come {
 }
 
 if (isMainThread) {
-  const [, , url = '', path = '', length = ''] = process.argv;
-  fetchPieces(new URL(url), path, Number(length));
-} else serve(workerData as { readonly path: string; readonly memory: SharedArrayBuffer });
+  const [, , url = '', path = '', length = '', version = ''] = process.argv;
+  fetchPieces(new URL(url), path, Number(length), version);
+} else serve(workerData as Served);
 
-function fetchPieces({ hostname, port, pathname }: URL, path: string, length: number): void {
+function fetchPieces({ hostname, port, pathname }: URL, path: string, length: number, version: string): void {
   const memory = new SharedArrayBuffer(SLOTS * PIECE);
   const all = Buffer.from(memory);
   closeSync(openSync(path, 'w'));
   const threads = Array.from(
     { length: THREADS },
-    () => new Worker(fileURLToPath(import.meta.url), { workerData: { path, memory } }),
+    () => new Worker(fileURLToPath(import.meta.url), { workerData: { path, memory, version } satisfies Served }),
   );
   const free = Array.from({ length: SLOTS }, (_, slot) => slot);
   const head = Buffer.alloc(4096);
@@ -96,7 +104,7 @@ function fetchPieces({ hostname, port, pathname }: URL, path: string, length: nu
     });
 }
 
-function serve({ path, memory }: { readonly path: string; readonly memory: SharedArrayBuffer }): void {
+function serve({ path, memory, version }: Served): void {
   const file = openSync(path, 'r+');
   parentPort?.on('message', (come: Come | null) => {
     if (come === null) {
@@ -105,7 +113,8 @@ function serve({ path, memory }: { readonly path: string; readonly memory: Share
       return;
     }
     const data = Buffer.from(memory, come.slot * PIECE, come.length);
-    hash('sha1', data, 'buffer');
+    if (version !== '2') hash('sha1', data, 'buffer');
+    if (version !== '1') hashTree(data);
     writeSync(file, data, 0, come.length, come.piece * PIECE);
     parentPort?.postMessage(come.slot);
   });
