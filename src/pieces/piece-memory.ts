@@ -11,8 +11,8 @@ export interface PieceMemoryOptions {
   readonly roomInterval: Millis;
   /**
    * When whole pieces of this many bytes wait for the disk, no piece is begun. More of them would not make the disk
-   * faster, and memory that is used again soon is still in the caches. The rest of the pool is for pieces that miss
-   * blocks.
+   * faster, and memory that is used again soon is still in the caches. Fewer would leave one of the threads that judge
+   * them without work at times. The rest of the pool is for pieces that miss blocks.
    */
   readonly maxSettling: number;
 }
@@ -20,7 +20,7 @@ export interface PieceMemoryOptions {
 export const DEFAULT_PIECE_MEMORY_OPTIONS: PieceMemoryOptions = {
   spillAfter: 10_000,
   roomInterval: 1_000,
-  maxSettling: 16 * 1024 * 1024,
+  maxSettling: 24 * 1024 * 1024,
 };
 
 /** What a PieceMemory needs of its owner, for a piece that waits for memory. */

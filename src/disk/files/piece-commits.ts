@@ -17,10 +17,10 @@ export interface PieceCommitsOptions {
 }
 
 /**
- * The most that one torrent lets wait (`maxSettling`) is a little more. So another thread is begun only where the one
- * that writes cannot keep up: its start costs more than it saves else.
+ * The most that one torrent lets wait (`maxSettling`) is more, and leaves the other thread a share. So much waits only
+ * where the one that writes cannot keep up. Elsewhere the start of another thread costs more than it saves.
  */
-export const DEFAULT_PIECE_COMMITS_OPTIONS: PieceCommitsOptions = { behindFrom: 12 * 1024 * 1024 };
+export const DEFAULT_PIECE_COMMITS_OPTIONS: PieceCommitsOptions = { behindFrom: 14 * 1024 * 1024 };
 
 /** A piece that the other thread judges. */
 interface JudgedPiece {
