@@ -182,11 +182,11 @@ describe('the package that npm would publish', { skip: !isPosix, timeout: HANGS_
       rmSync(cache, { recursive: true });
       await ends(program, ['verify', TORRENT, '-d', FIXTURES], { env });
       const much = sizeIn(only());
-      assert.ok(much > 1.5 * little, `${much} and ${little} bytes`);
+      assert.ok(much > 1.2 * little, `${much} and ${little} bytes`);
       // The file says that it holds less than it does, so it is written anew, with all that is there.
       setSize(only(), much / 2);
       await ends(program, ['--help'], { env });
-      assert.ok(sizeIn(only()) > 0.8 * much, `${sizeIn(only())} of ${much} bytes`);
+      assert.ok(sizeIn(only()) > (little + much) / 2, `${sizeIn(only())}, ${little} and ${much} bytes`);
     });
 
     it('anew when a command ran much more of the code', async () => {
