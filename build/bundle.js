@@ -166,7 +166,7 @@ function writeProgram() {
   const placed = text.replace(loads, "  const { main, nodeIo } = await (await import('./load.js')).load();\n");
   if (placed.includes('dist/')) throw new Error('bin/btget.js loads a module that is not in the package');
   writeFileSync(join(OUT, 'btget.js'), placed, { mode: 0o755 });
-  cpSync(join(ROOT, 'build/load.js'), join(OUT, 'load.js'));
+  for (const name of ['load.js', 'kept-code.js']) cpSync(join(ROOT, 'build', name), join(OUT, name));
 }
 
 rmSync(OUT, { recursive: true, force: true });

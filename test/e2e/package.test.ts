@@ -90,7 +90,9 @@ describe('the package that npm would publish', { skip: !isPosix, timeout: HANGS_
       paths.filter((path) => !path.startsWith('dist/package/types/')).sort(),
       [
         ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'docs/library.md', 'docs/manual.md'],
-        ...['LICENSES.txt', 'btget.1', 'btget.js', 'index.js', 'load.js'].map((name) => `dist/package/${name}`),
+        ...['LICENSES.txt', 'btget.1', 'btget.js', 'index.js', 'kept-code.js', 'load.js'].map(
+          (name) => `dist/package/${name}`,
+        ),
         ...['main.cjs', ...modules].flatMap((name) => [`dist/package/${name}`, `dist/package/${name}.map`]),
       ].sort(),
     );
@@ -157,7 +159,7 @@ describe('the package that npm would publish', { skip: !isPosix, timeout: HANGS_
     };
     beforeEach(() => rmSync(cache, { recursive: true, force: true }));
 
-    /** As `build/load.js` writes it: the digest of the rest, the size of the code in memory, the code. */
+    /** As `build/kept-code.js` writes it: the digest of the rest, the size of the code in memory, the code. */
     const sizeIn = (file: string): number => readFileSync(file).readDoubleBE(32);
     const setSize = (file: string, size: number): void => {
       const rest = readFileSync(file).subarray(32);
