@@ -3,10 +3,11 @@ import { BtgetError } from '../base/failure.js';
 import type { BlockRead, CheckOutcome, DoneOutcome, SlotPool, Storage } from '../disk/storage.js';
 import type { ByteRun } from '../metainfo/padding.js';
 import { BLOCK_LENGTH, type PieceIndex, type PieceLayout } from '../metainfo/piece-layout.js';
-import { Bitfield, fullBitfield } from '../wire/bitfield.js';
+import type { Bitfield } from '../wire/bitfield.js';
 import { idlest, OpenPiece } from './open-piece.js';
 import { PieceMemory, type PieceMemoryOptions } from './piece-memory.js';
 import { BlockWrites, WholePieces } from './piece-writes.js';
+import { VerifiedPieces } from './verified-pieces.js';
 
 /** What a StorageWrapper tells its owner. */
 interface PieceEvents {
@@ -418,39 +419,4 @@ function withZeros(block: Buffer, runs: readonly ByteRun[]): Buffer {
 /** BEP 47: padding is zeros. So nobody can have this piece. */
 function wrongPadding(piece: PieceIndex): BtgetError {
   return new BtgetError('torrent-invalid', `torrent is not valid: piece ${piece} is padding, but not by its hash`);
-}
-
-/**
- * Knows which pieces we have, and how many bytes of wanted pieces we lack. At first all pieces are wanted, and we have
- * none.
- */
-class VerifiedPieces {
-  readonly have: Bitfield;
-  readonly #layout: PieceLayout;
-  readonly #wanted: Bitfield;
-  #amountLeft: number;
-
-  constructor(layout: PieceLayout) {
-    this.have = new Bitfield(layout.pieceCount);
-    this.#layout = layout;
-    this.#wanted = fullBitfield(layout.pieceCount);
-    this.#amountLeft = layout.length;
-  }
-
-  get amountLeft(): number {
-    return this.#amountLeft;
-  }
-
-  setWanted(piece: PieceIndex, wanted: boolean): void {
-    const changed = wanted ? this.#wanted.set(piece) : this.#wanted.clear(piece);
-    if (changed && !this.have.has(piece)) this.#amountLeft += this.#layout.lengthOf(piece) * (wanted ? 1 : -1);
-  }
-
-  add(piece: PieceIndex): void {
-    if (this.have.set(piece) && this.#wanted.has(piece)) this.#amountLeft -= this.#layout.lengthOf(piece);
-  }
-
-  lose(piece: PieceIndex): void {
-    if (this.have.clear(piece) && this.#wanted.has(piece)) this.#amountLeft += this.#layout.lengthOf(piece);
-  }
 }
