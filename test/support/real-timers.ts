@@ -9,3 +9,18 @@ export const realTimers: Timers = {
     return { cancel: () => clearTimeout(timer) };
   },
 };
+
+/** The same, but what a task throws goes to `thrown`. */
+export function catchingTimers(thrown: (error: unknown) => void): Timers {
+  return {
+    ...realTimers,
+    addTask: (task, delay) =>
+      realTimers.addTask(() => {
+        try {
+          task();
+        } catch (error) {
+          thrown(error);
+        }
+      }, delay),
+  };
+}

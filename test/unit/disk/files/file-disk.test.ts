@@ -23,7 +23,7 @@ import type { Metainfo } from '../../../../src/metainfo/metainfo.js';
 import { ask, diskFolder, slotOf } from '../../../support/disk/file-disk.js';
 import { HANGS_AFTER } from '../../../support/hang.js';
 import { pieceHashes } from '../../../support/pieces.js';
-import { realTimers } from '../../../support/real-timers.js';
+import { catchingTimers, realTimers } from '../../../support/real-timers.js';
 import { sampleTorrent } from '../../../support/sample-torrent.js';
 import { seededRandom } from '../../../support/simulation/seeded-random.js';
 import { v2Torrent } from '../../../support/v2-torrent.js';
@@ -241,17 +241,7 @@ describe('the disk of a process', () => {
 
   it('answers what is due and throws in a task when a worker dies of a bug, and starts another', async () => {
     const thrown: unknown[] = [];
-    const timers = {
-      ...realTimers,
-      addTask: (task: () => void, delay: number) =>
-        realTimers.addTask(() => {
-          try {
-            task();
-          } catch (error) {
-            thrown.push(error);
-          }
-        }, delay),
-    };
+    const timers = catchingTimers((error) => thrown.push(error));
     const workerModule = new URL('../../../support/disk/faulty-worker.js', import.meta.url);
     const folder = diskFolder({ timers, workerModule });
     const torrent = sampleTorrent([{ path: 'film', length: 10 }], 1024);

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import type { FileDiskOptions } from '../../../../src/disk/files/file-disk.js';
 import { type CheckOutcome, type DoneOutcome, FileLost, type Storage } from '../../../../src/disk/storage.js';
 import { ask, type DiskFolder, diskFolder, slotOf } from '../../../support/disk/file-disk.js';
-import { realTimers } from '../../../support/real-timers.js';
+import { catchingTimers } from '../../../support/real-timers.js';
 import { type SampleTorrent, sampleTorrent } from '../../../support/sample-torrent.js';
 import { v2Torrent } from '../../../support/v2-torrent.js';
 
@@ -18,8 +18,9 @@ const SAMPLES = {
 } as const;
 const RIGHT: CheckOutcome = { ok: true, matches: true };
 
-/** No thread of this module survives a piece that it has to judge and to write. */
+/** No thread survives a piece that it has to judge and to write, ... */
 const COMMITLESS = new URL('../../../support/disk/commitless-worker.js', import.meta.url);
+/** ... or to judge alone. */
 const JUDGELESS = new URL('../../../support/disk/judgeless-worker.js', import.meta.url);
 
 async function inFolder(
@@ -87,17 +88,7 @@ describe('pieces that a hashing thread judges', () => {
 
   it('are written too when the thread that judges dies of a bug, which is thrown in a task', () => {
     const thrown: string[] = [];
-    const timers = {
-      ...realTimers,
-      addTask: (task: () => void, delay: number) =>
-        realTimers.addTask(() => {
-          try {
-            task();
-          } catch (error) {
-            thrown.push(String(error));
-          }
-        }, delay),
-    };
+    const timers = catchingTimers((error) => thrown.push(String(error)));
     return inFolder(SAMPLES[2], { workerModule: JUDGELESS, timers }, async ({ at }, storage) => {
       for (const outcome of await Promise.all(commitAll(storage, SAMPLES[2]))) assert.deepEqual(outcome, RIGHT);
       assert.deepEqual(readFileSync(at('film.part')), SAMPLES[2].fileBytes(0));
