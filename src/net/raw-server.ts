@@ -93,6 +93,7 @@ export interface SocketHandler {
   connectionMade(socket: SingleSocket): void;
   /**
    * `data` is a view into a buffer that is used again: valid during the call. A handler that keeps bytes copies them.
+   * During the call the time stands still: `now()` is the socket's `lastHit`.
    */
   dataCameIn(socket: SingleSocket, data: Buffer): void;
   /** The kernel has taken everything that was written. Called each time the queue becomes empty. */
