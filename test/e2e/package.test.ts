@@ -223,6 +223,18 @@ describe('the package that npm would publish', { skip: !isPosix, timeout: HANGS_
       assert.deepEqual(written(), before);
     });
 
+    it('for this very text: another one of the same length is compiled anew', async () => {
+      const text = join(prefix, 'lib/node_modules/btget/dist/package/main.cjs');
+      const before = readFileSync(text, 'latin1');
+      assert.match(await show(), /^ {2}info-hash /m);
+      writeFileSync(text, before.replaceAll('info-hash', 'info-HASH'), 'latin1');
+      try {
+        assert.match(await show(), /^ {2}info-HASH /m);
+      } finally {
+        writeFileSync(text, before, 'latin1');
+      }
+    });
+
     it('beside the files of other versions, of which the newest stay', async () => {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       const old = [1, 2, 3, 4, 5].map((day) => {
